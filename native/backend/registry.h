@@ -1,0 +1,31 @@
+#pragma once
+// The backends this process can use, by name. A backend stays loaded until the process ends.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/include/belle/backend.h"
+
+namespace belle::backend {
+
+struct BackendInfo {
+  std::string name;
+  bool available = false;
+  std::string reason;  // why not, one sentence
+};
+
+std::vector<BackendInfo> list();
+
+// name: auto | cpu | cuda. threads: CPU threads, 0 = all usable cores. A missing op or an ABI mismatch is an error here.
+// The returned backend owns its thread pool and memory accounting; each Model opens its own.
+Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads);
+
+// The instruction set the CPU kernels run with: "avx512", "avx2" or "baseline". BELLE_CPU_ISA forces a lower one.
+std::string cpu_isa();
+
+inline Status from_c(const belle_status& status) {
+  return status.code == 0 ? Status() : Status(static_cast<StatusCode>(status.code), status.message);
+}
+
+}  // namespace belle::backend

@@ -1,0 +1,35 @@
+#pragma once
+// Vocabulary merge: the pieces of `addition` appended to `base`, base ids unchanged.
+//   belle          NORMAL pieces not in base, with the scores they were trained with (LianjiaTech/BELLE
+//                  train/scripts/merge_tokenizers.py)
+//   chinese_llama  the same with score 0 (ymcui/Chinese-LLaMA-Alpaca scripts/merge_tokenizer)
+//   safe           only pieces with a Han character, distinct scores below every old one in trained order: text
+//                  without Han characters encodes exactly as before
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/tokenizer/sentencepiece_model.h"
+
+namespace belle::tokenizer {
+
+enum class MergeMode { safe, belle, chinese_llama };
+
+struct MergeReport {
+  int64_t base_rows = 0, addition_rows = 0, shared = 0, added = 0, left_out = 0, rows = 0;
+  int64_t dead_old = 0, dead_new = 0;        // pieces that no longer, or never, encode to themselves
+  std::vector<std::string> dead_old_pieces;  // the first 100
+  int64_t padded_rows_64 = 0, padded_rows_128 = 0;
+  // For new row base_rows + i: the base tokenizer's ids of its text, to initialise embedding rows.
+  std::vector<std::vector<int32_t>> sub_tokens;
+};
+
+struct MergeResult {
+  SentencePieceModel model;
+  MergeReport report;
+};
+
+Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const SentencePieceModel& addition, MergeMode mode);
+
+}  // namespace belle::tokenizer

@@ -1,0 +1,34 @@
+#pragma once
+// Normalizer: sentencepiece's text normalisation (src/normalizer.cc): precompiled charsmap by longest prefix, spaces to
+// U+2581, dummy prefix, extra white space removal.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/tokenizer/sentencepiece_model.h"
+
+namespace belle::tokenizer {
+
+class Normalizer {
+ public:
+  // Validates the charsmap: sizes, every trie offset reachable, every replacement NUL-terminated inside the blob.
+  static Result<Normalizer> create(const NormalizerSpec& spec);
+  Normalizer(Normalizer&&) noexcept;
+  ~Normalizer();
+  // user_defined: pieces that pass through unchanged where they match (longest first); may be empty.
+  std::string normalize(std::string_view text, const std::vector<std::string>* user_defined = nullptr) const;
+  // The text of one charsmap step at the start of `text`: (replacement, bytes consumed).
+  std::pair<std::string_view, size_t> normalize_prefix(std::string_view text) const;
+
+ private:
+  struct State;
+  explicit Normalizer(std::unique_ptr<State>);
+  std::unique_ptr<State> state_;
+};
+
+// The precompiled charsmap of a rule by sentencepiece's name: identity (empty) | nfkc | nmt_nfkc | nfkc_cf | nmt_nfkc_cf.
+Result<std::string> precompiled_charsmap(const std::string& rule_name);
+
+}  // namespace belle::tokenizer

@@ -1,0 +1,264 @@
+// The one typed description of the addon (native/addon). Everything above ts/native speaks these types; only load.ts
+// knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
+
+/** Plain numbers and strings a native error carries besides its message. */
+export type NativeErrorDetails = Record<string, string | number | boolean>;
+
+/** A stop flag shared with native threads: `stop()` asks, the thread looks at it between steps, tokens or lines. */
+export interface NativeStop {
+  stop(): void;
+}
+
+export interface NativePiece {
+  piece: string;
+  score: number;
+  /** 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte */
+  type: number;
+}
+
+export interface NativeTokenizer {
+  readonly vocabSize: number;
+  readonly fingerprint: string;
+  readonly unkId: number;
+  readonly bosId: number;
+  readonly eosId: number;
+  readonly padId: number;
+  /** Without bos and eos. */
+  encode(text: string): Uint32Array;
+  encodeBatch(texts: string[]): { ids: Uint32Array; offsets: Uint32Array };
+  decode(ids: Uint32Array): string;
+  pieces(): NativePiece[];
+  pieceId(piece: string): number;
+  /** { model_type, add_dummy_prefix, remove_extra_whitespaces, normalizer, byte_fallback } */
+  info(): { modelType: string; normalizer: string; addDummyPrefix: boolean; removeExtraWhitespaces: boolean; byteFallback: boolean };
+  save(path: string): Promise<void>;
+}
+
+export interface NativeBpeTrainOptions {
+  files: string[];
+  sentences: string[];
+  threads: number;
+  /** sentencepiece's TrainerSpec and NormalizerSpec options by their own names */
+  options: Record<string, string | number | boolean | string[]>;
+}
+
+export interface NativeBpeProgress {
+  phase: "read" | "count" | "merge" | "done";
+  done: number;
+  total: number;
+}
+
+export interface NativeMergeReport {
+  baseRows: number;
+  additionRows: number;
+  shared: number;
+  added: number;
+  leftOut: number;
+  rows: number;
+  deadOld: number;
+  deadNew: number;
+  deadOldPieces: string[];
+  paddedRows64: number;
+  paddedRows128: number;
+  subTokens: Uint32Array[];
+}
+
+export interface NativeParameter {
+  name: string;
+  shape: number[];
+  dtype: "float32";
+}
+
+export interface NativeForwardInput {
+  inputIds: Int32Array;
+  cuSeqlens: Int32Array;
+  labels?: Int32Array;
+}
+
+export interface NativeForwardResult {
+  lossSum: number;
+  supervisedTokens: number;
+  logits?: Float32Array;
+  gradients?: Record<string, Float32Array>;
+}
+
+export interface NativeGenerateOptions {
+  maxNewTokens: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+  repetitionPenalty: number;
+  seed: number;
+  stop: Int32Array;
+  /** sample only ids below this; 0 = all rows */
+  vocabulary: number;
+}
+
+export interface NativeResizeOptions {
+  rows: number;
+  subTokens: Uint32Array[];
+  init: "subtoken-mean" | "mean-cov" | "mean" | "normal";
+  seed: number;
+}
+
+export interface NativeSaveOptions {
+  dtype: "float32" | "bfloat16";
+  maxShardBytes: number;
+  extraFiles: string[];
+}
+
+export interface NativeModel {
+  readonly backend: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly maxPositionEmbeddings: number;
+  readonly bosTokenId: number;
+  readonly eosTokenIds: number[];
+  readonly padTokenId: number;
+  readonly parameterCount: number;
+  parameters(): NativeParameter[];
+  readParameter(name: string): Float32Array;
+  forward(input: NativeForwardInput, logits: boolean, gradients: boolean): Promise<NativeForwardResult>;
+  logLikelihood(sequences: Uint32Array[]): Promise<Float64Array>;
+  generate(
+    prompts: Uint32Array[],
+    options: NativeGenerateOptions,
+    stop: NativeStop,
+    onToken: ((prompt: number, token: number) => void) | undefined,
+  ): Promise<Uint32Array[]>;
+  resizeVocabulary(options: NativeResizeOptions): Promise<void>;
+  save(folder: string, options: NativeSaveOptions): Promise<void>;
+  dispose(): void;
+}
+
+export interface NativeBatch {
+  inputIds: Int32Array;
+  cuSeqlens: Int32Array;
+  labels: Int32Array;
+}
+
+export type NativeTrainData =
+  | { kind: "memory"; batches: NativeBatch[] }
+  | { kind: "shards"; folder: string };
+
+/** TrainConfig of native/train/trainer.h, key by key. */
+export interface NativeTrainConfig {
+  learning_rate: number;
+  weight_decay: number;
+  adam_beta1: number;
+  adam_beta2: number;
+  adam_epsilon: number;
+  max_grad_norm: number;
+  lr_scheduler_type: "linear" | "cosine" | "constant" | "constant_with_warmup" | "warmup_stable_decay";
+  warmup_ratio: number;
+  warmup_steps: number;
+  decay_ratio: number;
+  gradient_accumulation_steps: number;
+  per_device_train_batch_size: number;
+  num_train_epochs: number;
+  max_steps: number;
+  trainable: "all" | "embeddings";
+  packing: boolean;
+  shuffle: boolean;
+  seed: number;
+  eval_steps: number;
+  save_steps: number;
+  save_total_limit: number;
+  output_dir: string;
+  extra_files: string[];
+  config_fingerprint: string;
+  peak_flops: number;
+}
+
+export type NativeTrainEvent =
+  | {
+      type: "step";
+      step: number;
+      totalSteps: number;
+      epoch: number;
+      loss: number;
+      gradNorm: number;
+      lr: number;
+      tokens: number;
+      supervisedTokens: number;
+      tokensPerSecond: number;
+      mfu: number;
+      seconds: number;
+      skipped: boolean;
+    }
+  | { type: "checkpoint"; step: number; path: string; seconds: number }
+  | { type: "eval"; step: number; loss: number; supervisedTokens: number }
+  | { type: "warning"; message: string }
+  | { type: "done"; step: number; stopped: boolean };
+
+export interface NativeTrainer {
+  readonly totalSteps: number;
+  readonly plannedBytes: number;
+  readonly step: number;
+  /** Resumes first when `resume`; every event is delivered, in order, before the promise settles. ERR_BELLE_ABORTED after stop. */
+  run(resume: boolean, stop: NativeStop, onEvent: (event: NativeTrainEvent) => void): Promise<void>;
+  dispose(): void;
+}
+
+export interface NativeShardSample {
+  ids: Int32Array;
+  /** 1 = supervised */
+  mask: Uint8Array;
+}
+
+/** Writes token shards (native/io/token_shard.h); nothing appears at `folder` before commit. */
+export interface NativeShardWriter {
+  /** Samples of one pack, in order. */
+  addPack(samples: NativeShardSample[]): void;
+  /** Adds the files to the manifest with the given fields and renames the folder into place. */
+  commit(manifest: string): Promise<void>;
+  /** Drops everything written. */
+  abort(): void;
+}
+
+export interface NativeShardInfo {
+  samples: number;
+  packs: number;
+  tokens: number;
+  supervisedTokens: number;
+  fingerprint: string;
+}
+
+export interface NativeBinding {
+  readonly version: string;
+  readonly backendAbi: number;
+  readonly compiler: string;
+  /** { isa: "avx512" | "avx2" | "baseline", threads } */
+  cpu(): { isa: string; threads: number };
+  backends(): Array<{ name: string; available: boolean; reason: string }>;
+
+  createStop(): NativeStop;
+
+  loadTokenizer(path: string): NativeTokenizer;
+  parseTokenizer(bytes: Uint8Array): NativeTokenizer;
+  trainBpe(options: NativeBpeTrainOptions, stop: NativeStop, onProgress: ((progress: NativeBpeProgress) => void) | undefined): Promise<NativeTokenizer>;
+  mergeVocabulary(
+    base: NativeTokenizer,
+    addition: NativeTokenizer,
+    mode: "safe" | "belle" | "chinese-llama",
+  ): Promise<{ tokenizer: NativeTokenizer; report: NativeMergeReport }>;
+
+  /** Needs dtype and backend checked in TypeScript; threads 0 = all cores. */
+  loadModel(folder: string, options: { backend: string; threads: number }): Promise<NativeModel>;
+  /** config: text of a Hugging Face config.json. */
+  createModel(config: string, seed: number, options: { backend: string; threads: number }): Promise<NativeModel>;
+
+  createTrainer(model: NativeModel, data: NativeTrainData, evaluation: NativeTrainData | undefined, config: NativeTrainConfig): Promise<NativeTrainer>;
+
+  createShardWriter(folder: string, options: { wide: boolean; maxShardTokens: number }): NativeShardWriter;
+  openShards(folder: string, hashes: boolean): NativeShardInfo;
+  /** Sample by number, for inspection. */
+  readShardSample(folder: string, sample: number): { inputIds: Int32Array; labels: Int32Array };
+
+  /** Commits a text file: temp, fsync, rename, directory fsync. */
+  writeFile(path: string, text: string): Promise<void>;
+  /** Verifies `<folder>/MANIFEST.json`; resolves to its text. */
+  verifyManifest(folder: string): Promise<string>;
+  freeSpace(path: string): number;
+}
