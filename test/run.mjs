@@ -1,0 +1,79 @@
+// The whole test suite. Every TypeScript file runs in a process of its own (a crash or a hang fails one file, not the
+// run); the native test programs are built and run after them. The last line is "N passed, N failed".
+// Usage: node test/run.mjs [filter ...] [--list]     a filter is part of a path, e.g. unit/config or native/ops
+import { fork } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { buildNativeTests, rooms, runNativeTest } from "./support/native_tests.mjs";
+
+const root = resolve(import.meta.dirname, "..");
+const timeoutMs = Number(process.env.BELLE_TEST_TIMEOUT_MS ?? 600_000);
+const filters = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const wanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter));
+
+const files = readdirSync(join(root, "test"), { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
+  .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+  .filter(wanted)
+  .sort();
+const nativeRooms = rooms.filter((room) => wanted(`test/native/${room}`));
+
+function runFile(file) {
+  return new Promise((done) => {
+    const started = performance.now();
+    const proc = fork(join(root, "test/support/run_file.mjs"), [file], {
+      cwd: root,
+      execArgv: ["--import", "tsx", "--expose-gc"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    let output = "";
+    let report;
+    proc.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    proc.stderr.on("data", (chunk) => {
+      output += chunk;
+    });
+    proc.on("message", (message) => {
+      report = message;
+    });
+    const timer = setTimeout(() => proc.kill("SIGKILL"), timeoutMs);
+    proc.on("close", (code, signal) => {
+      clearTimeout(timer);
+      const seconds = (performance.now() - started) / 1000;
+      const died = signal ? `died by ${signal}` : report ? undefined : `exited with ${code} before it reported`;
+      const failed = (report?.failed ?? 0) + (died ? 1 : 0);
+      done({ file, seconds, output, died, passed: report?.passed ?? 0, failed, skipped: report?.skipped ?? [] });
+    });
+  });
+}
+
+const totals = { passed: 0, failed: 0, skipped: [] };
+function record(result) {
+  totals.passed += result.passed;
+  totals.failed += result.failed;
+  totals.skipped.push(...result.skipped.map((name) => `${result.file}: ${name}`));
+  const counts = [`${result.passed} passed`];
+  if (result.failed > 0) counts.push(`${result.failed} failed`);
+  if (result.skipped.length > 0) counts.push(`${result.skipped.length} skipped`);
+  console.log(`${result.failed > 0 ? "FAIL" : "ok  "} ${result.file}  ${counts.join(", ")}  ${result.seconds.toFixed(1)} s`);
+  if (result.failed > 0) console.log(result.output.trimEnd() + (result.died ? `\n${result.file} ${result.died}` : ""));
+}
+
+if (process.argv.includes("--list")) {
+  console.log([...files, ...nativeRooms.map((room) => `test/native/${room}`)].join("\n"));
+  process.exit(0);
+}
+for (const file of files) record(await runFile(file));
+if (nativeRooms.length > 0) {
+  const { build, error } = buildNativeTests(root, nativeRooms);
+  if (error) record({ file: "test/native", seconds: 0, output: error, died: "could not be built", passed: 0, failed: 1, skipped: [] });
+  else for (const room of nativeRooms) record(runNativeTest(root, build, room));
+}
+if (files.length + nativeRooms.length === 0) {
+  console.log(`no test matches ${filters.join(" ")}`);
+  totals.failed = 1;
+}
+if (totals.skipped.length > 0) console.log(`skipped:\n  ${totals.skipped.join("\n  ")}`);
+console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped.length > 0 ? `, ${totals.skipped.length} skipped` : ""}`);
+process.exitCode = totals.failed > 0 ? 1 : 0;
