@@ -30,7 +30,13 @@ export interface NativeTokenizer {
   pieces(): NativePiece[];
   pieceId(piece: string): number;
   /** { model_type, add_dummy_prefix, remove_extra_whitespaces, normalizer, byte_fallback } */
-  info(): { modelType: string; normalizer: string; addDummyPrefix: boolean; removeExtraWhitespaces: boolean; byteFallback: boolean };
+  info(): {
+    modelType: string;
+    normalizer: string;
+    addDummyPrefix: boolean;
+    removeExtraWhitespaces: boolean;
+    byteFallback: boolean;
+  };
   save(path: string): Promise<void>;
 }
 
@@ -138,9 +144,7 @@ export interface NativeBatch {
   labels: Int32Array;
 }
 
-export type NativeTrainData =
-  | { kind: "memory"; batches: NativeBatch[] }
-  | { kind: "shards"; folder: string };
+export type NativeTrainData = { kind: "memory"; batches: NativeBatch[] } | { kind: "shards"; folder: string };
 
 /** TrainConfig of native/train/trainer.h, key by key. */
 export interface NativeTrainConfig {
@@ -237,7 +241,11 @@ export interface NativeBinding {
 
   loadTokenizer(path: string): NativeTokenizer;
   parseTokenizer(bytes: Uint8Array): NativeTokenizer;
-  trainBpe(options: NativeBpeTrainOptions, stop: NativeStop, onProgress: ((progress: NativeBpeProgress) => void) | undefined): Promise<NativeTokenizer>;
+  trainBpe(
+    options: NativeBpeTrainOptions,
+    stop: NativeStop,
+    onProgress: ((progress: NativeBpeProgress) => void) | undefined,
+  ): Promise<NativeTokenizer>;
   mergeVocabulary(
     base: NativeTokenizer,
     addition: NativeTokenizer,
@@ -249,7 +257,12 @@ export interface NativeBinding {
   /** config: text of a Hugging Face config.json. */
   createModel(config: string, seed: number, options: { backend: string; threads: number }): Promise<NativeModel>;
 
-  createTrainer(model: NativeModel, data: NativeTrainData, evaluation: NativeTrainData | undefined, config: NativeTrainConfig): Promise<NativeTrainer>;
+  createTrainer(
+    model: NativeModel,
+    data: NativeTrainData,
+    evaluation: NativeTrainData | undefined,
+    config: NativeTrainConfig,
+  ): Promise<NativeTrainer>;
 
   createShardWriter(folder: string, options: { wide: boolean; maxShardTokens: number }): NativeShardWriter;
   openShards(folder: string, hashes: boolean): NativeShardInfo;
