@@ -6,24 +6,20 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "native/core/committed_file.h"
 
 namespace belle {
 
-static Status failed(const std::string& path, int error) {
-  const StatusCode code = error == ENOENT || error == ENOTDIR ? StatusCode::not_found : StatusCode::io;
-  return Status(code, "cannot read " + path + ": " + std::system_category().message(error));
-}
-
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return failed(path, errno);
+  if (file < 0) return system_failure("read", path, errno);
   struct stat info {};
   if (::fstat(file, &info) != 0) {
     const int error = errno;
     ::close(file);
-    return failed(path, error);
+    return system_failure("read", path, error);
   }
   if (!S_ISREG(info.st_mode)) {
     ::close(file);
@@ -36,7 +32,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
     if (address == MAP_FAILED) {
       const int error = errno;
       ::close(file);
-      return failed(path, error);
+      return system_failure("read", path, error);
     }
     mapped.data_ = static_cast<const uint8_t*>(address);
     mapped.size_ = static_cast<size_t>(info.st_size);
