@@ -92,7 +92,8 @@ typedef struct belle_linear_cross_entropy_args {
 typedef struct belle_adamw_args {
   int64_t n;
   float* weight; const float* grad; float *m, *v;
-  float grad_scale, lr, beta1, beta2, eps, weight_decay;
+  float grad_scale;
+  double lr, beta1, beta2, eps, weight_decay; /* double: 1 - 0.999f is off by 1.3e-5, torch takes 1 - 0.999 */
   int64_t step;
 } belle_adamw_args;
 
@@ -141,6 +142,11 @@ struct belle_backend {
   /* *out (host) = sum in float64, fixed order */
   belle_status (*sum)(void* context, const float* x, int64_t n, double* out);
 };
+
+/* A backend in a library of its own (libbelle_cuda.so) exports these two symbols. open fills *out with a backend whose
+ * every entry is set; close ends it and frees what it still holds. The library itself is never unloaded. */
+typedef belle_status (*belle_backend_open_fn)(int32_t device, belle_backend** out); /* "belle_backend_open" */
+typedef void (*belle_backend_close_fn)(belle_backend*);                             /* "belle_backend_close" */
 
 #ifdef __cplusplus
 }
