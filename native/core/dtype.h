@@ -39,6 +39,18 @@ inline float bf16_to_f32(uint16_t bits) {
   return value;
 }
 
+inline float f16_to_f32(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16, exponent = half >> 10 & 31u, fraction = half & 0x3ffu;
+  float value;
+  if (exponent == 0) {  // zero and subnormals: fraction * 2^-24 is exact in float32
+    value = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  const uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112u) << 23) | fraction << 13;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
 // Round to nearest even; a NaN stays a NaN.
 inline uint16_t f32_to_bf16(float value) {
   uint32_t bits;

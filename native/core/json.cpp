@@ -5,6 +5,13 @@
 
 namespace belle {
 
+Json::Json() = default;
+Json::Json(const Json&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
 bool Json::number(double* out) const {
   if (const auto* whole = std::get_if<int64_t>(&value_)) {
     *out = static_cast<double>(*whole);

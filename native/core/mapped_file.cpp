@@ -13,7 +13,7 @@
 namespace belle {
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not block
   if (file < 0) return system_failure("read", path, errno);
   struct stat info {};
   if (::fstat(file, &info) != 0) {

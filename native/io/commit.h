@@ -1,6 +1,6 @@
 #pragma once
-// Files that are committed, not written (docs: checkpoint protocol). A FileWriter writes to a sibling temporary, hashes
-// while writing, fsyncs, renames and fsyncs the directory; a destroyed, uncommitted writer leaves nothing behind.
+// Files that are committed, not written (docs: checkpoint protocol). A FileWriter is a CommittedFile that hashes while
+// writing; a destroyed, uncommitted writer leaves nothing behind.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,13 +32,21 @@ class FileWriter {
   std::unique_ptr<State> state_;
 };
 
+// The last component of a path.
+std::string base_name(const std::string& path);
+// True for a name that cannot leave its folder: not empty, no '/', no NUL, not "." or "..", at most 255 bytes.
+bool is_plain_name(std::string_view name);
+
 // Whole-file convenience.
 Result<FileRecord> write_file(const std::string& path, std::string_view text);
 Result<std::string> read_file(const std::string& path, uint64_t max_bytes);
+// parse_json of a file; the message names the file.
+Result<Json> read_json_file(const std::string& path, uint64_t max_bytes = 64u << 20);
 
 // DirectoryCommit: a folder that appears whole or not at all. Files go to `<path>.tmp-<pid>-<counter>/`; commit()
-// writes MANIFEST.json (schema, extra fields, every file's size and sha256), fsyncs, renames to `path`, fsyncs the
-// parent. Without commit() the temporary folder is removed.
+// writes MANIFEST.json (manifest_fields, then every file's name, size and sha256 under "files"), fsyncs, renames to
+// `path`, fsyncs the parent. Without commit() the temporary folder is removed. `path` may be an empty folder; one that
+// holds something is refused, never replaced.
 class DirectoryCommit {
  public:
   static Result<std::unique_ptr<DirectoryCommit>> create(const std::string& path);
@@ -65,5 +73,8 @@ Result<uint64_t> free_space(const std::string& path);
 
 // Renames `folder` to a .trash- sibling, fsyncs, then deletes it: a crash leaves the folder whole or gone.
 Status remove_directory(const std::string& folder);
+
+// Deletes what a killed process left in `folder`: entries named `<prefix>*.tmp-*` or `<prefix>*.trash-*`.
+Status remove_leftovers(const std::string& folder, std::string_view prefix);
 
 }  // namespace belle::io

@@ -63,7 +63,7 @@ struct TensorToWrite {
   std::string name;
   DType dtype = DType::f32;  // dtype in the file; bytes() must yield it
   std::vector<int64_t> shape;
-  // Called once, in order, to stream the tensor's bytes in pieces to `sink`.
+  // Called once, in file order, to stream the tensor's bytes in pieces to `sink`.
   std::function<Status(const std::function<Status(const void*, size_t)>& sink)> write;
 };
 
@@ -71,7 +71,7 @@ struct TensorToWrite {
 // DirectoryCommit owns. Returns the records of every file written. metadata {"format":"pt"} is always set.
 Result<std::vector<FileRecord>> write_safetensors_folder(const std::string& folder, const std::vector<TensorToWrite>& tensors,
                                                          uint64_t max_shard_bytes);
-// One file at `path`, committed.
+// One file at `path`, committed. Wider dtypes come first, so that every tensor is aligned to its element.
 Result<FileRecord> write_safetensors_file(const std::string& path, const std::vector<TensorToWrite>& tensors,
                                           const std::map<std::string, std::string>& metadata);
 
