@@ -1,0 +1,48 @@
+// The root schema of `belle-train train config.yaml`.
+import { z } from "zod";
+import { dataSchema } from "./data.ts";
+import { field, refusal } from "./field.ts";
+import { metricsSchema } from "./metrics.ts";
+import { modelSchema } from "./model.ts";
+import { tokenizerSchema } from "./tokenizer.ts";
+import { trainSchema } from "./train.ts";
+
+export const runSchema = z
+  .strictObject({
+    model: field(modelSchema, "The model to train.", "要训练的模型。"),
+    tokenizer: field(
+      tokenizerSchema.optional(),
+      "The tokenizer; default: the one in model.path.",
+      "分词器；默认使用 model.path 中的分词器。",
+    ),
+    data: field(dataSchema, "What to train and evaluate on.", "训练与评估数据。"),
+    train: field(trainSchema.prefault({}), "How to train.", "训练参数。"),
+    metrics: field(metricsSchema.prefault({}), "Where metrics go.", "指标的写出。"),
+  })
+  .superRefine((value, context) => {
+    if (value.tokenizer === undefined && value.model.path === undefined) {
+      context.addIssue(
+        refusal(
+          {
+            en: "is needed when model.create makes a new model; add tokenizer: { path: ... }",
+            zh: "使用 model.create 新建模型时必填；请加上 tokenizer: { path: ... }",
+          },
+          ["tokenizer"],
+        ),
+      );
+    }
+    const length = value.data.max_length;
+    if (length !== undefined && length > value.train.max_length) {
+      context.addIssue(
+        refusal(
+          {
+            en: `is ${length}, above train.max_length (${value.train.max_length}); leave it out to use that`,
+            zh: `为 ${length}，大于 train.max_length（${value.train.max_length}）；省略即可使用后者`,
+          },
+          ["data", "max_length"],
+        ),
+      );
+    }
+  });
+
+export type RunConfig = z.output<typeof runSchema>;

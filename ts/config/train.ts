@@ -1,0 +1,139 @@
+// The `train` section. Names and defaults follow Hugging Face TrainingArguments where one exists; the two defaults that
+// differ say so. Passed as it is to Trainer.create.
+import { z } from "zod";
+import { field } from "./field.ts";
+
+export const trainSchema = z.strictObject({
+  learning_rate: field(z.number().min(0).default(5e-5), "Peak learning rate of AdamW.", "AdamW 的最大学习率。"),
+  weight_decay: field(
+    z.number().min(0).default(0),
+    "Decoupled weight decay; one-dimensional parameters (norms, biases) are left out.",
+    "解耦的权重衰减；一维参数（norm、bias）不参与。",
+  ),
+  adam_beta1: field(z.number().min(0).lt(1).default(0.9), "AdamW beta1.", "AdamW 的 beta1。"),
+  adam_beta2: field(z.number().min(0).lt(1).default(0.999), "AdamW beta2.", "AdamW 的 beta2。"),
+  adam_epsilon: field(z.number().positive().default(1e-8), "AdamW epsilon.", "AdamW 的 epsilon。"),
+  max_grad_norm: field(
+    z.number().min(0).default(1),
+    "Global gradient norm is clipped to this; 0 switches clipping off.",
+    "全局梯度范数的裁剪上限；0 表示不裁剪。",
+  ),
+  lr_scheduler_type: field(
+    z.enum(["linear", "cosine", "constant", "constant_with_warmup", "warmup_stable_decay"]).default("linear"),
+    "Learning rate schedule, as transformers computes it.",
+    "学习率调度方式，与 transformers 的计算一致。",
+  ),
+  warmup_ratio: field(
+    z.number().min(0).max(1).default(0),
+    "Share of all steps spent warming up: ceil(ratio × steps).",
+    "预热步数占总步数的比例：ceil(ratio × steps)。",
+  ),
+  warmup_steps: field(
+    z.int().min(0).default(0),
+    "Warm-up steps; wins over warmup_ratio when above 0.",
+    "预热步数；大于 0 时优先于 warmup_ratio。",
+  ),
+  decay_ratio: field(
+    z.number().min(0).max(1).default(0.1),
+    "warmup_stable_decay only: the last share of steps that decays, by 1 − sqrt(progress).",
+    "仅用于 warmup_stable_decay：末尾按 1 − sqrt(progress) 衰减的步数比例。",
+  ),
+  gradient_accumulation_steps: field(
+    z.int().min(1).default(1),
+    "Micro-batches per optimizer step.",
+    "每个优化步累积的微批次数。",
+  ),
+  per_device_train_batch_size: field(
+    z.int().min(1).default(1),
+    "Packs (samples when packing is off) per micro-batch. transformers' default is 8 padded rows; a pack is already a full row of max_length tokens, so the default here is 1.",
+    "每个微批次的 pack 数（关闭 packing 时为样本数）。transformers 默认 8 条补齐的样本；一个 pack 已装满 max_length 个 token，故此处默认 1。",
+  ),
+  num_train_epochs: field(
+    z.number().positive().default(3),
+    "Passes over the data; may be a fraction.",
+    "训练轮数，可为小数。",
+  ),
+  max_steps: field(
+    z
+      .int()
+      .min(-1)
+      .default(-1)
+      .overwrite((steps) => Math.max(0, steps)),
+    "Optimizer steps; wins over num_train_epochs when above 0. −1 and 0 mean: by epochs.",
+    "优化步数；大于 0 时优先于 num_train_epochs。−1 和 0 表示按轮数训练。",
+  ),
+  trainable: field(
+    z.enum(["all", "embeddings"]).default("all"),
+    "Which parameters learn: all, or only the input and output embeddings (vocabulary extension).",
+    "训练哪些参数：all 为全部，embeddings 为仅训练输入输出词嵌入（扩充词表）。",
+    {
+      en: "must be all or embeddings; this version trains no LoRA adapters",
+      zh: "只能是 all 或 embeddings；本版本不支持训练 LoRA",
+    },
+  ),
+  packing: field(
+    z.boolean().default(true),
+    "Train on packs of several samples, each attending only to itself; the loss is that of the unpacked samples.",
+    "把多个样本装入一个 pack 训练，样本之间互不可见；损失与不打包时相同。",
+  ),
+  max_length: field(
+    z.int().min(2).max(1_048_576).default(2048),
+    "Longest sample and size of a pack, in tokens; longer samples are cut on the right.",
+    "样本的最大长度，也是 pack 的大小（token 数）；超长样本从右侧截断。",
+  ),
+  shuffle: field(
+    z.boolean().default(true),
+    "Visit packs in an order drawn from seed and epoch; false keeps the order of the shards.",
+    "按 seed 和轮次打乱 pack 的顺序；false 保持数据文件中的顺序。",
+  ),
+  seed: field(
+    z.int().min(0).default(42),
+    "Seed of every random choice: order of the data, new weights.",
+    "所有随机选择的种子：数据顺序、新权重。",
+  ),
+  eval_steps: field(
+    z.int().min(0).default(0),
+    "Evaluate every so many steps; 0: only at the end, when there is evaluation data.",
+    "每隔多少步评估一次；0 表示有评估数据时仅在结束时评估。",
+  ),
+  save_steps: field(
+    z.int().min(0).default(500),
+    "Write a checkpoint every so many steps; 0: only at the end.",
+    "每隔多少步保存检查点；0 表示仅在结束时保存。",
+  ),
+  save_total_limit: field(
+    z.int().min(1).default(2),
+    "Keep this many newest checkpoints. (transformers keeps all by default.)",
+    "保留最新检查点的个数。（transformers 默认全部保留。）",
+  ),
+  output_dir: field(
+    z.string().min(1).default("output"),
+    "Folder of the checkpoints, the final model, the prepared data and the metrics.",
+    "存放检查点、最终模型、处理后的数据和指标的文件夹。",
+  ),
+  peak_flops: field(
+    z.number().min(0).default(0),
+    "Peak floating point operations per second of the device, to report the model FLOPs utilisation; 0: not reported.",
+    "设备的峰值每秒浮点运算数，用于报告 MFU；0 表示不报告。",
+  ),
+  recompute: field(
+    z.literal(false).default(false),
+    "Activation recomputation. This version keeps activations, so only false is accepted.",
+    "激活重计算。本版本保留激活值，因此只接受 false。",
+    {
+      en: "must be false: this version keeps all activations; lower per_device_train_batch_size or max_length to save memory",
+      zh: "只能是 false：本版本保留全部激活值；如需节省内存请减小 per_device_train_batch_size 或 max_length",
+    },
+  ),
+  zero_stage: field(
+    z.literal(0).default(0),
+    "ZeRO partitioning stage. This version trains in one process, so only 0 is accepted.",
+    "ZeRO 切分阶段。本版本单进程训练，因此只接受 0。",
+    {
+      en: "must be 0: this version trains in one process and has nothing to partition",
+      zh: "只能是 0：本版本单进程训练，没有可切分的状态",
+    },
+  ),
+});
+
+export type TrainSection = z.output<typeof trainSchema>;
