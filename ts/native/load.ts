@@ -13,12 +13,12 @@ let loaded: { binding: NativeBinding; path: string } | undefined;
 
 function load(): { binding: NativeBinding; path: string } {
   const find = require("node-gyp-build") as { path(folder: string): string };
-  const libc = process.platform === "linux" && !hasGlibc() ? "musl" : "glibc";
-  const platform = `${process.platform}-${process.arch}`;
   let path: string;
   try {
     path = find.path(packageRoot);
   } catch (error) {
+    const platform = `${process.platform}-${process.arch}`;
+    const libc = process.platform === "linux" && !hasGlibc() ? "musl" : "glibc";
     throw new BelleError(
       "ERR_BELLE_NATIVE_LOAD",
       `No native addon for ${platform} (${libc}, Node ${process.versions.node}): looked for build/Release/*.node and ` +

@@ -1,0 +1,31 @@
+#pragma once
+// Instance: everything the addon keeps per Node environment (main thread or worker). There are no process
+// globals.
+#include <napi.h>
+
+#include <unordered_set>
+
+namespace belle::addon {
+
+class Job;
+
+struct Instance {
+  // Constructors of the classes that JS receives but never calls itself.
+  Napi::FunctionReference stop, tokenizer, model, trainer, shard_writer;
+  std::unordered_set<Job*> jobs;  // running; used on the JS thread only
+};
+
+// Set at addon initialisation, alive as long as the environment.
+inline Instance& instance(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
+
+// Each adds its functions and classes; a file per subject.
+void define_stop(Napi::Env env, Napi::Object exports);
+void define_tokenizer(Napi::Env env, Napi::Object exports);
+void define_bpe_trainer(Napi::Env env, Napi::Object exports);
+void define_merge(Napi::Env env, Napi::Object exports);
+void define_model(Napi::Env env, Napi::Object exports);
+void define_trainer(Napi::Env env, Napi::Object exports);
+void define_shards(Napi::Env env, Napi::Object exports);
+void define_files(Napi::Env env, Napi::Object exports);
+
+}  // namespace belle::addon

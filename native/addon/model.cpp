@@ -1,0 +1,268 @@
+#include "native/addon/model.h"
+
+#include "native/addon/arguments.h"
+#include "native/addon/arrays.h"
+#include "native/addon/errors.h"
+#include "native/addon/instance.h"
+#include "native/addon/job.h"
+#include "native/core/json.h"
+
+namespace belle::addon {
+namespace {
+
+constexpr napi_type_tag kModelTag = {0x6265'6c6c'656d'6f64ull, 0x2f7a'88d0'4c19'e003ull};
+constexpr std::array<const char*, 4> kRowInits = {"subtoken-mean", "mean-cov", "mean",
+                                                  "normal"};                // in RowInit's order
+constexpr std::array<const char*, 2> kSaveTypes = {"float32", "bfloat16"};  // in DType's order
+
+Napi::Number number(const Napi::CallbackInfo& info, int64_t value) {
+  return Napi::Number::New(info.Env(), static_cast<double>(value));
+}
+
+Napi::Object new_model(Napi::Env env, const SharedModel& handle) {
+  Napi::Object object = ModelWrap::make(instance(env).model, handle);
+  handle->report_memory(env, handle->bytes());
+  return object;
+}
+
+Result<Job::Settle> settle_with_model(Result<std::unique_ptr<model::Model>> made) {
+  BELLE_TRY(made.status());
+  return Job::Settle([handle = std::make_shared<ModelHandle>(made.take())](Napi::Env env) -> Napi::Value {
+    return new_model(env, handle);
+  });
+}
+
+model::ModelOptions model_options(const Napi::CallbackInfo& info, size_t index) {
+  const Options options(info[index], "options");
+  return {options.string("backend"), static_cast<int>(options.integer("threads", 0, 1024))};
+}
+
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+  return Job::start(info.Env(), [folder = path_argument(info[0], "folder"), options = model_options(info, 1)](
+                                    Job&) { return settle_with_model(model::Model::load(folder, options)); });
+}
+
+Napi::Value create_model(const Napi::CallbackInfo& info) {
+  auto work = [text = string_argument(info[0], "config"), seed = integer_argument(info[1], "seed", 0),
+               options = model_options(info, 2)](Job&) -> Result<Job::Settle> {
+    BELLE_ASSIGN(const Json json, parse_json(text));
+    BELLE_ASSIGN(const model::DecoderConfig config, model::parse_decoder_config(json));
+    return settle_with_model(model::Model::create(config, static_cast<uint64_t>(seed), options));
+  };
+  return Job::start(info.Env(), std::move(work));
+}
+
+struct ForwardInput {
+  std::vector<int32_t> ids, cu_seqlens, labels;
+};
+
+struct ForwardOutput {
+  model::ForwardResult result;
+  std::vector<model::Parameter> parameters;  // of the gradients: the model may have been resized since
+};
+
+Napi::Value forward_object(Napi::Env env, ForwardOutput& output, const model::ForwardRequest& request) {
+  model::ForwardResult& result = output.result;
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("lossSum", Napi::Number::New(env, result.loss_sum));
+  object.Set("supervisedTokens", Napi::Number::New(env, static_cast<double>(result.supervised_tokens)));
+  if (request.logits) {
+    const size_t elements = result.logits.size();
+    object.Set("logits",
+               Napi::Float32Array::New(env, elements, take_buffer(env, std::move(result.logits)), 0));
+  }
+  if (request.gradients) {  // views of one buffer, as the parameters lie in it
+    const Napi::ArrayBuffer buffer = take_buffer(env, std::move(result.gradients));
+    Napi::Object named = Napi::Object::New(env);
+    for (const model::Parameter& parameter : output.parameters) {
+      named.Set(parameter.name,
+                Napi::Float32Array::New(env, static_cast<size_t>(parameter.elements), buffer,
+                                        static_cast<size_t>(parameter.offset) * sizeof(float)));
+    }
+    object.Set("gradients", named);
+  }
+  return object;
+}
+
+}  // namespace
+
+ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Wrap(info, kModelTag) {}
+
+const SharedModel& ModelWrap::shared(Napi::Env env) const {
+  if (!held_) throw make_error(env, "ERR_BELLE_DISPOSED", "The model was disposed; load it again.");
+  return held_;
+}
+
+Napi::Value ModelWrap::backend(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), shared(info.Env())->backend);
+}
+Napi::Value ModelWrap::vocab_size(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.vocab_size);
+}
+Napi::Value ModelWrap::hidden_size(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.hidden_size);
+}
+Napi::Value ModelWrap::num_hidden_layers(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.num_hidden_layers);
+}
+Napi::Value ModelWrap::max_position_embeddings(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.max_position_embeddings);
+}
+Napi::Value ModelWrap::bos_token_id(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.bos_token_id);
+}
+Napi::Value ModelWrap::pad_token_id(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->config.pad_token_id);
+}
+Napi::Value ModelWrap::parameter_count(const Napi::CallbackInfo& info) {
+  return number(info, shared(info.Env())->elements);
+}
+
+Napi::Value ModelWrap::eos_token_ids(const Napi::CallbackInfo& info) {
+  const auto& ids = shared(info.Env())->config.eos_token_ids;
+  Napi::Array array = Napi::Array::New(info.Env(), ids.size());
+  for (uint32_t i = 0; i < array.Length(); ++i) array.Set(i, number(info, ids[i]));
+  return array;
+}
+
+Napi::Value ModelWrap::parameters(const Napi::CallbackInfo& info) {
+  const auto& parameters = shared(info.Env())->parameters;
+  Napi::Array array = Napi::Array::New(info.Env(), parameters.size());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::HandleScope scope(info.Env());
+    Napi::Array shape = Napi::Array::New(info.Env(), parameters[i].shape.size());
+    for (uint32_t d = 0; d < shape.Length(); ++d) shape.Set(d, number(info, parameters[i].shape[d]));
+    Napi::Object row = Napi::Object::New(info.Env());
+    row.Set("name", parameters[i].name);
+    row.Set("shape", shape);
+    row.Set("dtype", "float32");
+    array.Set(i, row);
+  }
+  return array;
+}
+
+Napi::Value ModelWrap::read_parameter(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string name = string_argument(info[0], "name");
+  const ModelLease model = lease_model(env, shared(env));
+  for (const model::Parameter& parameter : held_->parameters) {
+    if (parameter.name != name) continue;
+    std::vector<float> values = model->read_parameter(parameter);
+    const size_t elements = values.size();
+    return Napi::Float32Array::New(env, elements, take_buffer(env, std::move(values)), 0);
+  }
+  throw make_error(env, Status(StatusCode::not_found,
+                               "The model has no parameter \"" + name + "\"; parameters() lists the names."));
+}
+
+Napi::Value ModelWrap::forward(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Options options(info[0], "input");
+  ForwardInput input{int32_argument(options.get("inputIds"), "inputIds"),
+                     int32_argument(options.get("cuSeqlens"), "cuSeqlens"),
+                     {}};
+  if (!options.get("labels").IsUndefined()) input.labels = int32_argument(options.get("labels"), "labels");
+  const model::ForwardRequest request{boolean_argument(info[1], "logits"),
+                                      boolean_argument(info[2], "gradients")};
+  auto work = [input = std::move(input), request,
+               model = lease_model(env, shared(env))](Job&) -> Result<Job::Settle> {
+    BELLE_ASSIGN(auto result, model->forward({input.ids, input.cu_seqlens, input.labels}, request));
+    auto output = std::make_shared<ForwardOutput>(ForwardOutput{std::move(result), model->parameters()});
+    return Job::Settle([output, request](Napi::Env settle_env) -> Napi::Value {
+      return forward_object(settle_env, *output, request);
+    });
+  };
+  return Job::start(env, std::move(work));
+}
+
+Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
+  auto work = [sequences = id_lists_argument(info[0], "sequences"),
+               model = lease_model(info.Env(), shared(info.Env()))](Job&) -> Result<Job::Settle> {
+    BELLE_ASSIGN(auto sums, model->log_likelihood(sequences));
+    return Job::Settle([sums = std::move(sums)](Napi::Env env) -> Napi::Value {
+      return copied_array<Napi::Float64Array, double>(env, sums);
+    });
+  };
+  return Job::start(info.Env(), std::move(work));
+}
+
+Napi::Value ModelWrap::resize_vocabulary(const Napi::CallbackInfo& info) {
+  const Options options(info[0], "options");
+  model::ResizeRequest request;
+  request.rows = options.integer("rows", 1, INT32_MAX);
+  request.sub_tokens = id_lists_argument(options.get("subTokens"), "options.subTokens");
+  request.init = static_cast<model::RowInit>(options.one_of("init", kRowInits));
+  request.seed = static_cast<uint64_t>(options.integer("seed", 0));
+  SharedModel handle = shared(info.Env());
+  ModelLease model = lease_model(info.Env(), handle);
+  auto work = [request = std::move(request), handle, model = std::move(model)](Job&) -> Result<Job::Settle> {
+    BELLE_TRY(model->resize_vocabulary(request));
+    return Job::Settle([handle](Napi::Env env) {
+      handle->refresh();
+      if (!handle->disposed) handle->report_memory(env, handle->bytes());
+      return env.Undefined();
+    });
+  };
+  return Job::start(info.Env(), std::move(work));
+}
+
+Napi::Value ModelWrap::save(const Napi::CallbackInfo& info) {
+  const Options options(info[1], "options");
+  model::SaveRequest request;
+  request.dtype = static_cast<DType>(options.one_of("dtype", kSaveTypes));
+  request.max_shard_bytes = static_cast<uint64_t>(options.integer("maxShardBytes", 1));
+  request.extra_files = options.strings("extraFiles");
+  auto work = [folder = path_argument(info[0], "folder"), request = std::move(request),
+               model = lease_model(info.Env(), shared(info.Env()))](Job&) -> Result<Job::Settle> {
+    BELLE_TRY(model->save(folder, request));
+    return Job::nothing();
+  };
+  return Job::start(info.Env(), std::move(work));
+}
+
+// A running job keeps the weights until it ends; the JS object lets go of them now.
+void ModelWrap::dispose(const Napi::CallbackInfo& info) {
+  if (!held_) return;
+  held_->report_memory(info.Env(), 0);
+  held_->disposed = true;
+  held_ = nullptr;
+}
+
+void ModelWrap::Finalize(Napi::BasicEnv env) {
+  if (held_) Napi::MemoryManagement::AdjustExternalMemory(env, -held_->reported);
+}
+
+Napi::Function ModelWrap::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {
+                         InstanceAccessor<&ModelWrap::backend>("backend"),
+                         InstanceAccessor<&ModelWrap::vocab_size>("vocabSize"),
+                         InstanceAccessor<&ModelWrap::hidden_size>("hiddenSize"),
+                         InstanceAccessor<&ModelWrap::num_hidden_layers>("numHiddenLayers"),
+                         InstanceAccessor<&ModelWrap::max_position_embeddings>("maxPositionEmbeddings"),
+                         InstanceAccessor<&ModelWrap::bos_token_id>("bosTokenId"),
+                         InstanceAccessor<&ModelWrap::eos_token_ids>("eosTokenIds"),
+                         InstanceAccessor<&ModelWrap::pad_token_id>("padTokenId"),
+                         InstanceAccessor<&ModelWrap::parameter_count>("parameterCount"),
+                         InstanceMethod<&ModelWrap::parameters>("parameters"),
+                         InstanceMethod<&ModelWrap::read_parameter>("readParameter"),
+                         InstanceMethod<&ModelWrap::forward>("forward"),
+                         InstanceMethod<&ModelWrap::log_likelihood>("logLikelihood"),
+                         InstanceMethod<&ModelWrap::generate>("generate"),
+                         InstanceMethod<&ModelWrap::resize_vocabulary>("resizeVocabulary"),
+                         InstanceMethod<&ModelWrap::save>("save"),
+                         InstanceMethod<&ModelWrap::dispose>("dispose"),
+                     });
+}
+
+SharedModel model_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  return ModelWrap::Unwrap(tagged(info, index, kModelTag, name, "a NativeModel"))->shared(info.Env());
+}
+
+void define_model(Napi::Env env, Napi::Object exports) {
+  instance(env).model = Napi::Persistent(ModelWrap::define(env));
+  exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
+  exports.Set("createModel", Napi::Function::New<create_model>(env, "createModel"));
+}
+
+}  // namespace belle::addon
