@@ -1,24 +1,30 @@
 #pragma once
-// Normalizer: sentencepiece's text normalisation (src/normalizer.cc): precompiled charsmap by longest prefix, spaces to
-// U+2581, dummy prefix, extra white space removal.
+// Normalizer: sentencepiece's text normalisation (src/normalizer.cc): precompiled charsmap by longest prefix,
+// spaces to U+2581, dummy prefix, extra white space removal.
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "native/core/status.h"
+#include "native/tokenizer/prefix_matcher.h"
 #include "native/tokenizer/sentencepiece_model.h"
 
 namespace belle::tokenizer {
 
 class Normalizer {
  public:
-  // Validates the charsmap: sizes, every trie offset reachable, every replacement NUL-terminated inside the blob.
-  static Result<Normalizer> create(const NormalizerSpec& spec);
+  // Validates the charsmap: sizes, every trie offset inside, every replacement NUL-terminated inside the blob
+  // and at most 4,096 bytes. whitespace_as_suffix (TrainerSpec::treat_whitespace_as_suffix): the dummy space
+  // goes to the end.
+  static Result<Normalizer> create(const NormalizerSpec& spec, bool whitespace_as_suffix = false);
   Normalizer(Normalizer&&) noexcept;
+  Normalizer& operator=(Normalizer&&) noexcept;
   ~Normalizer();
   // user_defined: pieces that pass through unchanged where they match (longest first); may be empty.
   std::string normalize(std::string_view text, const std::vector<std::string>* user_defined = nullptr) const;
+  // The same with the matcher built once.
+  std::string normalize(std::string_view text, const PrefixMatcher& user_defined) const;
   // The text of one charsmap step at the start of `text`: (replacement, bytes consumed).
   std::pair<std::string_view, size_t> normalize_prefix(std::string_view text) const;
 
@@ -28,7 +34,8 @@ class Normalizer {
   std::unique_ptr<State> state_;
 };
 
-// The precompiled charsmap of a rule by sentencepiece's name: identity (empty) | nfkc | nmt_nfkc | nfkc_cf | nmt_nfkc_cf.
+// The precompiled charsmap of a rule by sentencepiece's name: identity (empty) | nfkc | nmt_nfkc | nfkc_cf |
+// nmt_nfkc_cf.
 Result<std::string> precompiled_charsmap(const std::string& rule_name);
 
 }  // namespace belle::tokenizer

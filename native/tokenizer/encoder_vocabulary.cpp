@@ -1,0 +1,110 @@
+#include "native/tokenizer/encoder_vocabulary.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "native/core/utf8.h"
+
+namespace belle::tokenizer {
+
+namespace {
+
+// 64 x 64 -> 128 bit multiplication folded to 64 bits: every input bit reaches every output bit.
+inline uint64_t mix(uint64_t a, uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+inline uint64_t load(const char* from, size_t count) {
+  uint64_t word = 0;
+  std::memcpy(&word, from, count);
+  return word;
+}
+
+uint64_t hash(std::string_view text) {
+  uint64_t state = 0x9E3779B97F4A7C15ull ^ text.size();
+  const char* at = text.data();
+  size_t left = text.size();
+  for (; left > 8; at += 8, left -= 8) state = mix(state ^ load(at, 8), 0xD6E8FEB86659FD93ull);
+  return mix(state ^ load(at, left), 0xA0761D6478BD642Full);
+}
+
+uint32_t score_order(float score) {
+  const auto bits = std::bit_cast<uint32_t>(score);
+  return bits >> 31 ? ~bits : bits | 1u << 31;
+}
+
+bool is_mergeable(PieceType type) {
+  return type == PieceType::normal || type == PieceType::user_defined || type == PieceType::unused;
+}
+
+// Calls use(left, right) for every two neighbouring characters of `text`.
+template <class Use>
+void each_pair(std::string_view text, const Use& use) {
+  std::string_view left;
+  while (!text.empty()) {
+    const std::string_view right = text.substr(0, utf8_announced_length(text[0]));
+    if (!left.empty()) use(left, right);
+    left = right;
+    text.remove_prefix(right.size());
+  }
+}
+
+}  // namespace
+
+uint64_t EncoderVocabulary::pair_bit(std::string_view left, std::string_view right) const {
+  return mix(load(left.data(), left.size()) << 32 | load(right.data(), right.size()), 0xE7037ED1A0B428DBull) &
+         pair_mask_;
+}
+
+EncoderVocabulary::EncoderVocabulary(const std::vector<Piece>& pieces)
+    : priority_(pieces.size()),
+      unused_(pieces.size()),
+      slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))) {
+  size_t bytes = 0, pairs = 0;
+  for (const Piece& piece : pieces) bytes += piece.piece.size();
+  text_.reserve(bytes);
+  begin_.reserve(pieces.size() + 1);
+  begin_.push_back(0);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const Piece& piece = pieces[i];
+    text_ += piece.piece;
+    begin_.push_back(static_cast<uint32_t>(text_.size()));
+    const uint64_t key = hash(piece.piece);
+    size_t at = key & (slots_.size() - 1);
+    while (slots_[at].id >= 0) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {static_cast<uint32_t>(key >> 32), static_cast<int32_t>(i)};
+    if (!is_mergeable(piece.type)) continue;
+    // -NaN alone would map to 0; check_model keeps NaN out.
+    priority_[i] = score_order(piece.score);
+    unused_[i] = piece.type == PieceType::unused;
+    any_unused_ = any_unused_ || unused_[i];
+    longest_ = std::max(longest_, piece.piece.size());
+    each_pair(piece.piece, [&](std::string_view, std::string_view) { ++pairs; });
+  }
+  // 16 bits a pair: about one pair of characters in 16 that nothing joins passes for joined, which costs time
+  // only.
+  const size_t bits = std::bit_ceil(std::max<size_t>(pairs * 16, 64));
+  pair_mask_ = bits - 1;
+  pairs_.resize(bits / 64);
+  for (const Piece& piece : pieces) {
+    if (!is_mergeable(piece.type)) continue;
+    each_pair(piece.piece, [&](std::string_view left, std::string_view right) {
+      const uint64_t bit = pair_bit(left, right);
+      pairs_[bit >> 6] |= uint64_t{1} << (bit & 63);
+    });
+  }
+}
+
+int32_t EncoderVocabulary::find(std::string_view piece) const {
+  const uint64_t key = hash(piece);
+  const auto tag = static_cast<uint32_t>(key >> 32);
+  for (size_t at = key & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    const Slot slot = slots_[at];
+    if (slot.id < 0) return -1;
+    if (slot.tag == tag && text(slot.id) == piece) return slot.id;
+  }
+}
+
+}  // namespace belle::tokenizer
