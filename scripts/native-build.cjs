@@ -19,11 +19,15 @@ function run(command, commandArgs) {
   const result = spawnSync(command, commandArgs, { cwd: root, stdio: ["ignore", 2, 2] });
   if (result.error) {
     console.error(`belle-train: cannot run ${command}: ${result.error.message}`);
-    console.error("Install CMake (3.20 or later) and a C++20 compiler, e.g. `apt-get install cmake g++`, then run this again.");
+    console.error(
+      "Install CMake (3.20 or later) and a C++20 compiler, e.g. `apt-get install cmake g++`, then run this again.",
+    );
     process.exit(3);
   }
   if (result.status !== 0) {
-    console.error(`belle-train: native build failed (${command} exited with ${result.status}); the first error is above`);
+    console.error(
+      `belle-train: native build failed (${command} exited with ${result.status}); the first error is above`,
+    );
     process.exit(result.status ?? 1);
   }
 }
@@ -39,7 +43,9 @@ function cmakeJs() {
 mkdirSync(outDir, { recursive: true });
 const cacheIsForeign =
   existsSync(join(buildDir, "CMakeCache.txt")) &&
-  !require("node:fs").readFileSync(join(buildDir, "CMakeCache.txt"), "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`);
+  !require("node:fs")
+    .readFileSync(join(buildDir, "CMakeCache.txt"), "utf8")
+    .includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`);
 if (cacheIsForeign) rmSync(buildDir, { recursive: true, force: true });
 
 const all = [`BELLE_OUT=${outDir}`, ...defines];
@@ -47,11 +53,19 @@ const tool = cmakeJs();
 if (tool) {
   const common = ["-d", root, "-O", buildDir, "-B", config, ...all.map((d) => `--CD${d}`)];
   // `build` configures only when there is no cache; changed defines need `configure`.
-  if (defines.length > 0 && existsSync(join(buildDir, "CMakeCache.txt"))) run(process.execPath, [tool, "configure", ...common]);
+  if (defines.length > 0 && existsSync(join(buildDir, "CMakeCache.txt")))
+    run(process.execPath, [tool, "configure", ...common]);
   run(process.execPath, [tool, "build", ...common]);
 } else {
   run("cmake", ["-S", root, "-B", buildDir, `-DCMAKE_BUILD_TYPE=${config}`, ...all.map((d) => `-D${d}`)]);
-  run("cmake", ["--build", buildDir, "--config", config, "--parallel", String(require("node:os").availableParallelism())]);
+  run("cmake", [
+    "--build",
+    buildDir,
+    "--config",
+    config,
+    "--parallel",
+    String(require("node:os").availableParallelism()),
+  ]);
 }
 const built = join(outDir, "belle.node");
 if (!existsSync(built)) {

@@ -7,7 +7,12 @@ const { join, resolve } = require("node:path");
 
 const root = resolve(__dirname, "..");
 // A fresh process, because a half-built addon must not take this one down.
-const loads = spawnSync(process.execPath, ["-e", `require("node-gyp-build")(${JSON.stringify(root)})`], { cwd: root, stdio: "ignore" });
-if (loads.status !== 0) execFileSync(process.execPath, [join(__dirname, "native-build.cjs")], { cwd: root, stdio: "inherit" });
+const loads = spawnSync(process.execPath, ["-e", `require("node-gyp-build")(${JSON.stringify(root)})`], {
+  cwd: root,
+  stdio: "ignore",
+});
+if (loads.status !== 0)
+  execFileSync(process.execPath, [join(__dirname, "native-build.cjs")], { cwd: root, stdio: "inherit" });
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-if (existsSync(tsc)) execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+if (existsSync(tsc))
+  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });

@@ -56,7 +56,9 @@ function record(result) {
   const counts = [`${result.passed} passed`];
   if (result.failed > 0) counts.push(`${result.failed} failed`);
   if (result.skipped.length > 0) counts.push(`${result.skipped.length} skipped`);
-  console.log(`${result.failed > 0 ? "FAIL" : "ok  "} ${result.file}  ${counts.join(", ")}  ${result.seconds.toFixed(1)} s`);
+  console.log(
+    `${result.failed > 0 ? "FAIL" : "ok  "} ${result.file}  ${counts.join(", ")}  ${result.seconds.toFixed(1)} s`,
+  );
   if (result.failed > 0) console.log(result.output.trimEnd() + (result.died ? `\n${result.file} ${result.died}` : ""));
 }
 
@@ -67,7 +69,16 @@ if (process.argv.includes("--list")) {
 for (const file of files) record(await runFile(file));
 if (nativeRooms.length > 0) {
   const { build, error } = buildNativeTests(root, nativeRooms);
-  if (error) record({ file: "test/native", seconds: 0, output: error, died: "could not be built", passed: 0, failed: 1, skipped: [] });
+  if (error)
+    record({
+      file: "test/native",
+      seconds: 0,
+      output: error,
+      died: "could not be built",
+      passed: 0,
+      failed: 1,
+      skipped: [],
+    });
   else for (const room of nativeRooms) record(runNativeTest(root, build, room));
 }
 if (files.length + nativeRooms.length === 0) {
@@ -75,5 +86,7 @@ if (files.length + nativeRooms.length === 0) {
   totals.failed = 1;
 }
 if (totals.skipped.length > 0) console.log(`skipped:\n  ${totals.skipped.join("\n  ")}`);
-console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped.length > 0 ? `, ${totals.skipped.length} skipped` : ""}`);
+console.log(
+  `${totals.passed} passed, ${totals.failed} failed${totals.skipped.length > 0 ? `, ${totals.skipped.length} skipped` : ""}`,
+);
 process.exitCode = totals.failed > 0 ? 1 : 0;

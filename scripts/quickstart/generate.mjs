@@ -26,9 +26,28 @@ write(assets, "corpus.txt", `${lines.slice(0, 4000).join("\n")}\n`);
 write(assets, "held_out.txt", `${lines.slice(4000).join("\n")}\n`);
 
 const { held: questions, trained } = split(generator(2), 12, 420);
-const conversation = (one, index) => ({ id: `quickstart-${index + 1}`, conversations: [{ from: "human", value: one.question }, { from: "assistant", value: one.answer }] });
-write(assets, "conversations.jsonl", trained.map((one, index) => `${JSON.stringify(conversation(one, index))}\n`).join(""));
-write(assets, "questions.jsonl", questions.map((one) => `${JSON.stringify({ question: one.question, class: one.class, std_answer: one.answer, check: one.check })}\n`).join(""));
+const conversation = (one, index) => ({
+  id: `quickstart-${index + 1}`,
+  conversations: [
+    { from: "human", value: one.question },
+    { from: "assistant", value: one.answer },
+  ],
+});
+write(
+  assets,
+  "conversations.jsonl",
+  trained.map((one, index) => `${JSON.stringify(conversation(one, index))}\n`).join(""),
+);
+write(
+  assets,
+  "questions.jsonl",
+  questions
+    .map(
+      (one) =>
+        `${JSON.stringify({ question: one.question, class: one.class, std_answer: one.answer, check: one.check })}\n`,
+    )
+    .join(""),
+);
 
 const base = process.argv.indexOf("--base");
 if (base > 0) {
@@ -40,5 +59,11 @@ if (base > 0) {
   const held = new Set(lines.slice(4000));
   const some = distinct(1_500, () => chineseLine(chinese)).filter((line) => !held.has(line));
   write(resolve(process.argv[base + 1]), "base_tokenizer.txt", `${corpus.join("\n")}\n`);
-  write(resolve(process.argv[base + 1]), "base_corpus.txt", `${generator(5).shuffle([...corpus, ...some]).join("\n")}\n`);
+  write(
+    resolve(process.argv[base + 1]),
+    "base_corpus.txt",
+    `${generator(5)
+      .shuffle([...corpus, ...some])
+      .join("\n")}\n`,
+  );
 }

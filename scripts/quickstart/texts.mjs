@@ -1,5 +1,19 @@
 // Running text about the little world: English for the base model, Chinese with some English for the extension.
-import { animals, antonyms, bad, cities, digits, fruits, good, numbersEn, people, peopleEn, places, things, thingsEn } from "./world.mjs";
+import {
+  animals,
+  antonyms,
+  bad,
+  cities,
+  digits,
+  fruits,
+  good,
+  numbersEn,
+  people,
+  peopleEn,
+  places,
+  things,
+  thingsEn,
+} from "./world.mjs";
 
 export function englishLine(rng) {
   const a = rng.pick(animals);

@@ -10,25 +10,48 @@ export const rooms = ["core", "ops", "io", "tokenizer", "model", "train", "infer
 export function buildNativeTests(root, only) {
   const build = join(root, "build", "cmake-Release");
   if (!existsSync(join(build, "CMakeCache.txt"))) {
-    const driver = spawnSync(process.execPath, [join(root, "scripts", "native-build.cjs")], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    const driver = spawnSync(process.execPath, [join(root, "scripts", "native-build.cjs")], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     if (driver.status !== 0) return { error: driver.stderr };
   }
   const run = (args) => spawnSync("cmake", args, { cwd: root, encoding: "utf8" });
   const configure = run(["-S", root, "-B", build, "-DBELLE_TESTS=ON"]);
   if (configure.status !== 0) return { error: configure.stdout + configure.stderr };
   const targets = only.map((room) => `test_${room}`);
-  const made = run(["--build", build, "--config", "Release", "--parallel", String(availableParallelism()), "--target", ...targets]);
+  const made = run([
+    "--build",
+    build,
+    "--config",
+    "Release",
+    "--parallel",
+    String(availableParallelism()),
+    "--target",
+    ...targets,
+  ]);
   if (made.status !== 0) return { error: made.stdout + made.stderr };
   return { build };
 }
 
 export function runNativeTest(root, build, room) {
   const started = performance.now();
-  const result = spawnSync(join(build, `test_${room}`), [], { cwd: root, encoding: "utf8", timeout: 600_000, killSignal: "SIGKILL", maxBuffer: 1 << 26 });
+  const result = spawnSync(join(build, `test_${room}`), [], {
+    cwd: root,
+    encoding: "utf8",
+    timeout: 600_000,
+    killSignal: "SIGKILL",
+    maxBuffer: 1 << 26,
+  });
   const output = (result.stdout ?? "") + (result.stderr ?? "");
   const counts = /(\d+) passed, (\d+) failed/.exec(output.trimEnd().split("\n").at(-1) ?? "");
   const skipped = [...output.matchAll(/^skip (.*)$/gm)].map((match) => match[1]);
-  const died = result.signal ? `died by ${result.signal}` : counts ? undefined : `exited with ${result.status} and no summary`;
+  const died = result.signal
+    ? `died by ${result.signal}`
+    : counts
+      ? undefined
+      : `exited with ${result.status} and no summary`;
   return {
     file: `test/native/${room}`,
     seconds: (performance.now() - started) / 1000,

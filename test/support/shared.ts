@@ -7,9 +7,10 @@ declare global {
   var BELLE_SKIPPED: string[] | undefined;
 }
 
-export const sharedFolder: string | undefined = [process.env.BELLE_SHARED, resolve(import.meta.dirname, "../../../shared")].find(
-  (folder) => folder !== undefined && existsSync(join(folder, "goldens")),
-);
+export const sharedFolder: string | undefined = [
+  process.env.BELLE_SHARED,
+  resolve(import.meta.dirname, "../../../shared"),
+].find((folder) => folder !== undefined && existsSync(join(folder, "goldens")));
 
 /** Registers a test that needs a path of the reference material, given relative to its root. */
 export function testWithShared(

@@ -1,0 +1,101 @@
+// The YAML of the extend-and-tune recipe: BELLE's vocabulary extension as one job (arXiv 2304.07854, section 5).
+import { z } from "zod";
+import { dataSchema } from "../../config/data.ts";
+import { field } from "../../config/field.ts";
+import { generateSchema } from "../../config/generate.ts";
+import { judgeSchema } from "../../config/judge.ts";
+import { createModelSchema } from "../../config/model.ts";
+import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
+import { trainSchema } from "../../config/train.ts";
+
+const phaseTrainSchema = trainSchema.omit({ output_dir: true });
+
+const phaseSchema = z.strictObject({
+  data: field(dataSchema, "What to train on, and what to hold out.", "训练数据与留出数据。"),
+  train: field(phaseTrainSchema.prefault({}), "How to train.", "训练参数。"),
+});
+
+export const extendAndTuneSchema = z.strictObject({
+  recipe: field(z.literal("extend-and-tune"), "Name of the recipe.", "配方名称。"),
+  output_dir: field(z.string().min(1), "Folder of everything the run writes.", "全部输出所在的文件夹。"),
+  seed: field(z.int().min(0).default(42), "Seed of new weights and new rows.", "新权重与新词嵌入的随机种子。"),
+  tokenizer: field(
+    z.strictObject({
+      base: field(
+        z.string().min(1),
+        "Tokenizer to extend: tokenizer.model or a folder.",
+        "要扩充的分词器：tokenizer.model 或文件夹。",
+      ),
+      train: field(tokenizerTrainSchema, "Training of the BPE to append.", "待追加 BPE 的训练参数。"),
+      merge_mode: field(
+        z.enum(["safe", "belle", "chinese-llama"]).default("safe"),
+        "How the pieces are appended; see `belle-train tokenizer merge`.",
+        "追加方式，见 `belle-train tokenizer merge`。",
+      ),
+      held_out: field(
+        z.string().min(1).optional(),
+        "Text file whose lines measure tokens per line before and after.",
+        "用于统计扩充前后每行 token 数的文本文件。",
+      ),
+    }),
+    "Vocabulary extension.",
+    "词表扩充。",
+  ),
+  model: field(
+    z
+      .strictObject({
+        path: field(z.string().min(1).optional(), "Hugging Face folder to start from.", "起始的 Hugging Face 文件夹。"),
+        create: field(createModelSchema.optional(), "Or a new model with these fields.", "或按这些字段新建模型。"),
+        init: field(
+          z.enum(["subtoken-mean", "mean-cov", "mean", "normal"]).default("subtoken-mean"),
+          "How the new rows start.",
+          "新增词嵌入的初始化方式。",
+        ),
+        threads: field(z.int().min(0).max(4096).default(0), "CPU threads; 0: all cores.", "CPU 线程数；0 为全部核心。"),
+      })
+      .refine((value) => (value.path === undefined) !== (value.create === undefined), {
+        error: "needs exactly one of path and create",
+      }),
+    "The model to extend.",
+    "要扩充的模型。",
+  ),
+  pretrain: field(
+    phaseSchema,
+    "Continued pre-training, as a rule of the embeddings only.",
+    "继续预训练，通常只训练词嵌入。",
+  ),
+  finetune: field(phaseSchema, "Supervised fine-tuning.", "有监督微调。"),
+  answers: field(
+    z.strictObject({
+      questions: field(
+        z.string().min(1),
+        "Evaluation items, JSON Lines: question, class, std_answer, and check for scoring by rule.",
+        "评测题，JSON Lines：question、class、std_answer，规则评分另需 check。",
+      ),
+      limit: field(
+        z.int().min(1).optional(),
+        "Take this many, in proportion to the categories.",
+        "按类别比例抽取的题数。",
+      ),
+      before: field(
+        z.boolean().default(true),
+        "Also let the model answer before fine-tuning.",
+        "微调前也生成一次回答。",
+      ),
+      generate: field(generateSchema.prefault({ max_new_tokens: 128 }), "Sampling.", "采样参数。"),
+    }),
+    "Questions to answer.",
+    "待回答的问题。",
+  ),
+  evaluation: field(
+    z.discriminatedUnion("by", [
+      z.strictObject({ by: z.literal("rules") }),
+      z.strictObject({ by: z.literal("judge"), judge: field(judgeSchema, "The judge.", "评审模型。") }),
+    ]),
+    "Scores by each item's own rule, or by a judge.",
+    "按题目自带的规则评分，或由评审模型评分。",
+  ),
+});
+
+export type ExtendAndTuneConfig = z.output<typeof extendAndTuneSchema>;
+export type PhaseConfig = ExtendAndTuneConfig["pretrain"];
