@@ -1,0 +1,194 @@
+// Tokenizer: encode and decode with a sentencepiece BPE model, byte for byte as sentencepiece does.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { NativePiece, NativeTokenizer } from "../native/binding.ts";
+import { BelleError, native, nativeAsync } from "../native/errors.ts";
+import { binding } from "../native/load.ts";
+
+/** A piece of the vocabulary; types as in sentencepiece: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. */
+export type Piece = NativePiece;
+
+export interface EncodeOptions {
+  /** Put the begin-of-sequence id first. Default false, as sentencepiece. */
+  bos?: boolean;
+  /** Put the end-of-sequence id last. Default false, as sentencepiece. */
+  eos?: boolean;
+}
+
+export interface EncodedBatch {
+  /** The ids of all texts, one after the other. */
+  ids: Uint32Array;
+  /** Text i has ids[offsets[i]] to ids[offsets[i + 1]]; length = texts + 1. */
+  offsets: Uint32Array;
+}
+
+export interface TokenizerInfo {
+  modelType: string;
+  normalizer: string;
+  addDummyPrefix: boolean;
+  removeExtraWhitespaces: boolean;
+  byteFallback: boolean;
+}
+
+let unwrap: (tokenizer: Tokenizer) => NativeTokenizer;
+let wrap: (tokenizer: NativeTokenizer) => Tokenizer;
+
+export class Tokenizer {
+  readonly #native: NativeTokenizer;
+
+  private constructor(tokenizer: NativeTokenizer) {
+    this.#native = tokenizer;
+  }
+
+  static {
+    unwrap = (tokenizer) => tokenizer.#native;
+    wrap = (tokenizer) => new Tokenizer(tokenizer);
+  }
+
+  /**
+   * Reads a sentencepiece .model file, or tokenizer.model in a folder.
+   * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, or ERR_BELLE_UNSUPPORTED for a tokenizer.json.
+   */
+  static async load(path: string): Promise<Tokenizer> {
+    const file = await modelFile(path);
+    return new Tokenizer(native(() => binding().loadTokenizer(file)));
+  }
+
+  /** Reads the bytes of a sentencepiece .model. Throws ERR_BELLE_INVALID_DATA. */
+  static parse(bytes: Uint8Array): Tokenizer {
+    return new Tokenizer(native(() => binding().parseTokenizer(bytes)));
+  }
+
+  get vocabSize(): number {
+    return this.#native.vocabSize;
+  }
+  /** SHA-256 over pieces, scores, types and normaliser: stored with data and checkpoints to tell tokenizers apart. */
+  get fingerprint(): string {
+    return this.#native.fingerprint;
+  }
+  get unkId(): number {
+    return this.#native.unkId;
+  }
+  /** −1 when the vocabulary has no such control piece; so are eosId and padId. */
+  get bosId(): number {
+    return this.#native.bosId;
+  }
+  get eosId(): number {
+    return this.#native.eosId;
+  }
+  get padId(): number {
+    return this.#native.padId;
+  }
+  get info(): TokenizerInfo {
+    return this.#native.info();
+  }
+
+  /** Ids of the text. Lone surrogates count as U+FFFD. */
+  encode(text: string, options: EncodeOptions = {}): Uint32Array {
+    const ids = native(() => this.#native.encode(text));
+    return options.bos || options.eos
+      ? this.#framed({ ids, offsets: new Uint32Array([0, ids.length]) }, options).ids
+      : ids;
+  }
+
+  /** Ids of many texts in one call. */
+  encodeBatch(texts: readonly string[], options: EncodeOptions = {}): EncodedBatch {
+    const batch = native(() => this.#native.encodeBatch(texts as string[]));
+    return options.bos || options.eos ? this.#framed(batch, options) : batch;
+  }
+
+  /** Text of the ids; control pieces become nothing. Throws ERR_BELLE_INVALID_ARGUMENT for an id out of range. */
+  decode(ids: Uint32Array | readonly number[]): string {
+    return native(() => this.#native.decode(ids instanceof Uint32Array ? ids : toIds(ids)));
+  }
+
+  pieces(): Piece[] {
+    return this.#native.pieces();
+  }
+
+  /** The id of a piece, or −1. Pieces write a space as U+2581. */
+  pieceId(piece: string): number {
+    return native(() => this.#native.pieceId(piece));
+  }
+
+  /** Writes the sentencepiece .model: to the path, or as tokenizer.model when the path is a folder. */
+  async save(path: string): Promise<void> {
+    const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, "tokenizer.model") : path;
+    await nativeAsync(() => this.#native.save(file));
+  }
+
+  #framed(batch: EncodedBatch, options: EncodeOptions): EncodedBatch {
+    const before = options.bos ? [this.#special("bos", this.bosId)] : [];
+    const after = options.eos ? [this.#special("eos", this.eosId)] : [];
+    const extra = before.length + after.length;
+    const texts = batch.offsets.length - 1;
+    const ids = new Uint32Array(batch.ids.length + extra * texts);
+    const offsets = batch.offsets.map((offset, text) => offset + extra * text);
+    for (let text = 0; text < texts; text++) {
+      const at = offsets[text]!;
+      ids.set(before, at);
+      ids.set(batch.ids.subarray(batch.offsets[text], batch.offsets[text + 1]), at + before.length);
+      ids.set(after, offsets[text + 1]! - after.length);
+    }
+    return { ids, offsets };
+  }
+
+  #special(name: "bos" | "eos", id: number): number {
+    if (id >= 0) return id;
+    throw new BelleError(
+      "ERR_BELLE_INVALID_ARGUMENT",
+      `${name}: true, but the vocabulary has no ${name} control piece; train it with ${name}_id ≥ 0, or leave ${name} out.`,
+    );
+  }
+}
+
+/** The addon's object behind a Tokenizer, for the rooms above. */
+export function nativeTokenizer(tokenizer: Tokenizer): NativeTokenizer {
+  return unwrap(tokenizer);
+}
+
+export function tokenizerOf(tokenizer: NativeTokenizer): Tokenizer {
+  return wrap(tokenizer);
+}
+
+function toIds(ids: readonly number[]): Uint32Array {
+  const array = Uint32Array.from(ids);
+  const wrong = array.findIndex((id, index) => id !== ids[index]);
+  if (wrong < 0) return array;
+  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", `ids[${wrong}] = ${ids[wrong]} is not a token id.`);
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch {
+    return undefined;
+  }
+}
+
+async function modelFile(path: string): Promise<string> {
+  if (typeof path !== "string" || path === "") {
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", "path must be the path of a tokenizer.model or its folder.");
+  }
+  const kind = await kindOf(path);
+  const json = kind === "folder" ? join(path, "tokenizer.json") : path;
+  if (kind === "folder") {
+    const file = join(path, "tokenizer.model");
+    if ((await kindOf(file)) === "file") return file;
+    if ((await kindOf(json)) !== "file") {
+      throw new BelleError(
+        "ERR_BELLE_NOT_FOUND",
+        `${path} holds no tokenizer.model; give the sentencepiece .model file.`,
+      );
+    }
+  }
+  if (json.endsWith(".json") && kind !== undefined) {
+    throw new BelleError(
+      "ERR_BELLE_UNSUPPORTED",
+      `${json}: this version reads sentencepiece models, not tokenizer.json; give the .model file the tokenizer was ` +
+        `converted from (for LLaMA and Yi: tokenizer.model of the same Hugging Face repository, e.g. ` +
+        `${kind === "folder" ? join(path, "tokenizer.model") : path.replace(/[^/]*$/, "tokenizer.model")}).`,
+    );
+  }
+  return path;
+}

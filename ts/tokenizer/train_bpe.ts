@@ -1,0 +1,115 @@
+// trainBpe: BPE training identical to sentencepiece's, on native threads.
+import { availableParallelism } from "node:os";
+import { withSignal } from "../native/abort.ts";
+import type { NativeBpeProgress } from "../native/binding.ts";
+import { BelleError } from "../native/errors.ts";
+import { binding } from "../native/load.ts";
+import {
+  type CamelCaseSentencePieceOptions,
+  type SentencePieceOptions,
+  sentencePieceOptions,
+} from "./sentencepiece_options.ts";
+import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
+
+/** `done` of `total`: bytes while reading, pieces while merging. */
+export type TrainBpeProgress = NativeBpeProgress;
+
+export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentencePieceOptions {
+  /** Plain text, one sentence a line; a file ending in .tsv holds text TAB frequency. */
+  files?: readonly string[];
+  /** The lines themselves, instead of or besides files. */
+  sentences?: readonly string[];
+  /** sentencepiece's name of `files`: a list, or one string with commas. */
+  input?: string | readonly string[];
+  /** Only "bpe". */
+  model_type?: "bpe";
+  /** CPU threads; 0 or left out = all cores. The result does not depend on it. */
+  threads?: number;
+  /** sentencepiece's name of `threads`. */
+  num_threads?: number;
+  /** Bytes the process may grow by while training; beyond it training ends with ERR_BELLE_OUT_OF_MEMORY. */
+  memoryLimit?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: TrainBpeProgress) => void;
+}
+
+const own = [
+  ...["files", "sentences", "input", "model_type", "modelType", "threads", "num_threads", "numThreads"],
+  ...["memoryLimit", "signal", "onProgress"],
+];
+
+const memoryPollMs = 50;
+
+/**
+ * Trains a BPE vocabulary. Same pieces, scores and types, in the same order, as sentencepiece 0.2.2.
+ * Throws ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (text too small for
+ * vocab_size), ERR_BELLE_ABORTED.
+ */
+export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
+  if (typeof options !== "object" || options === null) wrong("trainBpe takes an options object.");
+  const request = {
+    files: [...strings("files", options.files), ...inputFiles(options.input)],
+    sentences: strings("sentences", options.sentences),
+    threads: threadCount(options),
+    options: sentencePieceOptions(options, own),
+  };
+  if (request.files.length + request.sentences.length === 0) {
+    wrong("There is nothing to train on: give files (one sentence a line) or sentences.");
+  }
+  const modelType = options.model_type ?? (options as { modelType?: unknown }).modelType ?? "bpe";
+  if (modelType !== "bpe") {
+    throw new BelleError("ERR_BELLE_UNSUPPORTED", `model_type ${String(modelType)}: only "bpe" is trained here.`);
+  }
+  const { memoryLimit, onProgress, signal } = options;
+  if (memoryLimit !== undefined && !(memoryLimit > 0)) wrong("memoryLimit must be a positive number of bytes.");
+  if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
+  let exceeded = false;
+  let watch: NodeJS.Timeout | undefined;
+  try {
+    const tokenizer = await withSignal(signal, "BPE training", (stop) => {
+      if (memoryLimit !== undefined) {
+        const start = process.memoryUsage.rss();
+        watch = setInterval(() => {
+          if (process.memoryUsage.rss() - start <= memoryLimit) return;
+          exceeded = true;
+          stop.stop();
+        }, memoryPollMs);
+      }
+      return binding().trainBpe(request, stop, onProgress);
+    });
+    return tokenizerOf(tokenizer);
+  } catch (error) {
+    if (!exceeded || signal?.aborted || !(error instanceof BelleError && error.code === "ERR_BELLE_ABORTED"))
+      throw error;
+    throw new BelleError(
+      "ERR_BELLE_OUT_OF_MEMORY",
+      `BPE training took more than memoryLimit = ${memoryLimit} bytes; raise it, or sample the text with ` +
+        "input_sentence_size.",
+      { cause: error },
+    );
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+function wrong(message: string): never {
+  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
+}
+
+function strings(name: string, value: readonly string[] | undefined): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+    wrong(`${name} must be an array of strings.`);
+  }
+  return [...value];
+}
+
+function inputFiles(input: string | readonly string[] | undefined): string[] {
+  return typeof input === "string" ? input.split(",") : strings("input", input);
+}
+
+function threadCount(options: TrainBpeOptions): number {
+  const threads = options.threads ?? options.num_threads ?? (options as { numThreads?: number }).numThreads ?? 0;
+  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) wrong("threads must be an integer from 0 to 1024.");
+  return threads === 0 ? availableParallelism() : threads;
+}

@@ -1,0 +1,37 @@
+// The `train` section to NativeTrainConfig: validated and completed by its schema, so that the library and the YAML
+// accept the same keys with the same defaults.
+import type { z } from "zod";
+import { fingerprint } from "../config/fingerprint.ts";
+import { detectLanguage } from "../config/language.ts";
+import { problemsOf } from "../config/problems.ts";
+import { trainSchema } from "../config/train.ts";
+import type { NativeTrainConfig } from "../native/binding.ts";
+import { BelleError } from "../native/errors.ts";
+
+/**
+ * Keys of the `train` section (docs/config.md), named as Hugging Face TrainingArguments. Unlike in YAML, output_dir has
+ * no default: left out (or empty), no checkpoints are written.
+ */
+export type TrainConfig = Partial<z.input<typeof trainSchema>>;
+
+// Keys that may differ between a run and its resumption without changing a step.
+const free = new Set(["output_dir", "eval_steps", "save_steps", "save_total_limit", "peak_flops"]);
+
+export function trainConfig(config: TrainConfig, extraFiles: readonly string[]): NativeTrainConfig {
+  const { output_dir = "", ...rest } = config;
+  const given = output_dir === "" ? rest : config;
+  const parsed = trainSchema.safeParse(given);
+  if (!parsed.success) {
+    const sentences = parsed.error.issues
+      .flatMap((issue) => problemsOf(trainSchema, issue, given, detectLanguage()))
+      .map((problem) => `config.${problem.path.join(".")}: ${problem.message}`);
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", sentences.join("\n"), { cause: parsed.error });
+  }
+  const { recompute: _, zero_stage: __, max_length: ___, ...native } = parsed.data;
+  return {
+    ...native,
+    output_dir,
+    extra_files: [...extraFiles],
+    config_fingerprint: fingerprint(Object.fromEntries(Object.entries(native).filter(([key]) => !free.has(key)))),
+  };
+}
