@@ -1,0 +1,28 @@
+// Every command: its name, one line of help, and the file it lives in. The file is only read when the command is used.
+import type { Text } from "../config/language.ts";
+import type { CommandEntry } from "./command.ts";
+
+export const groups: Record<string, Text> = {
+  config: { en: "Reference and validation of configuration files", zh: "配置文件的参考与校验" },
+  data: { en: "Prepare training data", zh: "准备训练数据" },
+  tokenizer: { en: "Train, merge and inspect tokenizers", zh: "训练、合并与查看分词器" },
+  native: { en: "The native addon", zh: "原生扩展" },
+  eval: { en: "Evaluate answers", zh: "评测回答" },
+  recipe: { en: "Ready-made runs", zh: "现成的流程" },
+};
+
+// biome-ignore format: one command, one line
+export const commands: readonly CommandEntry[] = [
+  { name: "doctor", summary: { en: "Check this computer: Node, addon, backends, disk", zh: "检查本机环境：Node、原生扩展、计算后端、磁盘" }, load: () => import("./commands/doctor.ts") },
+  { name: "train", summary: { en: "Train a model as a YAML file says", zh: "按 YAML 文件训练模型" }, load: () => import("./commands/train.ts") },
+  { name: "generate", summary: { en: "Answer prompts with a model", zh: "用模型回答提示" }, load: () => import("./commands/generate.ts") },
+  { name: "data prepare", summary: { en: "Tokenise, mask and pack files into token shards", zh: "将文件分词、屏蔽并打包为 token 数据" }, load: () => import("./commands/data_prepare.ts") },
+  { name: "data stats", summary: { en: "Count rows, turns, characters and tokens of files or shards", zh: "统计文件或 token 数据的行数、轮数、字数和 token 数" }, load: () => import("./commands/data_stats.ts") },
+  { name: "tokenizer train", summary: { en: "Train a BPE tokenizer, option names as in sentencepiece", zh: "训练 BPE 分词器，选项名与 sentencepiece 一致" }, load: () => import("./commands/tokenizer_train.ts") },
+  { name: "tokenizer merge", summary: { en: "Append the pieces of one tokenizer to another", zh: "把一个分词器的词元追加到另一个" }, load: () => import("./commands/tokenizer_merge.ts") },
+  { name: "tokenizer encode", summary: { en: "Encode lines to token ids, or decode ids", zh: "把文本行编码为 token id，或解码" }, load: () => import("./commands/tokenizer_encode.ts") },
+  { name: "tokenizer stats", summary: { en: "Describe a tokenizer and how well it compresses a text", zh: "描述分词器及其对文本的压缩率" }, load: () => import("./commands/tokenizer_stats.ts") },
+  { name: "config schema", summary: { en: "Print the JSON schema or the reference of the configuration", zh: "输出配置的 JSON schema 或参考文档" }, load: () => import("./commands/config_schema.ts") },
+  { name: "config print", summary: { en: "Validate a configuration and print it with all defaults", zh: "校验配置并输出补全默认值后的结果" }, load: () => import("./commands/config_print.ts") },
+  { name: "native build", summary: { en: "Build the native addon from source", zh: "从源码构建原生扩展" }, load: () => import("./commands/native_build.ts") },
+];

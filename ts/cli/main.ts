@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { processStreams } from "./output.ts";
+import { languageOf, runProgram } from "./program.ts";
+// Entry point: signals and the exit code; everything else is in program.ts.
+import { frameText } from "./text.ts";
+
+const argv = process.argv.slice(2);
+const streams = processStreams();
+const controller = new AbortController();
+
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    // First: the command finishes what it has in hand. Second: out.
+    if (controller.signal.aborted) process.exit(130);
+    streams.err(`\n${frameText.stopping[languageOf(argv, process.env)]}\n`);
+    controller.abort(name);
+  });
+}
+
+process.exitCode = await runProgram(argv, { streams, signal: controller.signal });
