@@ -1,0 +1,236 @@
+// Attention of the CPU backend: a task is one block of queries of one head (forward), one kv head of one
+// document (backward), one kv head of one sequence (decode).
+#include <algorithm>
+
+#include "native/backend/cpu_check.h"
+#include "native/backend/cpu_entries.h"
+
+namespace belle::backend {
+
+namespace {
+
+constexpr float kNoSlope = 0;
+constexpr int64_t kBlock = ops::kAttentionBlock;
+
+Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_dim) {
+  Check check(op);
+  check.size("heads", heads, 1).size("kv_heads", kv_heads, 1).size("head_dim", head_dim, 1);
+  if (check.ok()) {
+    check.that(heads % kv_heads == 0,
+               std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) +
+                   " kv heads evenly; num_attention_heads must be a multiple of num_key_value_heads");
+    check.that(head_dim <= 4096, "head_dim is " + std::to_string(head_dim) + "; at most 4096 is supported");
+  }
+  return check;
+}
+
+Status check(const char* op, const belle_attention_args& a) {
+  BELLE_TRY(
+      Check(op).f32(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
+  BELLE_TRY(heads_check(op, a.heads, a.kv_heads, a.head_dim).status());
+  BELLE_TRY(Check(op)
+                .that(a.cu_seqlens[0] == 0,
+                      "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) + "; it must start with 0")
+                .status());
+  for (int32_t i = 0; i < a.documents; ++i) {
+    BELLE_TRY(Check(op)
+                  .that(a.cu_seqlens[i + 1] >= a.cu_seqlens[i],
+                        "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
+                            std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
+                            "; it must not decrease")
+                  .status());
+  }
+  const int64_t tokens = a.cu_seqlens[a.documents];
+  return Check(op)
+      .pointer("q", a.q, tokens)
+      .pointer("k", a.k, tokens)
+      .pointer("v", a.v, tokens)
+      .pointer("out", a.out, tokens)
+      .pointer("lse", a.lse, tokens)
+      .size("q_stride", a.q_stride, 1)
+      .size("q_head_stride", a.q_head_stride, 1)
+      .size("kv_stride", a.kv_stride, 1)
+      .size("kv_head_stride", a.kv_head_stride, 1)
+      .status();
+}
+
+double attention_work(const belle_attention_args& a) {
+  double work = 0;
+  for (int32_t i = 0; i < a.documents; ++i) {
+    const double length = a.cu_seqlens[i + 1] - a.cu_seqlens[i];
+    work += 2 * length * length * a.heads * a.head_dim;
+  }
+  return work;
+}
+
+belle_status attention(void* context, const belle_attention_args* args) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("attention").pointer("args", args).status());
+    const belle_attention_args& a = *args;
+    BELLE_TRY(check("attention", a));
+    BELLE_TRY(cpu.thread_scratch(cpu.kernels.attention_scratch(a.head_dim), "attention"));
+    // blocks_before[i]: query blocks of the documents before i, to find a task's document.
+    int64_t* blocks_before = cpu.block_counts.get<int64_t>(a.documents + 1);
+    if (!blocks_before) return scratch_missing("attention", (a.documents + 1) * 8);
+    blocks_before[0] = 0;
+    for (int32_t i = 0; i < a.documents; ++i) {
+      blocks_before[i + 1] = blocks_before[i] + (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + kBlock - 1) / kBlock;
+    }
+    const int64_t blocks = blocks_before[a.documents], tokens = a.cu_seqlens[a.documents];
+    auto task = [&](size_t chunk, int thread) {
+      const int64_t head = static_cast<int64_t>(chunk) % a.heads,
+                    block = static_cast<int64_t>(chunk) / a.heads;
+      const int64_t document =
+          std::upper_bound(blocks_before, blocks_before + a.documents + 1, block) - blocks_before - 1;
+      const int64_t start = a.cu_seqlens[document], length = a.cu_seqlens[document + 1] - start;
+      const int64_t first = (block - blocks_before[document]) * kBlock,
+                    kv_head = head / (a.heads / a.kv_heads);
+      const int64_t token = start + first;
+      cpu.kernels.attention({
+          .q = static_cast<const float*>(a.q) + token * a.q_stride + head * a.q_head_stride,
+          .q_stride = a.q_stride,
+          .rows = std::min(kBlock, length - first),
+          .first = first,
+          .position_step = 1,
+          .k = static_cast<const float*>(a.k) + start * a.kv_stride + kv_head * a.kv_head_stride,
+          .v = static_cast<const float*>(a.v) + start * a.kv_stride + kv_head * a.kv_head_stride,
+          .kv_stride = a.kv_stride,
+          .head_dim = a.head_dim,
+          .scale = a.scale,
+          .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
+          .slope_step = 0,
+          .out = static_cast<float*>(a.out) + (token * a.heads + head) * a.head_dim,
+          .out_stride = int64_t{a.heads} * a.head_dim,
+          .lse = a.lse + head * tokens + token,
+          .scratch = cpu.thread[thread].get<float>(cpu.kernels.attention_scratch(a.head_dim)),
+      });
+    };
+    cpu.parallel(blocks * a.heads, attention_work(a), task);
+    return {};
+  });
+}
+
+belle_status attention_backward(void* context, const belle_attention_backward_args* args) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("attention_backward").pointer("args", args).status());
+    const belle_attention_args& a = args->forward;
+    BELLE_TRY(check("attention_backward", a));
+    const int64_t tokens = a.cu_seqlens[a.documents], group = a.heads / a.kv_heads;
+    BELLE_TRY(Check("attention_backward")
+                  .pointer("dout", args->dout, tokens)
+                  .pointer("dq", args->dq, tokens)
+                  .pointer("dk", args->dk, tokens)
+                  .pointer("dv", args->dv, tokens)
+                  .pointer("delta", args->delta, tokens)
+                  .status());
+    const int64_t scratch = cpu.kernels.attention_backward_scratch(a.head_dim);
+    BELLE_TRY(cpu.thread_scratch(scratch, "attention_backward"));
+    auto task = [&](size_t chunk, int thread) {
+      const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads,
+                    document = static_cast<int64_t>(chunk) / a.kv_heads;
+      const int64_t start = a.cu_seqlens[document], head = kv_head * group;
+      const int64_t q = start * a.q_stride + head * a.q_head_stride;
+      const int64_t kv = start * a.kv_stride + kv_head * a.kv_head_stride;
+      const int64_t out = (start * a.heads + head) * a.head_dim;
+      cpu.kernels.attention_backward({
+          .length = a.cu_seqlens[document + 1] - start,
+          .group = group,
+          .head_dim = a.head_dim,
+          .q = static_cast<const float*>(a.q) + q,
+          .dq = static_cast<float*>(args->dq) + q,
+          .q_stride = a.q_stride,
+          .head_stride = a.q_head_stride,
+          .k = static_cast<const float*>(a.k) + kv,
+          .v = static_cast<const float*>(a.v) + kv,
+          .dk = static_cast<float*>(args->dk) + kv,
+          .dv = static_cast<float*>(args->dv) + kv,
+          .kv_stride = a.kv_stride,
+          .out = static_cast<const float*>(a.out) + out,
+          .dout = static_cast<const float*>(args->dout) + out,
+          .out_stride = int64_t{a.heads} * a.head_dim,
+          .out_head_stride = a.head_dim,
+          .lse = a.lse + head * tokens + start,
+          .delta = args->delta + head * tokens + start,
+          .row_head_stride = tokens,
+          .scale = a.scale,
+          .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
+          .slope_step = a.alibi_slopes ? 1 : 0,
+          .scratch = cpu.thread[thread].get<float>(scratch),
+      });
+    };
+    cpu.parallel(int64_t{a.documents} * a.kv_heads, 2.5 * attention_work(a), task);
+    return {};
+  });
+}
+
+belle_status attention_decode(void* context, const belle_attention_decode_args* args) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    constexpr const char* kOp = "attention_decode";
+    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    const belle_attention_decode_args& a = *args;
+    BELLE_TRY(Check(kOp)
+                  .f32(a.type)
+                  .size("sequences", a.sequences)
+                  .size("cache_rows", a.cache_rows, 1)
+                  .pointer("lengths", a.lengths, a.sequences)
+                  .pointer("q", a.q, a.sequences)
+                  .pointer("k_cache", a.k_cache, a.sequences)
+                  .pointer("v_cache", a.v_cache, a.sequences)
+                  .pointer("out", a.out, a.sequences)
+                  .size("q_stride", a.q_stride, 1)
+                  .size("q_head_stride", a.q_head_stride, 1)
+                  .status());
+    BELLE_TRY(heads_check(kOp, a.heads, a.kv_heads, a.head_dim).status());
+    double work = 0;
+    for (int32_t s = 0; s < a.sequences; ++s) {
+      BELLE_TRY(Check(kOp)
+                    .that(a.lengths[s] >= 1 && a.lengths[s] <= a.cache_rows,
+                          "sequence " + std::to_string(s) + " has length " + std::to_string(a.lengths[s]) +
+                              ", its cache holds 1 to " + std::to_string(a.cache_rows) +
+                              " rows; give it a larger cache or stop it")
+                    .status());
+      work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
+    }
+    const int64_t scratch = cpu.kernels.attention_scratch(a.head_dim);
+    BELLE_TRY(cpu.thread_scratch(scratch, kOp));
+    const int64_t group = a.heads / a.kv_heads, width = int64_t{a.kv_heads} * a.head_dim;
+    auto task = [&](size_t chunk, int thread) {
+      const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads,
+                    sequence = static_cast<int64_t>(chunk) / a.kv_heads;
+      const int64_t cache = sequence * a.cache_rows * width + kv_head * a.head_dim;
+      for (int64_t g = 0; g < group; g += kBlock) {
+        const int64_t head = kv_head * group + g;
+        cpu.kernels.attention({
+            .q = static_cast<const float*>(a.q) + sequence * a.q_stride + head * a.q_head_stride,
+            .q_stride = a.q_head_stride,
+            .rows = std::min(kBlock, group - g),
+            .first = a.lengths[sequence] - 1,
+            .position_step = 0,
+            .k = static_cast<const float*>(a.k_cache) + cache,
+            .v = static_cast<const float*>(a.v_cache) + cache,
+            .kv_stride = width,
+            .head_dim = a.head_dim,
+            .scale = a.scale,
+            .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
+            .slope_step = a.alibi_slopes ? 1 : 0,
+            .out = static_cast<float*>(a.out) + (sequence * a.heads + head) * a.head_dim,
+            .out_stride = a.head_dim,
+            .lse = nullptr,
+            .scratch = cpu.thread[thread].get<float>(scratch),
+        });
+      }
+    };
+    cpu.parallel(int64_t{a.sequences} * a.kv_heads, work, task);
+    return {};
+  });
+}
+
+}  // namespace
+
+void set_attention_entries(belle_backend& b) {
+  b.attention = attention;
+  b.attention_backward = attention_backward;
+  b.attention_decode = attention_decode;
+}
+
+}  // namespace belle::backend

@@ -1,0 +1,52 @@
+#pragma once
+// Check: the argument checks of one op, as a chain that keeps its first error.
+//   BELLE_TRY(Check("rope").f32(type).size("tokens", tokens).pointer("x", x, tokens).status());
+#include <cstdint>
+#include <string>
+
+#include "native/core/status.h"
+#include "native/include/belle/backend.h"
+
+namespace belle::backend {
+
+class Check {
+ public:
+  explicit Check(const char* op) : op_(op) {}
+
+  Check& f32(int32_t type) {
+    if (type == BELLE_BF16) {
+      return fail(StatusCode::unsupported,
+                  "the CPU backend computes in float32, bfloat16 was asked; load with dtype float32");
+    }
+    if (type != BELLE_F32)
+      return fail(StatusCode::invalid_argument,
+                  "dtype " + std::to_string(type) + " is unknown; use BELLE_F32 (0)");
+    return *this;
+  }
+  Check& size(const char* name, int64_t value, int64_t least = 0) {
+    if (value >= least && value <= kLargest) return *this;
+    return fail(StatusCode::invalid_argument, std::string(name) + " is " + std::to_string(value) +
+                                                  "; it must be from " + std::to_string(least) + " to 2^40");
+  }
+  // Needed when elements > 0.
+  Check& pointer(const char* name, const void* p, int64_t elements = 1) {
+    if (p || elements <= 0) return *this;
+    return fail(StatusCode::invalid_argument, std::string(name) + " is NULL; pass a buffer from alloc()");
+  }
+  Check& that(bool good, const std::string& message) {
+    return good ? *this : fail(StatusCode::invalid_argument, message);
+  }
+  Status status() const { return status_; }
+  bool ok() const { return status_.ok(); }
+
+ private:
+  static constexpr int64_t kLargest = int64_t{1} << 40;  // elements; beyond any machine's memory
+  Check& fail(StatusCode code, const std::string& what) {
+    if (status_.ok()) status_ = Status(code, std::string(op_) + ": " + what);
+    return *this;
+  }
+  const char* op_;
+  Status status_;
+};
+
+}  // namespace belle::backend

@@ -1,0 +1,27 @@
+#pragma once
+// The entries of the CPU backend, by subject; open_cpu puts them together.
+#include <mutex>
+
+#include "native/backend/cpu_context.h"
+#include "native/include/belle/backend.h"
+
+namespace belle::backend {
+
+void set_memory_entries(belle_backend& backend);     // cpu_memory.cpp
+void set_matrix_entries(belle_backend& backend);     // cpu_matrix.cpp: gemm, linear_cross_entropy
+void set_attention_entries(belle_backend& backend);  // cpu_attention.cpp
+void set_row_entries(belle_backend& backend);        // cpu_rows.cpp: norms, rope, embedding
+void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwise, adamw, sums
+
+// A Status as it crosses the ABI; a message too long is cut at a character's border.
+belle_status to_c(const Status& status);
+
+// Runs an op's body alone on its context.
+template <class Body>
+belle_status run_op(void* context, Body body) {
+  CpuContext& cpu = *static_cast<CpuContext*>(context);
+  const std::lock_guard lock(cpu.mutex);
+  return to_c(body(cpu));
+}
+
+}  // namespace belle::backend

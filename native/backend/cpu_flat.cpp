@@ -1,0 +1,180 @@
+// Flat ops of the CPU backend: elementwise, AdamW, sums. A task is 16,384 elements, 65,536 for the sums.
+#include <algorithm>
+#include <cmath>
+
+#include "native/backend/cpu_check.h"
+#include "native/backend/cpu_entries.h"
+
+namespace belle::backend {
+
+namespace {
+
+// body(first, count)
+template <class Body>
+void over_elements(CpuContext& cpu, int64_t n, double work, Body body) {
+  constexpr int64_t kStep = 16384;
+  auto task = [&](size_t chunk, int) {
+    const int64_t first = static_cast<int64_t>(chunk) * kStep;
+    body(first, std::min(kStep, n - first));
+  };
+  cpu.parallel((n + kStep - 1) / kStep, work * static_cast<double>(n), task);
+}
+
+const float* f32(const void* p) { return static_cast<const float*>(p); }
+float* f32(void* p) { return static_cast<float*>(p); }
+
+belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t n, int32_t type) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("swiglu")
+                  .f32(type)
+                  .size("n", n)
+                  .pointer("out", out, n)
+                  .pointer("gate", gate, n)
+                  .pointer("up", up, n)
+                  .status());
+    over_elements(cpu, n, 16, [&](int64_t i, int64_t count) {
+      cpu.kernels.swiglu(f32(out) + i, f32(gate) + i, f32(up) + i, count);
+    });
+    return {};
+  });
+}
+
+belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* dout, const void* gate,
+                             const void* up, int64_t n, int32_t type) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("swiglu_backward")
+                  .f32(type)
+                  .size("n", n)
+                  .pointer("dgate", dgate, n)
+                  .pointer("dup", dup, n)
+                  .pointer("dout", dout, n)
+                  .pointer("gate", gate, n)
+                  .pointer("up", up, n)
+                  .status());
+    over_elements(cpu, n, 24, [&](int64_t i, int64_t count) {
+      cpu.kernels.swiglu_backward(f32(dgate) + i, f32(dup) + i, f32(dout) + i, f32(gate) + i, f32(up) + i,
+                                  count);
+    });
+    return {};
+  });
+}
+
+belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32_t type) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("gelu_tanh").f32(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
+    over_elements(cpu, n, 16,
+                  [&](int64_t i, int64_t count) { cpu.kernels.gelu_tanh(f32(out) + i, f32(x) + i, count); });
+    return {};
+  });
+}
+
+belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const void* x, int64_t n,
+                                int32_t type) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("gelu_tanh_backward")
+                  .f32(type)
+                  .size("n", n)
+                  .pointer("dx", dx, n)
+                  .pointer("dout", dout, n)
+                  .pointer("x", x, n)
+                  .status());
+    over_elements(cpu, n, 24, [&](int64_t i, int64_t count) {
+      cpu.kernels.gelu_tanh_backward(f32(dx) + i, f32(dout) + i, f32(x) + i, count);
+    });
+    return {};
+  });
+}
+
+belle_status add(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("add")
+                  .f32(type)
+                  .size("n", n)
+                  .pointer("out", out, n)
+                  .pointer("a", a, n)
+                  .pointer("b", b, n)
+                  .status());
+    over_elements(cpu, n, 4, [&](int64_t i, int64_t count) {
+      cpu.kernels.add(f32(out) + i, f32(a) + i, f32(b) + i, count);
+    });
+    return {};
+  });
+}
+
+belle_status adamw(void* context, const belle_adamw_args* args) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check("adamw").pointer("args", args).status());
+    const belle_adamw_args& a = *args;
+    BELLE_TRY(Check("adamw")
+                  .size("n", a.n)
+                  .size("step", a.step, 1)
+                  .pointer("weight", a.weight, a.n)
+                  .pointer("grad", a.grad, a.n)
+                  .pointer("m", a.m, a.n)
+                  .pointer("v", a.v, a.n)
+                  .that(a.beta1 >= 0 && a.beta1 < 1,
+                        "beta1 is " + std::to_string(a.beta1) + "; it must be in [0, 1)")
+                  .that(a.beta2 >= 0 && a.beta2 < 1,
+                        "beta2 is " + std::to_string(a.beta2) + "; it must be in [0, 1)")
+                  .that(a.eps >= 0, "eps is " + std::to_string(a.eps) + "; it must not be negative")
+                  .status());
+    const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
+    const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
+    const ops::AdamWScalars scalars = {
+        .grad_scale = a.grad_scale,
+        .decay = static_cast<float>(1 - a.lr * a.weight_decay),
+        .beta2 = static_cast<float>(a.beta2),
+        .one_minus_beta1 = static_cast<float>(1 - a.beta1),
+        .one_minus_beta2 = static_cast<float>(1 - a.beta2),
+        .root_correction2 = static_cast<float>(std::sqrt(correction2)),
+        .eps = static_cast<float>(a.eps),
+        .step_size = static_cast<float>(a.lr / correction1),
+    };
+    over_elements(cpu, a.n, 16, [&](int64_t i, int64_t count) {
+      cpu.kernels.adamw(a.weight + i, a.grad + i, a.m + i, a.v + i, count, scalars);
+    });
+    return {};
+  });
+}
+
+// Partial sums of 65,536 elements each, added in order.
+belle_status sum_with(void* context, const char* op, ops::Sum* ops::KernelTable::*kernel, const float* x,
+                      int64_t n, double* out) {
+  return run_op(context, [&](CpuContext& cpu) -> Status {
+    BELLE_TRY(Check(op).size("n", n).pointer("x", x, n).pointer("out", out).status());
+    constexpr int64_t kStep = 65536;
+    const int64_t chunks = (n + kStep - 1) / kStep;
+    double* partial = cpu.partial_sums.get<double>(chunks);
+    if (!partial) return scratch_missing(op, chunks * 8);
+    auto task = [&](size_t chunk, int) {
+      const int64_t first = static_cast<int64_t>(chunk) * kStep;
+      partial[chunk] = (cpu.kernels.*kernel)(x + first, std::min(kStep, n - first));
+    };
+    cpu.parallel(chunks, static_cast<double>(n), task);
+    *out = 0;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) *out += partial[chunk];
+    return {};
+  });
+}
+
+belle_status sum_squares(void* context, const float* x, int64_t n, double* out) {
+  return sum_with(context, "sum_squares", &ops::KernelTable::sum_squares, x, n, out);
+}
+belle_status sum(void* context, const float* x, int64_t n, double* out) {
+  return sum_with(context, "sum", &ops::KernelTable::sum, x, n, out);
+}
+
+}  // namespace
+
+void set_flat_entries(belle_backend& b) {
+  b.swiglu = swiglu;
+  b.swiglu_backward = swiglu_backward;
+  b.gelu_tanh = gelu_tanh;
+  b.gelu_tanh_backward = gelu_tanh_backward;
+  b.add = add;
+  b.adamw = adamw;
+  b.sum_squares = sum_squares;
+  b.sum = sum;
+}
+
+}  // namespace belle::backend

@@ -1,0 +1,58 @@
+#pragma once
+// KernelTable: every kernel of one instruction set. Each library belle_ops_<isa> exports one.
+#include "native/ops/activation.h"
+#include "native/ops/adamw.h"
+#include "native/ops/attention.h"
+#include "native/ops/cross_entropy.h"
+#include "native/ops/embedding.h"
+#include "native/ops/layer_norm.h"
+#include "native/ops/multiply.h"
+#include "native/ops/reduce.h"
+#include "native/ops/rms_norm.h"
+#include "native/ops/rope.h"
+
+namespace belle::ops {
+
+struct KernelTable {
+  const char* isa;  // "baseline", "avx2", "avx512"
+  int mr, nr;       // rows and columns of the micro-tile: the panel sizes for pack
+  Pack* pack;
+  Multiply* multiply;
+  Attention* attention;
+  AttentionScratch* attention_scratch;
+  AttentionBackward* attention_backward;
+  AttentionScratch* attention_backward_scratch;
+  RmsNorm* rms_norm;
+  RmsNormBackward* rms_norm_backward;
+  RmsNormWeightGradient* rms_norm_weight_gradient;
+  LayerNorm* layer_norm;
+  LayerNormBackward* layer_norm_backward;
+  LayerNormWeightGradient* layer_norm_weight_gradient;
+  RopeTable* rope_table;
+  RopeRotate* rope_rotate;
+  SwiGlu* swiglu;
+  SwiGluBackward* swiglu_backward;
+  GeluTanh* gelu_tanh;
+  GeluTanhBackward* gelu_tanh_backward;
+  Add* add;
+  Exponential* exponentials;
+  Embedding* embedding;
+  EmbeddingBackward* embedding_backward;
+  CrossEntropy* cross_entropy;
+  AdamW* adamw;
+  Sum* sum;
+  Sum* sum_squares;
+  BiasBackward* bias_backward;
+};
+
+namespace baseline {
+const KernelTable& kernels();
+}
+namespace avx2 {
+const KernelTable& kernels();
+}
+namespace avx512 {
+const KernelTable& kernels();
+}
+
+}  // namespace belle::ops

@@ -1,0 +1,145 @@
+#pragma once
+// One vector register of the instruction set this file is compiled for. Only for native/ops/*.cpp: everything
+// here has internal linkage and nothing of the C++ library is used, so no code built for a newer CPU can be
+// merged by the linker into code that runs on an older one. Kernels are compiled with -ffp-contract=off: what
+// is fused is written mul_add, so an element is computed with the same arithmetic wherever it stands in a
+// row, a tile or a tail.
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#ifndef BELLE_ISA
+#error "native/ops is compiled once per instruction set: define BELLE_ISA (see CMakeLists.txt)"
+#endif
+#define BELLE_INLINE static inline __attribute__((always_inline))
+
+namespace belle::ops::BELLE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+constexpr int kVectorBytes = 4 * kLanes;
+
+typedef float vf __attribute__((vector_size(kVectorBytes)));
+typedef int32_t vi __attribute__((vector_size(kVectorBytes)));
+typedef float vf_unaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+
+BELLE_INLINE vf splat(float x) { return x - vf{}; }
+BELLE_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
+BELLE_INLINE void store(float* p, vf x) { *reinterpret_cast<vf_unaligned*>(p) = x; }
+
+// The first `count` lanes; the others are 0 (load) or left alone in memory (store).
+BELLE_INLINE vf load_first(const float* p, int64_t count) {
+  if (count >= kLanes) return load(p);
+  vf x = {};
+  __builtin_memcpy(&x, p, static_cast<uint64_t>(count) * 4);
+  return x;
+}
+BELLE_INLINE void store_first(float* p, vf x, int64_t count) {
+  if (count >= kLanes) {
+    store(p, x);
+  } else {
+    __builtin_memcpy(p, &x, static_cast<uint64_t>(count) * 4);
+  }
+}
+
+// a * b + c, in one rounding where the instruction set has it.
+BELLE_INLINE vf mul_add(vf a, vf b, vf c) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+BELLE_INLINE vf square_root(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);  // the unmasked one warns in GCC 12
+#elif defined(__AVX2__)
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__x86_64__)
+  return (vf)_mm_sqrt_ps((__m128)x);
+#elif defined(__aarch64__)
+  return (vf)vsqrtq_f32((float32x4_t)x);
+#else
+  for (int lane = 0; lane < kLanes; ++lane) x[lane] = __builtin_sqrtf(x[lane]);
+  return x;
+#endif
+}
+
+BELLE_INLINE vf larger(vf a, vf b) { return a > b ? a : b; }
+
+BELLE_INLINE vi lane_numbers() {
+  vi x = {};
+  for (int lane = 0; lane < kLanes; ++lane) x[lane] = lane;
+  return x;
+}
+BELLE_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+
+// Lanes added in a fixed tree: halves onto halves.
+BELLE_INLINE float sum_lanes(vf x) {
+  float part[kLanes];
+  __builtin_memcpy(part, &x, sizeof(x));
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) part[lane] += part[lane + half];
+  }
+  return part[0];
+}
+BELLE_INLINE float largest_lane(vf x) {
+  float part[kLanes];
+  __builtin_memcpy(part, &x, sizeof(x));
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane)
+      part[lane] = part[lane] > part[lane + half] ? part[lane] : part[lane + half];
+  }
+  return part[0];
+}
+
+// e^x with an error below 1.5 ulp over the whole range, denormal results and infinity included; NaN stays
+// NaN. x = n ln2 + r, |r| <= ln2/2; the polynomial is that of Cephes expf; 2^n is applied in two steps so
+// that neither factor leaves the normal range.
+BELLE_INLINE vf exponential(vf x) {
+  x = x > splat(89.0f) ? splat(89.0f) : x;      // e^89 > FLT_MAX
+  x = x < splat(-104.0f) ? splat(-104.0f) : x;  // e^-104 < half of the smallest denormal
+  const vf magic = splat(12582912.0f);          // 1.5 * 2^23: adding it rounds to an integer
+  const vf shifted = mul_add(x, splat(1.44269504088896341f), magic);
+  const vf n = shifted - magic;
+  vf r = mul_add(n, splat(-0.693359375f), x);
+  r = mul_add(n, splat(2.12194440e-4f), r);
+  vf p = splat(1.9875691500e-4f);
+  p = mul_add(p, r, splat(1.3981999507e-3f));
+  p = mul_add(p, r, splat(8.3334519073e-3f));
+  p = mul_add(p, r, splat(4.1665795894e-2f));
+  p = mul_add(p, r, splat(1.6666665459e-1f));
+  p = mul_add(p, r, splat(5.0000001201e-1f));
+  p = mul_add(p, r * r, r) + splat(1.0f);
+  const vi exponent = (vi)shifted - (vi)magic;
+  const vi half = exponent >> 1;
+  const vi scale1 = (half + 127) << 23, scale2 = (exponent - half + 127) << 23;
+  return p * (vf)scale1 * (vf)scale2;
+}
+
+// 1 / (1 + e^-x)
+BELLE_INLINE vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exponential(-x)); }
+
+// body(i, count) for each vector of [0, n): count = kLanes but for the last.
+template <class Body>
+BELLE_INLINE void for_vectors(int64_t n, Body body) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) body(i, static_cast<int64_t>(kLanes));
+  if (i < n) body(i, n - i);
+}
+
+}  // namespace belle::ops::BELLE_ISA
