@@ -236,7 +236,8 @@ Result<SentencePieceModel> parse_model(std::span<const uint8_t> bytes) {
       case 1:
         if (model.pieces.size() == kMaxPieces)
           return bad_field(field, "model", "is one piece more than the limit of a million");
-        BELLE_TRY(read_piece(field, model.pieces.size(), &model.pieces.emplace_back()));
+        model.pieces.emplace_back();
+        BELLE_TRY(read_piece(field, model.pieces.size() - 1, &model.pieces.back()));
         break;
       case 2:
         BELLE_TRY(read_spec(field.bytes, field.payload_offset(), kTrainerFields, "trainer_spec",
