@@ -78,7 +78,7 @@ async function* diskChunks(path: string, hash: Hash, counter: { bytes: number })
   }
 }
 
-async function* gunzipped(path: string, source: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function* gunzipped(path: string, source: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: chunkBytes });
   const pump = async () => {
     for (let step = await source.next(); !step.done; step = await source.next()) {
@@ -100,12 +100,18 @@ async function* gunzipped(path: string, source: AsyncIterator<Buffer>): AsyncGen
   } finally {
     gunzip.destroy();
     await pumped;
+    await source.return(undefined);
   }
 }
 
-async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (head.length > 0) yield head;
-  for (let step = await rest.next(); !step.done; step = await rest.next()) yield step.value;
+async function* withHead(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    if (head.length > 0) yield head;
+    yield* rest;
+  } finally {
+    // A reader that stops early closes the file.
+    await rest.return(undefined);
+  }
 }
 
 const space = new Set([0x20, 0x09, 0x0a, 0x0d]);
@@ -133,7 +139,7 @@ export async function openBytes(path: string): Promise<ByteStream> {
   const hash = createHash("sha256");
   const counter = { bytes: 0 };
   const disk = diskChunks(path, hash, counter);
-  let source: AsyncIterator<Buffer> = disk;
+  let source: AsyncGenerator<Buffer> = disk;
   const first = await source.next();
   let head: Buffer = first.done ? Buffer.alloc(0) : first.value;
   if (head[0] === 0x1f && head[1] === 0x8b) {
@@ -154,6 +160,5 @@ export async function openBytes(path: string): Promise<ByteStream> {
     kind = kindOf(head);
     if (kind === "empty" && head.length > 16 * chunkBytes) kind = "text";
   }
-  const rest = source;
-  return { kind, chunks: withHead(head, rest), position: () => counter.bytes, sha256: () => hash.digest("hex") };
+  return { kind, chunks: withHead(head, source), position: () => counter.bytes, sha256: () => hash.digest("hex") };
 }

@@ -90,7 +90,7 @@ export async function prepareData(options: PrepareOptions, control: PrepareContr
   }
   const inputs = inputsFingerprint(plan, hashes);
   const droppedPath = `${output}.dropped.jsonl`;
-  if (plan.cache && state.kind === "shards" && state.manifest.inputs_sha256 === inputs && isWhole(output)) {
+  if (plan.cache && state.kind === "shards" && state.manifest.inputs_sha256 === inputs && (await isWhole(output))) {
     const dropped = Object.keys(state.manifest.dropped).length > 0;
     return { folder: output, reused: true, manifest: state.manifest, droppedFile: dropped ? droppedPath : undefined };
   }
@@ -146,9 +146,10 @@ function inputsFingerprint(plan: PreparePlan, hashes: ReadonlyArray<{ sha256: st
   });
 }
 
-function isWhole(folder: string): boolean {
+/** Every file of the folder has the size and sha256 its manifest states. */
+async function isWhole(folder: string): Promise<boolean> {
   try {
-    binding().openShards(folder, true);
+    await binding().verifyManifest(folder);
     return true;
   } catch {
     return false;
