@@ -1,5 +1,6 @@
 #pragma once
-// DecoderConfig: the one decoder's shape, read from a Hugging Face config.json of LLaMA, LLaMA-2, Yi or BLOOM(Z).
+// DecoderConfig: the one decoder's shape, read from a Hugging Face config.json of LLaMA, LLaMA-2, Yi or
+// BLOOM(Z).
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,20 +29,25 @@ struct DecoderConfig {
   int64_t bos_token_id = -1, pad_token_id = -1;
   std::vector<int64_t> eos_token_ids;
 
-  bool layer_norm() const { return family == Family::bloom; }        // else RMSNorm
-  bool alibi() const { return family == Family::bloom; }             // else RoPE
-  bool gelu() const { return family == Family::bloom; }              // else SwiGLU
+  bool layer_norm() const { return family == Family::bloom; }  // else RMSNorm
+  bool alibi() const { return family == Family::bloom; }       // else RoPE
+  bool gelu() const { return family == Family::bloom; }        // else SwiGLU
   bool biases() const { return family == Family::bloom; }
-  bool fused_qkv() const { return family == Family::bloom; }         // rows [head][q|k|v][head_dim]
+  bool fused_qkv() const { return family == Family::bloom; }  // rows [head][q|k|v][head_dim]
   bool embedding_norm() const { return family == Family::bloom; }
 };
 
-// Accepts both spellings of each key (rope_theta / rope_parameters, n_head / num_attention_heads, n_embed / hidden_size,
-// torch_dtype / dtype, ...). Anything the decoder would compute differently (rope scaling, other activations,
-// apply_residual_connection_post_layernorm) is an `unsupported` error that names the key.
+// Accepts both spellings of each key (rope_theta / rope_parameters, n_head / num_attention_heads, n_embed /
+// hidden_size, torch_dtype / dtype, ...). Anything the decoder would compute differently (rope scaling, other
+// activations, apply_residual_connection_post_layernorm) is an `unsupported` error that names the key.
 Result<DecoderConfig> parse_decoder_config(const Json& config);
 
-// A config.json that transformers loads; starts from `original` (may be null) so that keys we do not use survive.
+// What parse_decoder_config checks of sizes, for configs that were built in code: invalid_data naming the
+// key.
+Status check_decoder_config(const DecoderConfig& config);
+
+// A config.json that transformers loads; starts from `original` (may be null) so that keys we do not use
+// survive.
 Json write_decoder_config(const DecoderConfig& config, const Json& original, std::string_view dtype);
 
 }  // namespace belle::model

@@ -21,11 +21,11 @@ struct ModelOptions {
 };
 
 struct Parameter {
-  std::string name;             // Hugging Face weight name
-  std::vector<int64_t> shape;   // row-major
-  int64_t offset = 0;           // elements, into the flat parameter buffer
+  std::string name;            // Hugging Face weight name
+  std::vector<int64_t> shape;  // row-major
+  int64_t offset = 0;          // elements, into the flat parameter buffer
   int64_t elements = 0;
-  bool embedding = false;       // input or output embedding: what `trainable: embeddings` trains
+  bool embedding = false;  // input or output embedding: what `trainable: embeddings` trains
 };
 
 // Packed documents. labels unshifted, -100 = not supervised; a document's first token is never a target.
@@ -41,25 +41,26 @@ struct ForwardRequest {
 };
 
 struct ForwardResult {
-  double loss_sum = 0;            // sum of token losses; loss = loss_sum / supervised_tokens
+  double loss_sum = 0;  // sum of token losses; loss = loss_sum / supervised_tokens
   int64_t supervised_tokens = 0;
-  std::vector<float> logits;      // [tokens, vocab] when asked
-  std::vector<float> gradients;   // flat, parameter offsets, of loss_sum / supervised_tokens, when asked
+  std::vector<float> logits;     // [tokens, vocab] when asked
+  std::vector<float> gradients;  // flat, parameter offsets, of loss_sum / supervised_tokens, when asked
 };
 
 enum class RowInit { subtoken_mean, mean_cov, mean, normal };
 
 struct ResizeRequest {
-  int64_t rows = 0;                              // new vocabulary size; fewer than now is an error
-  std::vector<std::vector<int32_t>> sub_tokens;  // for row old + i: ids of old rows; empty list = fall back to mean
+  int64_t rows = 0;  // new vocabulary size; fewer than now is an error
+  std::vector<std::vector<int32_t>> sub_tokens =
+      {};  // for row old + i: ids of old rows; empty list = fall back to mean
   RowInit init = RowInit::subtoken_mean;
   uint64_t seed = 0;
 };
 
 struct SaveRequest {
-  DType dtype = DType::f32;                    // of the weights in the files: f32 or bf16
+  DType dtype = DType::f32;  // of the weights in the files: f32 or bf16
   uint64_t max_shard_bytes = 5ull << 30;
-  std::vector<std::string> extra_files;        // copied beside the weights (tokenizer.model, ...)
+  std::vector<std::string> extra_files = {};  // copied beside the weights (tokenizer.model, ...)
 };
 
 class Workspace;  // activations of one batch shape; defined in workspace.h
@@ -68,7 +69,8 @@ class Model {
  public:
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const ModelOptions& options);
   // Fresh weights: normal(0, initializer_range) from the seed; norms 1, biases 0.
-  static Result<std::unique_ptr<Model>> create(const DecoderConfig& config, uint64_t seed, const ModelOptions& options);
+  static Result<std::unique_ptr<Model>> create(const DecoderConfig& config, uint64_t seed,
+                                               const ModelOptions& options);
   ~Model();
 
   const DecoderConfig& config() const;
@@ -83,19 +85,22 @@ class Model {
   Result<ForwardResult> forward(const PackedBatch& batch, const ForwardRequest& request);
   // For the trainer: gradients (device, flat) += d(grad_scale * sum of token losses). loss_sum is returned.
   // `embeddings_only` skips the weight gradients of everything but the embeddings.
-  Result<double> forward_backward(const PackedBatch& batch, float grad_scale, float* gradients, bool embeddings_only);
+  Result<double> forward_backward(const PackedBatch& batch, float grad_scale, float* gradients,
+                                  bool embeddings_only);
   // Loss only, for evaluation.
   Result<double> forward_loss(const PackedBatch& batch);
   // Sum of token log-probabilities of each sequence given its first token.
   Result<std::vector<double>> log_likelihood(std::span<const std::vector<int32_t>> sequences);
-  // Plans activation memory for batches of up to `tokens` tokens, so that no step allocates. Bytes are returned.
+  // Plans activation memory for batches of up to `tokens` tokens, so that no step allocates. Bytes are
+  // returned.
   Result<uint64_t> reserve(int64_t tokens, bool training);
 
   Status resize_vocabulary(const ResizeRequest& request);
   // The whole Hugging Face folder, committed at once (MANIFEST.json included).
   Status save(const std::string& folder, const SaveRequest& request) const;
   // The same files into a folder that somebody else commits (checkpoints).
-  Result<std::vector<io::FileRecord>> write_files(const std::string& folder, const SaveRequest& request) const;
+  Result<std::vector<io::FileRecord>> write_files(const std::string& folder,
+                                                  const SaveRequest& request) const;
 
   struct State;
   State& state() { return *state_; }  // for the rooms above that run the decoder themselves (infer)

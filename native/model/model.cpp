@@ -1,0 +1,169 @@
+#include "native/model/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "native/core/philox.h"
+#include "native/core/thread_pool.h"
+#include "native/io/safetensors.h"
+#include "native/model/state.h"
+
+namespace belle::model {
+namespace {
+
+constexpr uint64_t kMaxConfigBytes = 1 << 20;
+constexpr int64_t kPiece = 1 << 20;  // elements moved at a time between files, host and device
+
+Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, const ModelOptions& options) {
+  auto state = std::make_unique<Model::State>();
+  state->config = config;
+  state->map = make_weight_map(config);
+  if (config.alibi()) state->slopes = alibi_slopes(config.num_attention_heads);
+  BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads));
+  const uint64_t bytes = static_cast<uint64_t>(state->map.elements) * sizeof(float);
+  auto weights = DeviceBuffer::allocate(state->backend, bytes);
+  if (!weights.ok()) {
+    return Status(weights.status().code(), "the weights need " + std::to_string(bytes) + " bytes (" +
+                                               weights.status().message() +
+                                               "); use a smaller model or more memory");
+  }
+  state->weights = weights.take();
+  return state;
+}
+
+Status write_device(const Model::State& state, int64_t offset, const float* values, int64_t count) {
+  const belle_backend& b = *state.backend;
+  return backend::from_c(b.write(b.context, state.weights.floats() + offset, values,
+                                 static_cast<size_t>(count) * sizeof(float)));
+}
+
+Status load_parameter(const Model::State& state, const Parameter& parameter, const io::TensorView& tensor,
+                      std::vector<float>& staging) {
+  const size_t width = dtype_size(tensor.dtype);
+  for (int64_t done = 0; done < parameter.elements; done += kPiece) {
+    const int64_t count = std::min(kPiece, parameter.elements - done);
+    io::TensorView piece = tensor;
+    piece.shape = {count};
+    piece.bytes = tensor.bytes.subspan(static_cast<size_t>(done) * width, static_cast<size_t>(count) * width);
+    BELLE_TRY(io::to_float32(piece, staging.data()));
+    BELLE_TRY(write_device(state, parameter.offset + done, staging.data(), count));
+  }
+  return {};
+}
+
+bool is_bias(const Parameter& parameter) { return parameter.name.ends_with(".bias"); }
+
+// Values depend on the parameter's place in the list and the element, not on how the work is cut.
+Status initialise_parameter(const Model::State& state, uint32_t index, uint64_t seed, ThreadPool& pool,
+                            std::vector<float>& staging) {
+  const Parameter& parameter = state.map.parameters[index];
+  const bool drawn = parameter.shape.size() == 2;
+  const float constant = is_bias(parameter) ? 0.0f : 1.0f;
+  const Philox random(seed, RngStream::init);
+  for (int64_t done = 0; done < parameter.elements; done += kPiece) {
+    const int64_t count = std::min(kPiece, parameter.elements - done);
+    constexpr int64_t kChunk = 1 << 14;
+    pool.run(static_cast<size_t>((count + kChunk - 1) / kChunk), [&](size_t chunk, int) {
+      const int64_t begin = static_cast<int64_t>(chunk) * kChunk, end = std::min(begin + kChunk, count);
+      for (int64_t i = begin; i < end; ++i) {
+        const double draw = drawn ? random.normal(static_cast<uint64_t>(done + i), index) : 0;
+        staging[static_cast<size_t>(i)] =
+            drawn ? static_cast<float>(draw * static_cast<double>(state.config.initializer_range)) : constant;
+      }
+    });
+    BELLE_TRY(write_device(state, parameter.offset + done, staging.data(), count));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<float> alibi_slopes(int64_t heads) {
+  int64_t power = 1;
+  while (power * 2 <= heads) power *= 2;
+  std::vector<float> slopes;
+  for (int64_t i = 0; i < heads; ++i) {
+    // Heads beyond the power of two take the odd steps of the next finer geometric series.
+    const double exponent = i < power
+                                ? 8.0 * static_cast<double>(i + 1) / static_cast<double>(power)
+                                : 4.0 * static_cast<double>(2 * (i - power) + 1) / static_cast<double>(power);
+    slopes.push_back(static_cast<float>(std::exp2(-exponent)));
+  }
+  return slopes;
+}
+
+Status Model::State::ensure_workspace(int64_t tokens, bool training) {
+  if (workspace && workspace->tokens() >= tokens && (workspace->training() || !training)) return {};
+  workspace.reset();  // before the next one is made: both need not fit
+  BELLE_ASSIGN(workspace, Workspace::create(backend, config, tokens, training));
+  return {};
+}
+
+Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Model::~Model() = default;
+
+Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const ModelOptions& options) {
+  if (std::filesystem::exists(folder + "/MANIFEST.json")) {  // a folder of ours: its hashes must hold
+    const auto verified = io::verify_manifest(folder);
+    if (!verified.ok()) return verified.status();
+  }
+  BELLE_ASSIGN(Json config_json, io::read_json_file(folder + "/config.json", kMaxConfigBytes));
+  auto config = parse_decoder_config(config_json);
+  if (!config.ok()) return Status(config.status().code(), folder + "/" + config.status().message());
+  BELLE_ASSIGN(const io::SafetensorsFolder tensors, io::SafetensorsFolder::open(folder));
+  // Every shape is checked against the files before anything of that size is allocated.
+  BELLE_ASSIGN(const auto matched,
+               match_tensors(make_weight_map(config.value()), config.value(), tensors, folder));
+  BELLE_ASSIGN(auto state, make_state(config.value(), options));
+  std::vector<float> staging(kPiece);
+  for (size_t i = 0; i < matched.size(); ++i) {
+    const Status loaded = load_parameter(*state, state->map.parameters[i], *matched[i], staging);
+    if (!loaded.ok()) return Status(loaded.code(), "weights in " + folder + ": " + loaded.message());
+  }
+  state->original_config = std::move(config_json);
+  const std::string generation = folder + "/generation_config.json";
+  if (std::filesystem::exists(generation)) {
+    BELLE_ASSIGN(state->generation_config, io::read_json_file(generation, kMaxConfigBytes));
+  }
+  return std::unique_ptr<Model>(new Model(std::move(state)));
+}
+
+Result<std::unique_ptr<Model>> Model::create(const DecoderConfig& config, uint64_t seed,
+                                             const ModelOptions& options) {
+  BELLE_TRY(check_decoder_config(config));
+  BELLE_ASSIGN(auto state, make_state(config, options));
+  ThreadPool pool(options.threads);
+  std::vector<float> staging(kPiece);
+  for (uint32_t i = 0; i < state->map.parameters.size(); ++i) {
+    BELLE_TRY(initialise_parameter(*state, i, seed, pool, staging));
+  }
+  return std::unique_ptr<Model>(new Model(std::move(state)));
+}
+
+const DecoderConfig& Model::config() const { return state_->config; }
+const std::vector<Parameter>& Model::parameters() const { return state_->map.parameters; }
+const belle_backend& Model::backend() const { return *state_->backend; }
+int64_t Model::parameter_elements() const { return state_->map.elements; }
+float* Model::weights() { return state_->weights.floats(); }
+
+std::vector<float> Model::read_parameter(const Parameter& parameter) const {
+  std::vector<float> values(static_cast<size_t>(parameter.elements));
+  const belle_backend& b = *state_->backend;
+  const belle_status status = b.read(b.context, values.data(), state_->weights.floats() + parameter.offset,
+                                     values.size() * sizeof(float));
+  if (status.code != 0) values.clear();
+  return values;
+}
+
+Status Model::write_parameter(const Parameter& parameter, std::span<const float> values) {
+  if (static_cast<int64_t>(values.size()) != parameter.elements) {
+    return {StatusCode::invalid_argument, parameter.name + " with shape " + show_shape(parameter.shape) +
+                                              " has " + std::to_string(parameter.elements) +
+                                              " elements, but " + std::to_string(values.size()) +
+                                              " values were given"};
+  }
+  return write_device(*state_, parameter.offset, values.data(), parameter.elements);
+}
+
+}  // namespace belle::model

@@ -1,0 +1,52 @@
+#pragma once
+// WeightMap: where each Hugging Face weight lives in the flat parameter buffer (gradients use the same
+// offsets).
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/io/safetensors.h"
+#include "native/model/decoder_config.h"
+#include "native/model/model.h"
+
+namespace belle::model {
+
+// Offsets, in elements, of one block's weights. A matrix is [out, in] as torch.nn.Linear keeps it; -1: not in
+// this family.
+struct LayerOffsets {
+  int64_t attention_norm = -1, attention_norm_bias = -1;  // [d]
+  int64_t qkv = -1;       // LLaMA: q [H*hd, d], k [KV*hd, d], v [KV*hd, d] back to back; BLOOM: [H*3*hd, d]
+  int64_t qkv_bias = -1;  // [3*d]
+  int64_t attention_out = -1, attention_out_bias = -1;  // [d, H*hd], [d]
+  int64_t mlp_norm = -1, mlp_norm_bias = -1;            // [d]
+  int64_t gate = -1;                                    // [ff, d]
+  int64_t up = -1, up_bias = -1;                        // [ff, d], [ff]
+  int64_t down = -1, down_bias = -1;                    // [d, ff], [d]
+};
+
+struct WeightMap {
+  std::vector<Parameter> parameters;  // in the order of the flat buffer
+  int64_t elements = 0;    // of the flat buffer; parameters start at multiples of 16, gaps stay zero
+  int64_t embedding = -1;  // [vocab, d]
+  int64_t embedding_norm = -1, embedding_norm_bias = -1;  // [d]
+  std::vector<LayerOffsets> layers;
+  int64_t final_norm = -1, final_norm_bias = -1;  // [d]
+  int64_t head = -1;                              // [vocab, d]; the embedding's offset when tied
+};
+
+WeightMap make_weight_map(const DecoderConfig& config);
+
+// "[512, 64]"
+std::string show_shape(std::span<const int64_t> shape);
+
+// The tensor of each parameter, in order. BLOOM names are accepted with and without `transformer.`;
+// rotary_emb.inv_freq is ignored; a tied checkpoint may repeat the embedding as lm_head.weight, bit for bit.
+// invalid_data: a tensor that is missing, has another shape or does not belong to the model, named with its
+// folder.
+Result<std::vector<const io::TensorView*>> match_tensors(const WeightMap& map, const DecoderConfig& config,
+                                                         const io::SafetensorsFolder& tensors,
+                                                         const std::string& folder);
+
+}  // namespace belle::model
