@@ -89,7 +89,9 @@ export function averageScores(
   options: { level?: number; seed?: number; bootstrapRounds?: number } = {},
 ): Averages {
   const level = options.level ?? 0.95;
-  const categoryOf = new Map(scheme.categories.flatMap(({ id, classes }) => classes.map((name) => [name, id] as const)));
+  const categoryOf = new Map(
+    scheme.categories.flatMap(({ id, classes }) => classes.map((name) => [name, id] as const)),
+  );
   const members = new Map<string, ScoredItem[]>(scheme.categories.map(({ id }) => [id, []]));
   for (const item of items) {
     const category = categoryOf.get(item.class);
@@ -109,9 +111,16 @@ export function averageScores(
   const macros = scheme.macros.flatMap((macro): MacroMean[] => {
     const present = macro.categories.filter((id) => scored.has(id));
     if (present.length === 0) return [];
-    const estimate = estimateMacro(present.map((id) => scored.get(id)!), level);
+    const estimate = estimateMacro(
+      present.map((id) => scored.get(id)!),
+      level,
+    );
     const scores = present.map((id) => members.get(id)!.flatMap(({ score }) => (score === undefined ? [] : [score])));
-    const bootstrap = bootstrapMacro(scores, { seed: options.seed ?? 0, rounds: options.bootstrapRounds ?? 2000, level });
+    const bootstrap = bootstrapMacro(scores, {
+      seed: options.seed ?? 0,
+      rounds: options.bootstrapRounds ?? 2000,
+      level,
+    });
     const missing = macro.categories.filter((id) => !scored.has(id));
     return [{ id: macro.id, categories: present, missing, ...estimate, ...(bootstrap ? { bootstrap } : {}) }];
   });

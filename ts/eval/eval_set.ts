@@ -109,7 +109,10 @@ export function fingerprintItems(items: readonly EvalItem[]): string {
  */
 export function sampleStratified<T extends { class: string }>(items: readonly T[], count: number, seed: number): T[] {
   if (!Number.isSafeInteger(count) || count < 1) {
-    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", `The sample size is ${count}; it must be a whole number above 0.`);
+    throw new BelleError(
+      "ERR_BELLE_INVALID_ARGUMENT",
+      `The sample size is ${count}; it must be a whole number above 0.`,
+    );
   }
   if (count >= items.length) return [...items];
   const byClass = new Map<string, number[]>();
@@ -119,7 +122,10 @@ export function sampleStratified<T extends { class: string }>(items: readonly T[
     byClass.set(item.class, members);
   }
   const names = [...byClass.keys()].sort();
-  const quotas = allocate(names.map((name) => byClass.get(name)!.length), count);
+  const quotas = allocate(
+    names.map((name) => byClass.get(name)!.length),
+    count,
+  );
   const chosen: number[] = [];
   for (const [k, name] of names.entries()) {
     const members = byClass.get(name)!;

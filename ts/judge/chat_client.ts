@@ -1,7 +1,14 @@
 // A client of OpenAI-compatible chat completions over fetch: one retry layer, one adaptive limiter, no key in any error.
 
 import { BelleError } from "../native/errors.ts";
-import { type ChatCompletion, type Refusal, readBody, readCompletion, readRefusal, retryAfterMs } from "./chat_response.ts";
+import {
+  type ChatCompletion,
+  type Refusal,
+  readBody,
+  readCompletion,
+  readRefusal,
+  retryAfterMs,
+} from "./chat_response.ts";
 import { AdaptiveLimiter, pause, throwIfAborted } from "./limiter.ts";
 import { type Secret, secretFromEnvironment } from "./secret.ts";
 
@@ -66,7 +73,10 @@ function parseEndpoint(baseUrl: string, hasKey: boolean, allowInsecure: boolean)
     throw new BelleError("ERR_BELLE_CONFIG", "base_url is not a URL; write it like https://api.openai.com/v1");
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new BelleError("ERR_BELLE_CONFIG", `base_url starts with ${url.protocol}; only https: and http: are possible.`);
+    throw new BelleError(
+      "ERR_BELLE_CONFIG",
+      `base_url starts with ${url.protocol}; only https: and http: are possible.`,
+    );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
     throw new BelleError(
@@ -164,7 +174,12 @@ export class ChatClient implements ChatCompleter {
     if (response.ok) {
       const completion = readCompletion(text);
       if (completion !== undefined) return { kind: "done", completion };
-      return { kind: "retry", error: this.#error("ERR_BELLE_HTTP", this.#garbage(text)), throttled: false, waitMs: undefined };
+      return {
+        kind: "retry",
+        error: this.#error("ERR_BELLE_HTTP", this.#garbage(text)),
+        throttled: false,
+        waitMs: undefined,
+      };
     }
     return this.#refused(response, readRefusal(text));
   }
@@ -199,7 +214,12 @@ export class ChatClient implements ChatCompleter {
         status,
       );
     }
-    return { kind: "retry", error: this.#error("ERR_BELLE_HTTP", `${where}.`, status), throttled: status === 429, waitMs };
+    return {
+      kind: "retry",
+      error: this.#error("ERR_BELLE_HTTP", `${where}.`, status),
+      throttled: status === 429,
+      waitMs,
+    };
   }
 
   /** The connection failed: refused, reset, timed out, redirected, or the body was too large. */

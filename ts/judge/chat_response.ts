@@ -82,7 +82,10 @@ export function readRefusal(text: string): Refusal {
   const message = typeof error === "string" ? error : (field(error, "message") ?? field(error, "detail"));
   const plain = body === undefined ? text : "";
   return {
-    message: (word(message, 300) || plain.slice(0, 120)).replace(/\s+/gu, " ").trim().replace(/[.。]$/u, ""),
+    message: (word(message, 300) || plain.slice(0, 120))
+      .replace(/\s+/gu, " ")
+      .trim()
+      .replace(/[.。]$/u, ""),
     code: word(field(error, "code"), 60),
     type: word(field(error, "type"), 60),
   };

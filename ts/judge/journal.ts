@@ -103,7 +103,9 @@ class Lock {
       }
       await rm(path, { force: true });
     }
-    throw new BelleError("ERR_BELLE_BUSY", `${journal} is being opened by another run; try again.`, { details: { path } });
+    throw new BelleError("ERR_BELLE_BUSY", `${journal} is being opened by another run; try again.`, {
+      details: { path },
+    });
   }
 
   /** A lock of another machine is always taken for alive: its processes cannot be seen from here. */
@@ -136,7 +138,13 @@ export class Journal {
   #failure: BelleError | undefined;
   #flushing: Promise<void> | undefined;
 
-  private constructor(path: string, file: FileHandle, lock: Lock, replies: Map<string, JournalReply>, repaired: number) {
+  private constructor(
+    path: string,
+    file: FileHandle,
+    lock: Lock,
+    replies: Map<string, JournalReply>,
+    repaired: number,
+  ) {
     this.path = path;
     this.#file = file;
     this.#lock = lock;

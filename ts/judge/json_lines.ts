@@ -1,6 +1,7 @@
 // Reads JSON Lines files of unknown origin in bounded pieces.
 
 import { open } from "node:fs/promises";
+import { TextDecoder } from "node:util";
 import { BelleError } from "../native/errors.ts";
 
 export interface TextLine {

@@ -4,7 +4,8 @@ import { BelleError } from "../native/errors.ts";
 
 /** Throws ERR_BELLE_ABORTED when the signal has been raised. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.", { cause: signal.reason });
+  if (signal?.aborted)
+    throw new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.", { cause: signal.reason });
 }
 
 /** Sleeps; rejects with ERR_BELLE_ABORTED as soon as the signal is raised. */

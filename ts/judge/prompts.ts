@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { BelleError } from "../native/errors.ts";
 import type { ChatMessage } from "./chat_client.ts";
 import { type UseCase, useCaseOf } from "./classes.ts";
-import { prompts2304, prompts2303 } from "./prompt_texts.ts";
+import { prompts2303, prompts2304 } from "./prompt_texts.ts";
 
 /** By paper: the prompts of the 1,000-item set (arXiv 2304.07854), or table 3 of arXiv 2303.14742. */
 export type PromptGeneration = "2304.07854" | "2303.14742";

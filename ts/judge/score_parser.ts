@@ -46,15 +46,21 @@ const tail = String.raw`(?:\s?(?<unit>分|points?\b|%)?\s?(?:/|out of)\s?(?<den>
 const connect = String.raw`(?<link>(?:[\s为是应该当给约:="'“”‘’「」『』【】()[\]<《{_]|is\b|of\b|-(?=\s)){0,12}?)`;
 
 const anchored = new RegExp(
-  String.raw`(?<word>得分|分数|评分|打分|(?<![a-z])(?:scores?|rating)(?![a-z]))${connect}(?<num>${number})${tail}${notPartOfMore}`,
+  `(?<word>得分|分数|评分|打分|(?<![a-z])(?:scores?|rating)(?![a-z]))${connect}(?<num>${number})${tail}${notPartOfMore}`,
   "gu",
 );
 const verb = new RegExp(
   String.raw`(?<!不|未|没|不能|无法|不会|不应|难以|最多|至多)(?:给出|给予|给到|给|得到|得|打)(?:了|出)?(?:这个|该)?(?:模型|学生|它|其|他)?(?:的?回答)?\s?(?<num>${number})\s?分(?:\s?/\s?(?<den>\d+(?:\.\d+)?)\s?分?)?(?!钟|之|米|别|析|类|布|子|母|贝|号)`,
   "gu",
 );
-const fractionLine = new RegExp(String.raw`^[ ]?(?<num>${number})\s?分?\s?/\s?(?<den>\d+(?:\.\d+)?)\s?分?[ ]?[.。!]?[ ]?$`, "gmu");
-const wholeNumber = new RegExp(String.raw`^["'“”「」\s([]*(?<num>${number})\s?(?<mark>分|%)?["'“”「」\s.。!)\]]*$`, "gu");
+const fractionLine = new RegExp(
+  String.raw`^[ ]?(?<num>${number})\s?分?\s?/\s?(?<den>\d+(?:\.\d+)?)\s?分?[ ]?[.。!]?[ ]?$`,
+  "gmu",
+);
+const wholeNumber = new RegExp(
+  String.raw`^["'“”「」\s([]*(?<num>${number})\s?(?<mark>分|%)?["'“”「」\s.。!)\]]*$`,
+  "gu",
+);
 
 function clean(text: string): string {
   return (
