@@ -15,10 +15,6 @@ constexpr std::array<const char*, 4> kRowInits = {"subtoken-mean", "mean-cov", "
                                                   "normal"};                // in RowInit's order
 constexpr std::array<const char*, 2> kSaveTypes = {"float32", "bfloat16"};  // in DType's order
 
-Napi::Number number(const Napi::CallbackInfo& info, int64_t value) {
-  return Napi::Number::New(info.Env(), static_cast<double>(value));
-}
-
 Napi::Object new_model(Napi::Env env, const SharedModel& handle) {
   Napi::Object object = ModelWrap::make(instance(env).model, handle);
   handle->report_memory(env, handle->bytes());
@@ -93,54 +89,6 @@ const SharedModel& ModelWrap::shared(Napi::Env env) const {
   return held_;
 }
 
-Napi::Value ModelWrap::backend(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), shared(info.Env())->backend);
-}
-Napi::Value ModelWrap::vocab_size(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.vocab_size);
-}
-Napi::Value ModelWrap::hidden_size(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.hidden_size);
-}
-Napi::Value ModelWrap::num_hidden_layers(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.num_hidden_layers);
-}
-Napi::Value ModelWrap::max_position_embeddings(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.max_position_embeddings);
-}
-Napi::Value ModelWrap::bos_token_id(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.bos_token_id);
-}
-Napi::Value ModelWrap::pad_token_id(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->config.pad_token_id);
-}
-Napi::Value ModelWrap::parameter_count(const Napi::CallbackInfo& info) {
-  return number(info, shared(info.Env())->elements);
-}
-
-Napi::Value ModelWrap::eos_token_ids(const Napi::CallbackInfo& info) {
-  const auto& ids = shared(info.Env())->config.eos_token_ids;
-  Napi::Array array = Napi::Array::New(info.Env(), ids.size());
-  for (uint32_t i = 0; i < array.Length(); ++i) array.Set(i, number(info, ids[i]));
-  return array;
-}
-
-Napi::Value ModelWrap::parameters(const Napi::CallbackInfo& info) {
-  const auto& parameters = shared(info.Env())->parameters;
-  Napi::Array array = Napi::Array::New(info.Env(), parameters.size());
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::HandleScope scope(info.Env());
-    Napi::Array shape = Napi::Array::New(info.Env(), parameters[i].shape.size());
-    for (uint32_t d = 0; d < shape.Length(); ++d) shape.Set(d, number(info, parameters[i].shape[d]));
-    Napi::Object row = Napi::Object::New(info.Env());
-    row.Set("name", parameters[i].name);
-    row.Set("shape", shape);
-    row.Set("dtype", "float32");
-    array.Set(i, row);
-  }
-  return array;
-}
-
 Napi::Value ModelWrap::read_parameter(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string name = string_argument(info[0], "name");
@@ -161,7 +109,10 @@ Napi::Value ModelWrap::forward(const Napi::CallbackInfo& info) {
   ForwardInput input{int32_argument(options.get("inputIds"), "inputIds"),
                      int32_argument(options.get("cuSeqlens"), "cuSeqlens"),
                      {}};
-  if (!options.get("labels").IsUndefined()) input.labels = int32_argument(options.get("labels"), "labels");
+  if (!options.get("labels").IsUndefined()) {
+    input.labels = int32_argument(options.get("labels"), "labels");
+    if (input.labels.empty()) throw_argument(env, "labels is empty; give one label a token, or leave labels out.");
+  }
   const model::ForwardRequest request{boolean_argument(info[1], "logits"),
                                       boolean_argument(info[2], "gradients")};
   auto work = [input = std::move(input), request,
