@@ -1,5 +1,6 @@
 #pragma once
-// BPE training, identical to sentencepiece 0.2.2 (exact argmax: frequency, then fewer code points, then smaller bytes).
+// BPE training, identical to sentencepiece 0.2.2 (exact argmax: frequency, then fewer code points, then
+// smaller bytes).
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -21,9 +22,10 @@ struct BpeTrainRequest {
 
 struct BpeTrainProgress {
   enum class Phase { read, count, merge, done } phase;
-  uint64_t done = 0, total = 0;        // bytes while reading, pieces while merging
+  uint64_t done = 0, total = 0;  // bytes while reading, pieces while merging
 };
 
-Result<SentencePieceModel> train_bpe(const BpeTrainRequest& request, const std::atomic<bool>& stop, const std::function<void(const BpeTrainProgress&)>& on_progress);
+Result<SentencePieceModel> train_bpe(const BpeTrainRequest& request, const std::atomic<bool>& stop,
+                                     const std::function<void(const BpeTrainProgress&)>& on_progress);
 
 }  // namespace belle::tokenizer

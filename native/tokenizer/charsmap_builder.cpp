@@ -80,7 +80,8 @@ class DoubleArray {
   bool build(const std::vector<State>& states, uint32_t root) {
     offsets_.assign(states.size(), 0);
     grow();
-    taken_[0] = true;  // the root's own unit
+    taken_[0] = is_offset_[0] =
+        true;  // the root's own unit; sentencepiece refuses a root that leads to itself
     std::vector<uint32_t> order{root};
     std::vector<bool> seen(states.size());
     seen[root] = true;

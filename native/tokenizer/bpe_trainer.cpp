@@ -1,0 +1,108 @@
+#include "native/tokenizer/bpe_trainer.h"
+
+#include <set>
+
+#include "native/core/thread_pool.h"
+#include "native/core/utf8.h"
+#include "native/tokenizer/bpe_trainer_merges.h"
+#include "native/tokenizer/bpe_trainer_meta.h"
+#include "native/tokenizer/bpe_trainer_rules.h"
+#include "native/tokenizer/bpe_trainer_segments.h"
+#include "native/tokenizer/corpus_reader.h"
+#include "native/tokenizer/normalizer.h"
+
+namespace belle::tokenizer {
+namespace {
+
+std::string to_utf8(std::u32string_view text) {
+  std::string out;
+  for (const char32_t c : text) append_utf8(c, &out);
+  return out;
+}
+
+// Meta pieces at their ids, the learned ones in order between them, then the alphabet; scores 0, -1, -2 ...
+Result<std::vector<Piece>> assemble(const MetaPieces& meta, const std::vector<std::u32string>& merges,
+                                    const Alphabet& alphabet) {
+  std::vector<std::string> learned;
+  for (const auto& text : merges) learned.push_back(to_utf8(text));
+  for (const auto& [c, count] : alphabet.characters) learned.push_back(to_utf8(std::u32string_view(&c, 1)));
+  std::set<std::string> known;
+  for (const auto& [id, piece] : meta.by_id()) known.insert(piece.piece);
+  std::vector<Piece> pieces;
+  size_t next = 0;
+  for (auto reserved = meta.by_id().begin(); next < learned.size() || reserved != meta.by_id().end();) {
+    if (reserved != meta.by_id().end() && reserved->first == static_cast<int32_t>(pieces.size())) {
+      pieces.push_back(reserved++->second);
+      continue;
+    }
+    if (next == learned.size())
+      return Status(StatusCode::invalid_argument,
+                    "the piece \"" + printable(reserved->second.piece) + "\" has id " +
+                        std::to_string(reserved->first) + " but only " + std::to_string(pieces.size()) +
+                        " pieces could be learned before it: give it a smaller id");
+    if (!known.insert(learned[next]).second)
+      return Status(StatusCode::invalid_argument,
+                    "the piece \"" + printable(learned[next]) +
+                        "\" is both a symbol and a required character: take it out of required_chars");
+    pieces.push_back({std::move(learned[next]), -static_cast<float>(next), PieceType::normal});
+    ++next;
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std::atomic<bool>& stop,
+                                     const std::function<void(const BpeTrainProgress&)>& on_progress) {
+  using Phase = BpeTrainProgress::Phase;
+  BELLE_TRY(check_train_request(original));
+  SentencePieceModel model;
+  model.trainer_spec = original.trainer_spec;
+  model.trainer_spec.model_type = ModelType::bpe;
+  model.normalizer_spec = original.normalizer_spec;
+  if (model.normalizer_spec.precompiled_charsmap.empty()) {
+    if (model.normalizer_spec.name.empty()) model.normalizer_spec.name = NormalizerSpec().name;
+    BELLE_ASSIGN(model.normalizer_spec.precompiled_charsmap,
+                 precompiled_charsmap(model.normalizer_spec.name));
+  }
+  const TrainerSpec& spec = model.trainer_spec;
+  BELLE_ASSIGN(const auto meta, MetaPieces::create(spec));
+  const PieceRules rules(spec);
+  const auto report = [&](Phase phase, uint64_t done, uint64_t total) {
+    if (on_progress) on_progress({phase, done, total});
+  };
+
+  ThreadPool pool(original.threads);
+  BELLE_ASSIGN(auto corpus,
+               read_corpus(original, model.normalizer_spec, PrefixMatcher(meta.texts()), pool, stop,
+                           [&](uint64_t done, uint64_t total) { report(Phase::read, done, total); }));
+  BELLE_ASSIGN(const auto alphabet, choose_alphabet(corpus, spec));
+  const int64_t fixed = static_cast<int64_t>(alphabet.characters.size()) + meta.size();
+  if (fixed > spec.vocab_size)
+    return Status(StatusCode::invalid_argument,
+                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
+                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
+                      std::to_string(meta.size()) + ") alone take " + std::to_string(fixed) +
+                      ": give vocab_size at least " + std::to_string(fixed) +
+                      " or a lower character_coverage");
+  BELLE_ASSIGN(auto segments,
+               cut_into_segments(std::move(corpus), alphabet, spec, rules, pool, stop,
+                                 [&](uint64_t done, uint64_t total) { report(Phase::count, done, total); }));
+  const auto wanted = static_cast<size_t>(spec.vocab_size - fixed);
+  BELLE_ASSIGN(const auto merges,
+               learn_merges(alphabet, std::move(segments), rules, wanted, stop,
+                            [&](uint64_t pieces) { report(Phase::merge, pieces, wanted); }));
+  if (merges.size() < wanted && spec.hard_vocab_limit) {
+    const std::string largest = std::to_string(fixed + static_cast<int64_t>(merges.size()));
+    return Status(StatusCode::invalid_argument, "vocab_size is " + std::to_string(spec.vocab_size) +
+                                                    ", but this corpus gives at most " + largest +
+                                                    " pieces: give vocab_size " + largest +
+                                                    " or less, more text, or hard_vocab_limit false");
+  }
+  BELLE_ASSIGN(model.pieces, assemble(meta, merges, alphabet));
+  model.trainer_spec.vocab_size = static_cast<int32_t>(model.pieces.size());
+  report(Phase::done, merges.size(), merges.size());
+  return model;
+}
+
+}  // namespace belle::tokenizer
