@@ -95,6 +95,8 @@ export function defineCommand<
 export interface CommandEntry {
   /** `doctor`, or `group name`. */
   name: string;
+  /** Its positionals as yargs writes them, e.g. `<config> [files..]`; must match the declaration in its file. */
+  usage?: string;
   summary: Text;
   load(): Promise<{ command: Command }>;
 }

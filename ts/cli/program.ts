@@ -24,7 +24,7 @@ export function languageOf(argv: readonly string[], env: Readonly<Record<string,
   return word === "zh" || word === "en" ? word : detectLanguage(env);
 }
 
-type Runner = (name: string, command: Command, args: Record<string, unknown>) => Promise<void>;
+type Runner = (command: Command, args: Record<string, unknown>) => Promise<void>;
 
 function addArguments(parser: Argv, command: Command, language: Language): Argv {
   let built = parser;
@@ -57,22 +57,24 @@ function addCommand(parser: Argv, entry: CommandEntry, language: Language, run: 
     loaded ??= (await entry.load()).command;
     return loaded;
   };
+  const usage = entry.usage === undefined ? "" : ` ${entry.usage}`;
   return parser.command(
-    word,
+    word + usage,
     entry.summary[language],
     async (child: Argv) => {
       const command = await load();
-      const names = Object.entries(command.positionals).map(([name, spec]) => {
-        const dots = spec.type === "strings" ? ".." : "";
-        return spec.required ? `<${name}${dots}>` : `[${name}${dots}]`;
-      });
-      return addArguments(
-        child.usage(`$0 ${[entry.name, ...names].join(" ")}\n\n${entry.summary[language]}`),
-        command,
-        language,
-      );
+      return addArguments(child.usage(`$0 ${entry.name}${usage}\n\n${entry.summary[language]}`), command, language);
     },
-    async (args: Record<string, unknown>) => run(entry.name, await load(), args),
+    async (args: Record<string, unknown>) => run(await load(), args),
+  );
+}
+
+/** The command `argv` begins with, as far as it is one; for the hint under a usage error. */
+function commandOf(argv: readonly string[], table: readonly CommandEntry[]): string {
+  const [first = "", second = ""] = argv;
+  const names = [`${first} ${second}`, first];
+  return (
+    names.find((name) => table.some((entry) => entry.name === name)) ?? (Object.hasOwn(groups, first) ? first : "")
   );
 }
 
@@ -93,6 +95,7 @@ function createParser(argv: readonly string[], language: Language, table: readon
     .help("help", frameText.help[language])
     .version("version", frameText.version[language], packageVersion())
     .completion("completion", frameText.completion[language])
+    .group(["json", "quiet", "lang", "help", "version"], frameText.common[language])
     .epilogue(frameText.epilogue[language])
     .wrap(100)
     .strict()
@@ -128,10 +131,9 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   const language = languageOf(argv, options.env ?? process.env);
   const json = argv.includes("--json");
   let code: number | undefined;
-  let name = "";
+  const table = options.table ?? commands;
   let resumable = false;
-  const run: Runner = async (chosen, command, args) => {
-    name = chosen;
+  const run: Runner = async (command, args) => {
     resumable = command.resumable;
     const context: Context = createContext({
       streams,
@@ -143,7 +145,7 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
     code = await command.run(args, context);
   };
   try {
-    const parser = createParser(argv, language, options.table ?? commands, run);
+    const parser = createParser(argv, language, table, run);
     let printed = "";
     await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, output: string) => {
       printed = output;
@@ -153,6 +155,6 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   } catch (error) {
     const reason: unknown = signal.reason;
     const stoppedBy = reason === "SIGTERM" || reason === "SIGINT" ? reason : undefined;
-    return reportFailure(error, { streams, language, json, command: name, stoppedBy, resumable });
+    return reportFailure(error, { streams, language, json, command: commandOf(argv, table), stoppedBy, resumable });
   }
 }

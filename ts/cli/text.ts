@@ -8,6 +8,7 @@ export const frameText = {
   lang: { en: "Language of help and messages", zh: "帮助和消息的语言" },
   help: { en: "Show help", zh: "显示帮助" },
   version: { en: "Show the version", zh: "显示版本" },
+  common: { en: "Common options:", zh: "通用选项：" },
   epilogue: {
     en: "Exit codes: 0 done, 1 failure, 2 wrong usage or configuration, 3 unfit environment, 75 stopped and resumable, 130 interrupted.",
     zh: "退出码：0 完成，1 失败，2 用法或配置错误，3 环境不满足，75 已停止可继续，130 被中断。",

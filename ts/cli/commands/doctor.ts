@@ -1,0 +1,20 @@
+// belle-train doctor
+import { defineCommand } from "../command.ts";
+import { examine } from "../doctor.ts";
+import { exitCodes } from "../failure.ts";
+import { describe } from "../ui/table.ts";
+
+export const command = defineCommand({
+  async run(_args, context) {
+    const checks = await examine(context.language);
+    const healthy = checks.every((check) => check.ok);
+    context.result({ healthy, checks }, () => {
+      const rows = checks.map((check): [string, string] => [`${check.ok ? "✓" : "✗"} ${check.name}`, check.value]);
+      const hints = checks
+        .filter((check) => check.hint !== undefined)
+        .map((check) => `→ ${check.name}: ${check.hint}\n`);
+      return describe(rows) + (hints.length > 0 ? `\n${hints.join("")}` : "");
+    });
+    return healthy ? exitCodes.done : exitCodes.environment;
+  },
+});

@@ -1,0 +1,92 @@
+// belle-train tokenizer train
+import { loadConfig, parseConfig } from "../../config/load.ts";
+import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
+import { trainBpe } from "../../tokenizer/train_bpe.ts";
+import { defineCommand } from "../command.ts";
+
+const phases = {
+  read: { en: "reading", zh: "读取" },
+  count: { en: "counting", zh: "统计" },
+  merge: { en: "merging", zh: "合并" },
+  done: { en: "done", zh: "完成" },
+} as const;
+
+export const command = defineCommand({
+  positionals: {
+    files: { type: "strings", text: { en: "Plain text files, one sentence a line", zh: "纯文本文件，每行一句" } },
+  },
+  options: {
+    output: {
+      type: "string",
+      required: true,
+      text: {
+        en: "Where to write tokenizer.model: a file or a folder",
+        zh: "tokenizer.model 的输出位置：文件或文件夹",
+      },
+    },
+    config: {
+      type: "string",
+      text: {
+        en: "YAML with the options; see `belle-train config schema --document tokenizer-train`",
+        zh: "选项 YAML；参见 `belle-train config schema --document tokenizer-train`",
+      },
+    },
+    "vocab-size": { type: "number", text: { en: "Rows of the vocabulary", zh: "词表大小" } },
+    "character-coverage": {
+      type: "number",
+      text: { en: "Share of characters with a piece of their own", zh: "拥有独立词元的字符比例" },
+    },
+    "byte-fallback": { type: "boolean", text: { en: "Unknown characters become bytes", zh: "未知字符拆成字节" } },
+    set: {
+      type: "strings",
+      text: {
+        en: "Any sentencepiece option: split_digits=true (repeatable)",
+        zh: "任意 sentencepiece 选项：split_digits=true（可重复）",
+      },
+    },
+  },
+  examples: [
+    [
+      "belle-train tokenizer train zh.txt --vocab-size 50000 --byte-fallback --output zh/",
+      { en: "a Chinese vocabulary", zh: "训练中文词表" },
+    ],
+  ],
+  async run(args, context) {
+    const given = {
+      vocab_size: args["vocab-size"],
+      character_coverage: args["character-coverage"],
+      byte_fallback: args["byte-fallback"],
+      input: args.files?.length ? args.files : undefined,
+    };
+    const set = [
+      ...Object.entries(given)
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+      ...(args.set ?? []),
+    ];
+    const options = { set, language: context.language };
+    const config =
+      args.config === undefined
+        ? parseConfig("", "tokenizer train", tokenizerTrainSchema, options)
+        : await loadConfig(args.config, tokenizerTrainSchema, options);
+    let phase = "";
+    let progress = context.progress(phases.read);
+    const tokenizer = await trainBpe({
+      ...config,
+      signal: context.signal,
+      onProgress(state) {
+        if (state.phase !== phase) {
+          progress.finish();
+          phase = state.phase;
+          progress = context.progress(phases[state.phase]);
+        }
+        progress.update({ done: state.done, total: state.total });
+      },
+    }).finally(() => progress.finish());
+    await tokenizer.save(args.output);
+    context.summary(
+      { output: args.output, vocabSize: tokenizer.vocabSize, fingerprint: tokenizer.fingerprint },
+      { en: `Wrote ${args.output}: ${tokenizer.vocabSize} rows`, zh: `写出 ${args.output}：${tokenizer.vocabSize} 行` },
+    );
+  },
+});

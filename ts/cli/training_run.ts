@@ -1,0 +1,237 @@
+// One validated configuration -> a trained model: prepare the data, load or make the model, train, save.
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { normalizeSources } from "../config/data.ts";
+import { huggingFaceConfig } from "../config/model.ts";
+import type { RunConfig } from "../config/run.ts";
+import { type PrepareProgress, type PrepareResult, prepareData } from "../data/prepare.ts";
+import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
+import { Model } from "../model/model.ts";
+import { BelleError } from "../native/errors.ts";
+import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { type TrainEvent, Trainer } from "../train/trainer.ts";
+
+export type RunEvent =
+  | { type: "prepare"; data: "train" | "eval"; progress: PrepareProgress }
+  | { type: "data"; data: "train" | "eval"; result: PrepareResult }
+  | { type: "model"; parameters: number; backend: string; rows: number; plannedBytes: number; totalSteps: number }
+  | TrainEvent
+  | { type: "saved"; path: string };
+
+/** Shards of the training and, where the configuration asks for it, the evaluation data, under `<output_dir>/data`. */
+export async function prepareRunData(
+  config: RunConfig,
+  tokenizer: Tokenizer,
+  signal: AbortSignal | undefined,
+  report: (event: RunEvent) => void,
+): Promise<{ train: PrepareResult; evaluation: PrepareResult | undefined }> {
+  const { data, train } = config;
+  const sources = normalizeSources(data.sources);
+  const held = normalizeSources(data.eval_sources);
+  const prepare = async (name: "train" | "eval", from: typeof sources, rows: { skip?: number; take?: number }) => {
+    const result = await prepareData(
+      {
+        sources: from,
+        output: join(train.output_dir, "data", name),
+        tokenizer,
+        maxLength: data.max_length ?? train.max_length,
+        template: data.template,
+        mode: data.mode,
+        seed: data.seed,
+        onBadLine: data.on_bad_line,
+        cache: data.cache,
+        rows,
+      },
+      { ...(signal ? { signal } : {}), onProgress: (progress) => report({ type: "prepare", data: name, progress }) },
+    );
+    report({ type: "data", data: name, result });
+    return result;
+  };
+  const evaluation =
+    held.length > 0
+      ? await prepare("eval", held, {})
+      : data.eval_head > 0
+        ? await prepare("eval", sources, { take: data.eval_head })
+        : undefined;
+  return { train: await prepare("train", sources, { skip: data.eval_head }), evaluation };
+}
+
+/** Runs the configuration; continues from the newest checkpoint of output_dir. Events arrive in order. */
+export async function trainingRun(
+  config: RunConfig,
+  signal: AbortSignal | undefined,
+  report: (event: RunEvent) => void,
+): Promise<{ model: string; step: number }> {
+  const tokenizerPath = config.tokenizer?.path ?? config.model.path!;
+  const tokenizer = await Tokenizer.load(tokenizerPath);
+  mkdirSync(config.train.output_dir, { recursive: true });
+  const data = await prepareRunData(config, tokenizer, signal, report);
+  const extraFiles = await tokenizerFiles(config, tokenizer, tokenizerPath);
+  const model = await loadModel(config, tokenizer);
+  try {
+    const trainer = await Trainer.create({
+      model,
+      data: data.train.folder,
+      ...(data.evaluation ? { evaluation: data.evaluation.folder } : {}),
+      config: config.train,
+      extraFiles,
+    });
+    let step = 0;
+    try {
+      report({
+        type: "model",
+        parameters: model.parameterCount,
+        backend: model.backend,
+        rows: model.vocabSize,
+        plannedBytes: trainer.plannedBytes,
+        totalSteps: trainer.totalSteps,
+      });
+      step = await runTrainer(trainer, config, signal, report);
+    } finally {
+      trainer.dispose();
+    }
+    const path = await saveFinal(model, join(config.train.output_dir, "final"), extraFiles);
+    report({ type: "saved", path });
+    return { model: path, step };
+  } finally {
+    model.dispose();
+  }
+}
+
+async function runTrainer(
+  trainer: Trainer,
+  config: RunConfig,
+  signal: AbortSignal | undefined,
+  report: (event: RunEvent) => void,
+): Promise<number> {
+  const { jsonl, tensorboard, dir } = config.metrics;
+  let recorder: MetricsRecorder | undefined;
+  let step = 0;
+  try {
+    for await (const event of trainer.run({ resume: true, ...(signal ? { signal } : {}) })) {
+      if (event.type !== "warning") {
+        // The first numbered event tells where the run continues: a step event comes one step after it.
+        recorder ??= createRecorder({
+          dir: dir ?? config.train.output_dir,
+          jsonl,
+          tensorboard,
+          resumedStep: event.type === "step" ? event.step - 1 : event.step,
+        });
+        recorder.record(event);
+        step = event.step;
+      }
+      report(event);
+    }
+  } finally {
+    recorder?.close();
+  }
+  return step;
+}
+
+async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model> {
+  const { path, create, resize, backend, threads } = config.model;
+  const device = { threads, ...(backend ? { backend } : {}) };
+  const model =
+    create === undefined
+      ? await Model.load(path!, device)
+      : await Model.create(huggingFaceConfig(create, tokenizer), { ...device, seed: config.train.seed });
+  try {
+    if (tokenizer.vocabSize > model.vocabSize) {
+      if (resize === undefined) {
+        throw new BelleError(
+          "ERR_BELLE_CONFIG",
+          `The tokenizer has ${tokenizer.vocabSize} rows, the model ${model.vocabSize}: add model.resize to the configuration to extend the embeddings.`,
+        );
+      }
+      await extendRows(model, tokenizer, resize, config.train.seed);
+    }
+    const longest = model.maxPositionEmbeddings;
+    const length = config.data.max_length ?? config.train.max_length;
+    if (longest > 0 && length > longest) {
+      throw new BelleError(
+        "ERR_BELLE_CONFIG",
+        `train.max_length is ${length}, but the model ends at ${longest} positions; set train.max_length: ${longest} or less.`,
+      );
+    }
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+async function extendRows(
+  model: Model,
+  tokenizer: Tokenizer,
+  resize: NonNullable<RunConfig["model"]["resize"]>,
+  seed: number,
+): Promise<void> {
+  const multiple = resize.pad_to_multiple_of;
+  const rows = Math.ceil(tokenizer.vocabSize / multiple) * multiple;
+  if (resize.init !== "subtoken-mean") {
+    await model.resizeVocabulary({ rows, init: resize.init, seed });
+    return;
+  }
+  const { baseRows, subTokens } = readMergeReport(resize.sub_tokens!);
+  // Rows the model already has beyond the base tokenizer keep their values; padding rows get the plain mean.
+  const lists = Array.from(
+    { length: rows - model.vocabSize },
+    (_, i) => subTokens[model.vocabSize - baseRows + i] ?? [],
+  );
+  await model.resizeVocabulary({ rows, subTokens: lists, init: "subtoken-mean", seed });
+}
+
+function readMergeReport(path: string): { baseRows: number; subTokens: number[][] } {
+  const wrong = (why: string, cause?: unknown) =>
+    new BelleError(
+      "ERR_BELLE_CONFIG",
+      `model.resize.sub_tokens: ${path} ${why}; give the merge-report.json that \`belle-train tokenizer merge\` wrote.`,
+      { cause },
+    );
+  let report: { baseRows?: unknown; subTokens?: unknown };
+  try {
+    report = JSON.parse(readFileSync(path, "utf8")) as typeof report;
+  } catch (cause) {
+    throw wrong("cannot be read as JSON", cause);
+  }
+  const { baseRows, subTokens } = report ?? {};
+  const isList = (list: unknown): list is number[] => Array.isArray(list) && list.every((id) => Number.isInteger(id));
+  if (typeof baseRows !== "number" || !Array.isArray(subTokens) || !subTokens.every(isList)) {
+    throw wrong("has no baseRows and subTokens");
+  }
+  return { baseRows, subTokens };
+}
+
+/** Files copied into checkpoints: tokenizer.model under that name, and what transformers reads beside it. */
+async function tokenizerFiles(config: RunConfig, tokenizer: Tokenizer, path: string): Promise<string[]> {
+  const isFolder = (await stat(path)).isDirectory();
+  if (!isFolder && basename(path) === "tokenizer.model") return [path];
+  if (!isFolder) {
+    const copy = join(config.train.output_dir, "tokenizer.model");
+    await tokenizer.save(copy);
+    return [copy];
+  }
+  return ["tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"]
+    .map((name) => join(path, name))
+    .filter((file) => existsSync(file));
+}
+
+/** Saves beside `folder`, then exchanges: the model of an earlier run stays whole until the new one is. */
+async function saveFinal(model: Model, folder: string, extraFiles: string[]): Promise<string> {
+  if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "MANIFEST.json"))) {
+    throw new BelleError(
+      "ERR_BELLE_IO",
+      `${folder}: holds files that belle-train did not write; move them away. The last checkpoint has the trained weights.`,
+    );
+  }
+  const fresh = `${folder}.new-${process.pid}`;
+  await model.save(fresh, { extraFiles });
+  if (existsSync(folder)) {
+    const old = `${folder}.old-${process.pid}`;
+    await rename(folder, old);
+    await rename(fresh, folder);
+    await rm(old, { recursive: true, force: true });
+  } else await rename(fresh, folder);
+  return folder;
+}
