@@ -11,8 +11,8 @@ namespace {
 using Spellings = std::initializer_list<std::string_view>;
 
 // Large enough for every published decoder; small enough that no product of sizes leaves int64.
-constexpr int64_t kMaxVocabulary = 1 << 24, kMaxWidth = 1 << 17, kMaxFeedForward = 1 << 20, kMaxLayers = 4096,
-                  kMaxHeads = 4096, kMaxHeadDim = 4096, kMaxPositions = 1 << 28;
+constexpr int64_t kMaxWidth = 1 << 17, kMaxFeedForward = 1 << 20, kMaxLayers = 4096, kMaxHeads = 4096,
+                  kMaxHeadDim = 4096, kMaxPositions = 1 << 28;
 
 Status bad(std::string_view key, const std::string& what) {
   return {StatusCode::invalid_data, "config.json: " + std::string(key) + " " + what};

@@ -12,6 +12,9 @@ namespace belle::model {
 
 enum class Family { llama, bloom };  // decides weight names and config spelling only
 
+// The most rows a vocabulary may have; no published one comes near.
+inline constexpr int64_t kMaxVocabulary = 1 << 24;
+
 struct DecoderConfig {
   Family family = Family::llama;
   int64_t vocab_size = 0;

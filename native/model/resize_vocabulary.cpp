@@ -20,6 +20,10 @@ Status check_request(const ResizeRequest& request, int64_t old_rows) {
                    std::to_string(request.rows) + "; rows are only added, ask for at least " +
                    std::to_string(old_rows));
   }
+  if (request.rows > kMaxVocabulary) {
+    return invalid("cannot resize to " + std::to_string(request.rows) + " vocabulary rows; the most is " +
+                   std::to_string(kMaxVocabulary));
+  }
   if (request.init != RowInit::subtoken_mean) return {};
   const auto added = static_cast<size_t>(request.rows - old_rows);
   if (request.sub_tokens.size() != added) {
@@ -144,7 +148,6 @@ Status Model::resize_vocabulary(const ResizeRequest& request) {
   if (request.rows == old_rows) return {};
   DecoderConfig config = old.config;
   config.vocab_size = request.rows;
-  BELLE_TRY(check_decoder_config(config));
 
   const belle_backend& b = *old.backend;
   WeightMap map = make_weight_map(config);
