@@ -36,10 +36,10 @@ struct TrainConfig {
   uint64_t seed = 42;
   int64_t eval_steps = 0;       // 0: only at the end when there is eval data
   int64_t save_steps = 500;     // 0: only at the end
-  int64_t save_total_limit = 2;
+  int64_t save_total_limit = 2;  // 0: keep all; 1 counts as 2, for the newest may turn out damaged
   std::string output_dir;       // empty: no checkpoints
   std::vector<std::string> extra_files;  // copied into each checkpoint (tokenizer)
-  std::string config_fingerprint;        // resume refuses another one
+  std::string config_fingerprint;        // resume refuses another one; empty: taken from the fields that shape results
   double peak_flops = 0;        // for MFU; 0 = not reported
 };
 
@@ -53,6 +53,8 @@ class BatchSource {
   virtual ~BatchSource() = default;
   virtual uint64_t micro_batches_per_epoch() const = 0;
   virtual int64_t max_tokens() const = 0;           // of one micro-batch
+  virtual int64_t max_document_tokens() const = 0;
+  virtual int32_t max_token_id() const = 0;
   virtual std::string fingerprint() const = 0;
   virtual Status micro_batch(uint64_t epoch, uint64_t index, Batch* out) const = 0;
 };
@@ -61,11 +63,11 @@ std::unique_ptr<BatchSource> memory_source(std::vector<Batch> batches);
 Result<std::unique_ptr<BatchSource>> shard_source(const std::string& folder, int64_t batch_size, bool packing, bool shuffle, uint64_t seed);
 
 struct StepEvent {
-  int64_t step, total_steps;
+  int64_t step, total_steps;           // step: optimizer steps done, this one included
   double epoch, loss, grad_norm, lr;   // grad_norm before clipping; lr used in this step
   int64_t tokens, supervised_tokens;   // of this optimizer step
   double tokens_per_second, mfu, seconds;
-  bool skipped;                        // a NaN or infinity: the update was not applied
+  bool skipped;                        // a NaN or infinity, or nothing supervised: the update was not applied
 };
 struct CheckpointEvent { int64_t step; std::string path; double seconds; };
 struct EvalEvent { int64_t step; double loss; int64_t supervised_tokens; };
@@ -79,10 +81,12 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> create(model::Model& model, std::unique_ptr<BatchSource> data, std::unique_ptr<BatchSource> eval, TrainConfig config);
   ~Trainer();
   // Loads the newest checkpoint of output_dir that verifies; a damaged one is skipped with a warning. Returns the step
-  // it resumed at, 0 when there is none.
+  // it resumed at, 0 when there is no checkpoint. Errors: every checkpoint damaged (invalid_data); other data, seed or
+  // config than the checkpoint's (invalid_argument).
   Result<int64_t> resume(const std::function<void(const Event&)>& on_event);
   // Runs to the end, or until *stop: then finishes the step, saves a checkpoint (with output_dir) and returns aborted.
-  // Five non-finite steps in a row: numeric.
+  // Five non-finite steps in a row: numeric. A full disk at a save point is a warning, at the last save an error.
+  // Without resume(), an output_dir that already holds checkpoints is refused.
   Status run(const std::atomic<bool>& stop, const std::function<void(const Event&)>& on_event);
   int64_t step() const;
   int64_t total_steps() const;
@@ -94,7 +98,8 @@ class Trainer {
   std::unique_ptr<State> state_;
 };
 
-// The learning rate factor of 0-based step, as transformers' schedulers compute it.
+// The learning rate factor of 0-based step, as transformers' schedulers compute it. warmup_stable_decay is get_wsd_schedule
+// with decay_type "1-sqrt" and ceil(decay_ratio * total_steps) decay steps.
 double schedule_factor(Schedule type, int64_t step, int64_t warmup_steps, int64_t total_steps, double decay_ratio);
 
 }  // namespace belle::train

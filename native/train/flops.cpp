@@ -1,0 +1,33 @@
+#include "native/train/flops.h"
+
+namespace belle::train {
+
+StepFlops step_flops(const model::Model& model, Trainable trainable) {
+  const model::DecoderConfig& config = model.config();
+  double matmul = 0, embeddings = 0;
+  for (const model::Parameter& parameter : model.parameters()) {
+    if (parameter.shape.size() < 2) continue;
+    matmul += static_cast<double>(parameter.elements);
+    if (parameter.embedding) embeddings += static_cast<double>(parameter.elements);
+  }
+  // The input embedding is a look-up; a tied one is a matrix product once, as the head.
+  const double head = config.tie_word_embeddings ? embeddings : embeddings / 2;
+  matmul -= embeddings - head;
+  const double trained = trainable == Trainable::all ? matmul : head;
+  StepFlops flops;
+  flops.per_token = 4 * matmul + 2 * trained;
+  flops.per_squared_length =
+      6.0 * static_cast<double>(config.num_hidden_layers * config.num_attention_heads * config.head_dim);
+  return flops;
+}
+
+double StepFlops::of(const Batch& batch) const {
+  double squares = 0;
+  for (size_t i = 1; i < batch.cu_seqlens.size(); ++i) {
+    const double length = static_cast<double>(batch.cu_seqlens[i]) - batch.cu_seqlens[i - 1];
+    squares += length * length;
+  }
+  return per_token * static_cast<double>(batch.input_ids.size()) + per_squared_length * squares;
+}
+
+}  // namespace belle::train
