@@ -49,7 +49,8 @@ export function readSafetensors(path: string): Map<string, Tensor> {
     const raw = Uint8Array.from(bytes.subarray(8 + headerBytes + data_offsets[0], 8 + headerBytes + data_offsets[1]));
     if (dtype === "F32") tensors.set(name, { shape, data: new Float32Array(raw.buffer) });
     else if (dtype === "I32") tensors.set(name, { shape, data: new Int32Array(raw.buffer) });
-    else if (dtype === "I64") tensors.set(name, { shape, data: Int32Array.from(new BigInt64Array(raw.buffer), Number) });
+    else if (dtype === "I64")
+      tensors.set(name, { shape, data: Int32Array.from(new BigInt64Array(raw.buffer), Number) });
     else throw new Error(`${path}: ${name} has dtype ${dtype}`);
   }
   return tensors;

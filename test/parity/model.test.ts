@@ -25,7 +25,13 @@ for (const name of models) {
     below(maxError(result.logits!, golden.floats("forward.logits")), 1e-4, "logits");
     const names = golden.names("grad.");
     assert.equal(Object.keys(result.gradients!).sort(), names.sort());
-    assert.equal(model.parameters().map((parameter) => parameter.name).sort(), names);
+    assert.equal(
+      model
+        .parameters()
+        .map((parameter) => parameter.name)
+        .sort(),
+      names,
+    );
     for (const weight of names) {
       below(normError(result.gradients![weight]!, golden.floats(`grad.${weight}`)), 1e-4, `gradient of ${weight}`);
     }
@@ -72,7 +78,10 @@ for (const name of models) {
       prompts.map((prompt) => Uint32Array.from(prompt)),
       { maxNewTokens: 40, stop: [], onToken: (prompt, token) => streamed[prompt]!.push(token) },
     );
-    assert.equal(answers.map((answer) => [...answer]), greedy);
+    assert.equal(
+      answers.map((answer) => [...answer]),
+      greedy,
+    );
     assert.equal(streamed, greedy, "every token is streamed, in order, before the promise settles");
   });
 }

@@ -37,7 +37,10 @@ async function train(model: Model, data: { batches: ReturnType<typeof batches> }
 }
 
 function compare(steps: Awaited<ReturnType<typeof train>>, golden: TrainGolden) {
-  assert.equal(steps.map((step) => step.step), golden.losses.map((_, index) => index + 1));
+  assert.equal(
+    steps.map((step) => step.step),
+    golden.losses.map((_, index) => index + 1),
+  );
   steps.forEach((step, index) => {
     below(relative(step.loss, golden.losses[index]!), 1e-4, `loss of step ${step.step}`);
     below(relative(step.gradNorm, golden.grad_norms[index]!), 1e-3, `gradient norm of step ${step.step}`);
@@ -75,29 +78,34 @@ for (const name of models) {
     compare(await train(model, { batches: batches(golden, "train", 10) }, config(settings)), settings);
   });
 
-  testWithShared(test, `${name}: 37 new rows from their sub-tokens, then 10 steps of the embeddings only`, async (shared) => {
-    const golden = new Goldens(shared, name);
-    const settings = golden.values.extend;
-    using model = await Model.load(golden.folder);
-    const before = new Map(model.parameters().map(({ name: weight }) => [weight, model.readParameter(weight)]));
-    const rows = golden.tensor("extend.embed_in").shape[0]!;
-    await model.resizeVocabulary({ rows, subTokens: settings.sub_tokens, init: "subtoken-mean" });
-    assert.is(model.vocabSize, rows);
-    const steps = await train(
-      model,
-      { batches: batches(golden, "extend", 10) },
-      config(settings, { trainable: "embeddings" }),
-    );
-    compare(steps, settings);
-    const [input, output] = name.startsWith("bloom")
-      ? ["transformer.word_embeddings.weight", "transformer.word_embeddings.weight"]
-      : ["model.embed_tokens.weight", before.has("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight"];
-    below(maxError(model.readParameter(input), golden.floats("extend.embed_in")), 1e-4, "input embeddings");
-    below(maxError(model.readParameter(output), golden.floats("extend.embed_out")), 1e-4, "output embeddings");
-    for (const [weight, values] of before) {
-      if (weight !== input && weight !== output) assert.equal(model.readParameter(weight), values, `${weight} is frozen`);
-    }
-  });
+  testWithShared(
+    test,
+    `${name}: 37 new rows from their sub-tokens, then 10 steps of the embeddings only`,
+    async (shared) => {
+      const golden = new Goldens(shared, name);
+      const settings = golden.values.extend;
+      using model = await Model.load(golden.folder);
+      const before = new Map(model.parameters().map(({ name: weight }) => [weight, model.readParameter(weight)]));
+      const rows = golden.tensor("extend.embed_in").shape[0]!;
+      await model.resizeVocabulary({ rows, subTokens: settings.sub_tokens, init: "subtoken-mean" });
+      assert.is(model.vocabSize, rows);
+      const steps = await train(
+        model,
+        { batches: batches(golden, "extend", 10) },
+        config(settings, { trainable: "embeddings" }),
+      );
+      compare(steps, settings);
+      const [input, output] = name.startsWith("bloom")
+        ? ["transformer.word_embeddings.weight", "transformer.word_embeddings.weight"]
+        : ["model.embed_tokens.weight", before.has("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight"];
+      below(maxError(model.readParameter(input), golden.floats("extend.embed_in")), 1e-4, "input embeddings");
+      below(maxError(model.readParameter(output), golden.floats("extend.embed_out")), 1e-4, "output embeddings");
+      for (const [weight, values] of before) {
+        if (weight !== input && weight !== output)
+          assert.equal(model.readParameter(weight), values, `${weight} is frozen`);
+      }
+    },
+  );
 }
 
 test.run();

@@ -65,8 +65,21 @@ const trainConfig = {
 const jobs = {
   async generate() {
     const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2 });
-    const options = { maxNewTokens: 190_000, temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0, vocabulary: 0 };
-    await model.generate([Uint32Array.of(1), Uint32Array.of(2)], { ...options, stop: new Int32Array(0) }, binding.createStop(), event);
+    const options = {
+      maxNewTokens: 190_000,
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      repetitionPenalty: 1,
+      seed: 0,
+      vocabulary: 0,
+    };
+    await model.generate(
+      [Uint32Array.of(1), Uint32Array.of(2)],
+      { ...options, stop: new Int32Array(0) },
+      binding.createStop(),
+      event,
+    );
   },
   async train() {
     const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2 });
@@ -77,7 +90,9 @@ const jobs = {
   },
   async bpe() {
     const sentences = Array.from({ length: 60_000 }, (_, i) =>
-      Array.from({ length: 12 }, (_, j) => String.fromCodePoint(0x4e00 + ((i * 7919 + j * j * 104729 + i * j) % 3000))).join(""),
+      Array.from({ length: 12 }, (_, j) =>
+        String.fromCodePoint(0x4e00 + ((i * 7919 + j * j * 104729 + i * j) % 3000)),
+      ).join(""),
     );
     const options = { vocab_size: 200_000, max_sentencepiece_length: 16, hard_vocab_limit: false };
     await binding.trainBpe({ files: [], sentences, threads: 2, options }, binding.createStop(), event);

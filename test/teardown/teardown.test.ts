@@ -20,23 +20,25 @@ type Kind = (typeof kinds)[number];
 
 /** Runs the job in a process; resolves when that has ended, with the time since it said "started". */
 function inProcess(kind: Kind, then: string) {
-  return new Promise<{ code: number | null; signal: string | null; ms: number; said: string[]; stderr: string }>((done) => {
-    const child = fork(script, [JSON.stringify({ addon, kind, then })], {
-      execArgv: [],
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
-    const said: string[] = [];
-    let stderr = "";
-    let started = Number.NaN;
-    child.stderr!.on("data", (text) => {
-      stderr += text;
-    });
-    child.on("message", (text) => {
-      if (text === "started") started = performance.now();
-      said.push(String(text));
-    });
-    child.on("close", (code, signal) => done({ code, signal, ms: performance.now() - started, said, stderr }));
-  });
+  return new Promise<{ code: number | null; signal: string | null; ms: number; said: string[]; stderr: string }>(
+    (done) => {
+      const child = fork(script, [JSON.stringify({ addon, kind, then })], {
+        execArgv: [],
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
+      });
+      const said: string[] = [];
+      let stderr = "";
+      let started = Number.NaN;
+      child.stderr!.on("data", (text) => {
+        stderr += text;
+      });
+      child.on("message", (text) => {
+        if (text === "started") started = performance.now();
+        said.push(String(text));
+      });
+      child.on("close", (code, signal) => done({ code, signal, ms: performance.now() - started, said, stderr }));
+    },
+  );
 }
 
 for (const kind of kinds) {

@@ -26,7 +26,11 @@ test("create: the config's numbers, Hugging Face weight names, the same weights 
   using other = await Model.create(tinyConfig, { seed: 8, backend: "cpu" });
   assert.equal(twin.readParameter("lm_head.weight"), model.readParameter("lm_head.weight"));
   assert.not.equal(other.readParameter("lm_head.weight"), model.readParameter("lm_head.weight"));
-  await fails(() => model.readParameter("nothing"), "ERR_BELLE_NOT_FOUND", /no parameter "nothing"; parameters\(\) lists/);
+  await fails(
+    () => model.readParameter("nothing"),
+    "ERR_BELLE_NOT_FOUND",
+    /no parameter "nothing"; parameters\(\) lists/,
+  );
 });
 
 test("forward: results by what is asked; gradients are views of one buffer", async () => {
@@ -253,7 +257,10 @@ test("bad input: messages say what is wrong and how to mend it", async () => {
     /input_ids\[1\] is 96, outside the vocabulary of 96/,
   );
   const long = new Int32Array(300).fill(5);
-  await argument(() => model.forward({ inputIds: long, cuSeqlens: Int32Array.of(0, 300) }), /max_position_embeddings is 256/);
+  await argument(
+    () => model.forward({ inputIds: long, cuSeqlens: Int32Array.of(0, 300) }),
+    /max_position_embeddings is 256/,
+  );
   await argument(
     () => model.forward({ inputIds: batch!.inputIds, cuSeqlens: batch!.cuSeqlens }, { gradients: true }),
     /gradients: true needs labels/,
@@ -261,11 +268,23 @@ test("bad input: messages say what is wrong and how to mend it", async () => {
   await argument(() => model.generate([prompt], { temperature: -1 }), /temperature must be 0 \(greedy\) or a positive/);
   await argument(() => model.generate([prompt], { topP: 0 }), /topP must be above 0 and at most 1, not 0/);
   await argument(() => model.generate([prompt], { maxNewTokens: 0 }), /maxNewTokens must be an integer of at least 1/);
-  await argument(() => model.generate([[1, 2] as never]), /prompts\[0\] must be a Uint32Array of token ids, not an array/);
-  await argument(() => model.generate([Uint32Array.of(4_000_000_000)]), /prompts\[0\]\[0\] = 4000000000 is not a token id/);
+  await argument(
+    () => model.generate([[1, 2] as never]),
+    /prompts\[0\] must be a Uint32Array of token ids, not an array/,
+  );
+  await argument(
+    () => model.generate([Uint32Array.of(4_000_000_000)]),
+    /prompts\[0\]\[0\] = 4000000000 is not a token id/,
+  );
   await argument(() => model.logLikelihood([new Uint32Array(0)]), /sequence 0 is empty/);
-  await argument(() => model.save("x", { dtype: "float16" as never }), /options\.dtype must be one of "float32", "bfloat16"/);
-  await argument(() => Model.load("x", { backend: "gpu" as never }), /backend must be one of auto, cpu, cuda, not "gpu"/);
+  await argument(
+    () => model.save("x", { dtype: "float16" as never }),
+    /options\.dtype must be one of "float32", "bfloat16"/,
+  );
+  await argument(
+    () => Model.load("x", { backend: "gpu" as never }),
+    /backend must be one of auto, cpu, cuda, not "gpu"/,
+  );
   await argument(() => Model.load("x", { threads: -1 }), /threads must be an integer/);
   await fails(() => Model.load("/no/model"), "ERR_BELLE_NOT_FOUND", /\/no\/model/);
   await fails(
@@ -274,11 +293,7 @@ test("bad input: messages say what is wrong and how to mend it", async () => {
     /bfloat16.*weights stored as bfloat16 load as float32/,
   );
   await fails(() => Model.create("{"), "ERR_BELLE_INVALID_DATA", /line 1/);
-  await fails(
-    () => Model.create({ ...tinyConfig, hidden_act: "relu" }),
-    "ERR_BELLE_UNSUPPORTED",
-    /hidden_act/,
-  );
+  await fails(() => Model.create({ ...tinyConfig, hidden_act: "relu" }), "ERR_BELLE_UNSUPPORTED", /hidden_act/);
 });
 
 test("BELLE_BACKEND is the default backend, and is named when it is wrong", async () => {
@@ -288,7 +303,11 @@ test("BELLE_BACKEND is the default backend, and is named when it is wrong", asyn
     using model = await Model.create(tinyConfig);
     assert.is(model.backend, "cpu");
     process.env.BELLE_BACKEND = "tpu";
-    await fails(() => Model.create(tinyConfig), "ERR_BELLE_INVALID_ARGUMENT", /environment variable BELLE_BACKEND must be/);
+    await fails(
+      () => Model.create(tinyConfig),
+      "ERR_BELLE_INVALID_ARGUMENT",
+      /environment variable BELLE_BACKEND must be/,
+    );
     using chosen = await Model.create(tinyConfig, { backend: "cpu" });
     assert.is(chosen.backend, "cpu");
   } finally {

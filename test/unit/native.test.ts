@@ -1,6 +1,6 @@
 // The addon's edge: versions, argument checks, files and shards, the error class and its codes, the loader's message.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -47,7 +47,10 @@ test("BelleError: carries code, details and cause", () => {
   const cause = new Error("why");
   const error = new BelleError("ERR_BELLE_CONFIG", "bad", { details: { line: 3 }, cause });
   assert.instance(error, Error);
-  assert.equal([error.name, error.code, error.message, error.details], ["BelleError", "ERR_BELLE_CONFIG", "bad", { line: 3 }]);
+  assert.equal(
+    [error.name, error.code, error.message, error.details],
+    ["BelleError", "ERR_BELLE_CONFIG", "bad", { line: 3 }],
+  );
   assert.is(error.cause, cause);
   assert.not(Object.hasOwn(new BelleError("ERR_BELLE_IO", "bad"), "cause"));
 });
@@ -72,7 +75,10 @@ test("loader: the message names what was looked for and the command that builds 
     const name = `${process.platform}-${process.arch}`;
     mkdirSync(join(folder, "prebuilds", name), { recursive: true });
     writeFileSync(join(folder, "prebuilds", name, "belle.node"), "not a library");
-    assert.match(run(folder), /^ERR_BELLE_NATIVE_LOAD The native addon .*belle\.node cannot be loaded: .*npx belle-train native build/);
+    assert.match(
+      run(folder),
+      /^ERR_BELLE_NATIVE_LOAD The native addon .*belle\.node cannot be loaded: .*npx belle-train native build/,
+    );
   });
 });
 
@@ -108,15 +114,26 @@ test("arguments: messages name the argument, what it must be and what it is", as
   await call(() => binding().loadTokenizer(3 as never), /^path must be a string, not 3\.$/);
   await call(() => binding().loadTokenizer(""), /^path is empty/);
   await call(() => binding().loadTokenizer("a\0b"), /^path holds a NUL character\.$/);
-  await call(() => binding().parseTokenizer(new Int8Array(3) as never), /^bytes must be a Uint8Array, not an Int8Array\.$/);
+  await call(
+    () => binding().parseTokenizer(new Int8Array(3) as never),
+    /^bytes must be a Uint8Array, not an Int8Array\.$/,
+  );
   await call(() => binding().loadModel("x", undefined as never), /^options must be an object, not undefined\.$/);
   await call(
     () => binding().loadModel("x", { backend: "cpu", threads: 1.5 }),
     /^options\.threads must be an integer from 0 to 1024, not 1\.5\.$/,
   );
-  await call(() => binding().createModel("{}", -1, { backend: "cpu", threads: 0 }), /^seed must be an integer of at least 0, not -1\.$/);
   await call(
-    () => binding().trainBpe({ files: [1 as never], sentences: [], threads: 0, options: {} }, binding().createStop(), undefined),
+    () => binding().createModel("{}", -1, { backend: "cpu", threads: 0 }),
+    /^seed must be an integer of at least 0, not -1\.$/,
+  );
+  await call(
+    () =>
+      binding().trainBpe(
+        { files: [1 as never], sentences: [], threads: 0, options: {} },
+        binding().createStop(),
+        undefined,
+      ),
     /^options\.files\[0\] must be a string, not 1\.$/,
   );
   await call(

@@ -47,11 +47,7 @@ export async function withFolder<T>(body: (folder: string) => Promise<T>): Promi
 }
 
 /** Runs `body`, which must throw or reject with this code and a message that matches. */
-export async function fails(
-  body: () => unknown,
-  code: BelleErrorCode,
-  message: RegExp,
-): Promise<BelleError> {
+export async function fails(body: () => unknown, code: BelleErrorCode, message: RegExp): Promise<BelleError> {
   let thrown: unknown;
   try {
     await body();

@@ -1,0 +1,243 @@
+// Tokenizer, trainBpe, mergeVocabulary: behaviour and messages; parity with sentencepiece is in test/parity.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { mergeVocabulary, Tokenizer, trainBpe } from "../../ts/index.ts";
+import { fails, withFolder } from "./native_fixture.ts";
+
+const test = suite("tokenizer");
+
+const english = ["the cat sat on the mat", "the dog sat on the log", "cats and dogs, mats and logs"];
+const chinese = ["今天天气很好", "今天我们去学校", "学校的天气也很好，我们很高兴"];
+
+function small(more: object = {}): Promise<Tokenizer> {
+  return trainBpe({
+    sentences: [...english, ...chinese],
+    vocabSize: 320,
+    byte_fallback: true,
+    character_coverage: 1,
+    ...more,
+  });
+}
+
+test("encode and decode: round trip, bos and eos, batch = one by one", async () => {
+  const tokenizer = await small();
+  assert.is(tokenizer.vocabSize, 320);
+  assert.equal([tokenizer.unkId, tokenizer.bosId, tokenizer.eosId, tokenizer.padId], [0, 1, 2, -1]);
+  assert.match(tokenizer.fingerprint, /^[0-9a-f]{64}$/);
+  for (const text of [...english, ...chinese, "", "😀 unseen"]) {
+    const ids = tokenizer.encode(text);
+    assert.instance(ids, Uint32Array);
+    assert.is(tokenizer.decode(ids), text);
+    assert.equal(tokenizer.encode(text, { bos: true, eos: true }), Uint32Array.of(1, ...ids, 2));
+    assert.is(tokenizer.decode([1, ...ids, 2]), text);
+  }
+  const texts = ["the cat", "", "今天"];
+  for (const options of [{}, { bos: true }, { eos: true }, { bos: true, eos: true }]) {
+    const { ids, offsets } = tokenizer.encodeBatch(texts, options);
+    assert.is(offsets.length, 4);
+    texts.forEach((text, i) => {
+      assert.equal(ids.subarray(offsets[i], offsets[i + 1]), tokenizer.encode(text, options), `${i}`);
+    });
+  }
+  assert.equal(tokenizer.encodeBatch([]), { ids: new Uint32Array(0), offsets: Uint32Array.of(0) });
+});
+
+test("lone surrogates count as U+FFFD", async () => {
+  const tokenizer = await small();
+  assert.equal(tokenizer.encode("a\ud800b"), tokenizer.encode("a\ufffdb"));
+  assert.equal(tokenizer.encode("\udc00"), tokenizer.encode("\ufffd"));
+  assert.equal(tokenizer.encodeBatch(["x\udfff"]).ids, tokenizer.encode("x\ufffd"));
+});
+
+test("pieces: rows by id, with sentencepiece's types; pieceId finds them", async () => {
+  const tokenizer = await small({ user_defined_symbols: "<sep>,<cls>", control_symbols: ["<ctl>"] });
+  const pieces = tokenizer.pieces();
+  assert.is(pieces.length, 320);
+  assert.equal(pieces[0], { piece: "<unk>", score: 0, type: 2 });
+  assert.equal(
+    pieces.slice(1, 6).map(({ piece, type }) => [piece, type]),
+    [
+      ["<s>", 3],
+      ["</s>", 3],
+      ["<ctl>", 3],
+      ["<sep>", 4],
+      ["<cls>", 4],
+    ],
+  );
+  assert.is(pieces.filter(({ type }) => type === 6).length, 256);
+  pieces.forEach(({ piece }, id) => {
+    assert.is(tokenizer.pieceId(piece), id);
+  });
+  assert.is(tokenizer.pieceId("nowhere"), -1);
+  assert.equal(tokenizer.info, {
+    modelType: "bpe",
+    normalizer: "nmt_nfkc",
+    addDummyPrefix: true,
+    removeExtraWhitespaces: true,
+    byteFallback: true,
+  });
+});
+
+test("save and load: file, folder, bytes", async () => {
+  await withFolder(async (folder) => {
+    const tokenizer = await small();
+    await tokenizer.save(join(folder, "a.model"));
+    await tokenizer.save(folder);
+    const bytes = readFileSync(join(folder, "a.model"));
+    assert.ok(bytes.equals(readFileSync(join(folder, "tokenizer.model"))));
+    for (const other of [
+      await Tokenizer.load(join(folder, "a.model")),
+      await Tokenizer.load(folder),
+      Tokenizer.parse(bytes),
+    ]) {
+      assert.is(other.fingerprint, tokenizer.fingerprint);
+      assert.equal(other.pieces(), tokenizer.pieces());
+    }
+  });
+});
+
+test("load: each wrong path and file has its sentence", async () => {
+  await withFolder(async (folder) => {
+    await fails(() => Tokenizer.load(join(folder, "none.model")), "ERR_BELLE_NOT_FOUND", /none\.model/);
+    await fails(
+      () => Tokenizer.load(folder),
+      "ERR_BELLE_NOT_FOUND",
+      /holds no tokenizer\.model; give the sentencepiece/,
+    );
+    writeFileSync(join(folder, "tokenizer.json"), "{}");
+    for (const path of [folder, join(folder, "tokenizer.json")]) {
+      const error = await fails(
+        () => Tokenizer.load(path),
+        "ERR_BELLE_UNSUPPORTED",
+        /not tokenizer\.json; give the \.model/,
+      );
+      assert.ok(error.message.includes(join(folder, "tokenizer.model")), error.message);
+    }
+    await fails(() => Tokenizer.load(undefined as never), "ERR_BELLE_INVALID_ARGUMENT", /path must be the path/);
+    writeFileSync(join(folder, "bad.model"), "this is no protobuf");
+    await fails(() => Tokenizer.load(join(folder, "bad.model")), "ERR_BELLE_INVALID_DATA", /bad\.model|byte/);
+    await fails(() => Tokenizer.parse(new Uint8Array(0)), "ERR_BELLE_INVALID_DATA", /./);
+    mkdirSync(join(folder, "dir/tokenizer.model"), { recursive: true });
+    await fails(() => Tokenizer.load(join(folder, "dir")), "ERR_BELLE_NOT_FOUND", /holds no tokenizer\.model/);
+  });
+});
+
+test("bad ids and texts name their place", async () => {
+  const tokenizer = await small();
+  const argument = (body: () => unknown, message: RegExp) => fails(body, "ERR_BELLE_INVALID_ARGUMENT", message);
+  await argument(
+    () => tokenizer.decode(Uint32Array.of(1, 999)),
+    /ids\[1\] = 999 is outside the vocabulary of 320 pieces/,
+  );
+  await argument(() => tokenizer.decode([1, -5]), /ids\[1\] = -5 is not a token id/);
+  await argument(() => tokenizer.decode([1.5]), /ids\[0\] = 1\.5 is not a token id/);
+  await argument(() => tokenizer.encode(3 as never), /text must be a string, not 3/);
+  await argument(() => tokenizer.encodeBatch("text" as never), /texts must be an array of strings, not a string/);
+  await argument(() => tokenizer.encodeBatch(["a", null as never]), /texts\[1\] must be a string, not null/);
+  const without = await small({ eos_id: -1 });
+  await argument(() => without.encode("a", { eos: true }), /no eos control piece; train it with eos_id/);
+});
+
+test("trainBpe: files and sentences, threads and both spellings give the same pieces", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "text.txt");
+    writeFileSync(file, `${[...english, ...chinese].join("\n")}\n`);
+    const options = { vocab_size: 320, byte_fallback: true, character_coverage: 1 };
+    const expected = (await small()).pieces();
+    const runs = [
+      trainBpe({ files: [file], ...options, threads: 1 }),
+      trainBpe({ input: file, ...options, num_threads: 2, model_type: "bpe" }),
+      trainBpe({ files: [file], vocabSize: 320, byteFallback: true, characterCoverage: 1 }),
+    ];
+    for (const tokenizer of await Promise.all(runs)) assert.equal(tokenizer.pieces(), expected);
+  });
+});
+
+test("trainBpe: every wrong option has its sentence", async () => {
+  const train = (options: object) => trainBpe({ sentences: english, vocabSize: 60, ...options });
+  const argument = (options: object, message: RegExp) =>
+    fails(() => train(options), "ERR_BELLE_INVALID_ARGUMENT", message);
+  await argument({ vocab_sise: 3 }, /vocab_sise is not an option of trainBpe; did you mean vocab_size\?/);
+  await argument({ characterCoverag: 3 }, /did you mean characterCoverage\?/);
+  await argument({ sentence: [] }, /did you mean sentences\?/);
+  await argument({ frobnicate: 1 }, /frobnicate is not an option of trainBpe \(it takes/);
+  await argument({ model_prefix: "m" }, /tokenizer\.save\(path\)/);
+  await argument({ seed_sentencepiece_size: 5 }, /UNIGRAM/);
+  await argument({ vocab_size: 60 }, /vocab_size is given twice, as vocab_size and as vocabSize/);
+  await argument({ split_digits: "yes" }, /split_digits must be a boolean, not "yes"/);
+  await argument({ control_symbols: [""] }, /control_symbols must be an array of strings/);
+  await argument({ threads: -2 }, /threads must be an integer from 0 to 1024/);
+  await argument({ files: "text.txt" }, /files must be an array of strings/);
+  await argument({ sentences: undefined }, /nothing to train on/);
+  await argument({ memoryLimit: -1 }, /memoryLimit must be a positive number of bytes/);
+  await argument({ vocabSize: 1.5 }, /vocab_size must be an integer/);
+  await fails(() => train({ model_type: "unigram" }), "ERR_BELLE_UNSUPPORTED", /only "bpe" is trained/);
+  await fails(() => train({ files: ["/no/text.txt"] }), "ERR_BELLE_NOT_FOUND", /\/no\/text\.txt/);
+});
+
+const many = Array.from({ length: 40_000 }, (_, i) =>
+  Array.from({ length: 14 }, (_, j) =>
+    String.fromCodePoint(0x4e00 + ((i * 7919 + j * j * 104_729 + i * j) % 3000)),
+  ).join(""),
+);
+const long = { sentences: many, vocabSize: 100_000, hard_vocab_limit: false };
+
+test("trainBpe: progress by phase; an abort stops it at once", async () => {
+  const controller = new AbortController();
+  const phases = new Set<string>();
+  let aborted = Number.NaN;
+  const error = await fails(
+    () =>
+      trainBpe({
+        ...long,
+        signal: controller.signal,
+        onProgress: ({ phase, done, total }) => {
+          assert.ok(done <= total, `${phase} ${done} of ${total}`);
+          phases.add(phase);
+          if (phase !== "merge" || aborted > 0) return;
+          aborted = performance.now();
+          controller.abort("tired");
+        },
+      }),
+    "ERR_BELLE_ABORTED",
+    /BPE training was stopped/,
+  );
+  assert.is(error.cause, "tired");
+  assert.ok(performance.now() - aborted < 500, `${performance.now() - aborted} ms`);
+  assert.ok(phases.has("merge"));
+});
+
+test("trainBpe: memoryLimit ends a training that grows beyond it", async () => {
+  await fails(
+    () => trainBpe({ ...long, memoryLimit: 1 }),
+    "ERR_BELLE_OUT_OF_MEMORY",
+    /more than memoryLimit = 1 bytes; raise it, or sample/,
+  );
+});
+
+test("mergeVocabulary: base ids stay, the report adds up, modes differ", async () => {
+  const base = await trainBpe({ sentences: english, vocabSize: 310, byte_fallback: true });
+  const addition = await trainBpe({ sentences: chinese, vocabSize: 40 });
+  const { tokenizer, report } = await mergeVocabulary(base, addition);
+  assert.equal(tokenizer.pieces().slice(0, 310), base.pieces());
+  assert.is(tokenizer.vocabSize, report.rows);
+  assert.equal([report.baseRows, report.additionRows, report.rows], [310, 40, 310 + report.added]);
+  assert.ok(report.added > 10 && report.deadOld === 0);
+  assert.is(report.subTokens.length, report.added);
+  assert.ok(report.subTokens.every((ids) => ids instanceof Uint32Array && ids.every((id) => id < 310)));
+  assert.is(report.paddedRows64, Math.ceil(report.rows / 64) * 64);
+  assert.ok(tokenizer.encode(chinese[0]!).length < base.encode(chinese[0]!).length);
+  for (const line of english) assert.equal(tokenizer.encode(line), base.encode(line), "safe keeps other text");
+  const belle = await mergeVocabulary(base, addition, { mode: "belle" });
+  assert.ok(belle.report.added >= report.added);
+  await fails(
+    () => mergeVocabulary(base, addition, { mode: "fast" as never }),
+    "ERR_BELLE_INVALID_ARGUMENT",
+    /safe, belle, chinese-llama/,
+  );
+  await fails(() => mergeVocabulary(base, "x" as never), "ERR_BELLE_INVALID_ARGUMENT", /addition must be a Tokenizer/);
+});
+
+test.run();
