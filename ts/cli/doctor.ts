@@ -12,10 +12,14 @@ export interface Check {
   id: string;
   name: string;
   ok: boolean;
+  /** Not there, and not needed. */
+  absent?: true;
   value: string;
   /** How to mend it. */
   hint?: string;
 }
+
+type Add = (id: string, name: Text, ok: boolean, value: string, hint?: Text, absent?: boolean) => void;
 
 const minimumNode = [20, 19, 0];
 const minimumDisk = 1e9;
@@ -64,8 +68,15 @@ function cpuFlags(): string[] {
 export async function examine(language: Language): Promise<Check[]> {
   const t = (text: Text) => text[language];
   const checks: Check[] = [];
-  const add = (id: string, name: Text, ok: boolean, value: string, hint?: Text) =>
-    checks.push({ id, name: t(name), ok, value, ...(ok || hint === undefined ? {} : { hint: t(hint) }) });
+  const add: Add = (id, name, ok, value, hint, absent = false) =>
+    checks.push({
+      id,
+      name: t(name),
+      ok,
+      value,
+      ...(absent ? { absent: true as const } : {}),
+      ...(ok || hint === undefined ? {} : { hint: t(hint) }),
+    });
 
   add("node", { en: "Node", zh: "Node" }, atLeast(process.versions.node, minimumNode), process.versions.node, {
     en: `install Node ${minimumNode.join(".")} or later`,
@@ -86,10 +97,7 @@ export async function examine(language: Language): Promise<Check[]> {
   return checks;
 }
 
-function addNative(
-  add: (id: string, name: Text, ok: boolean, value: string, hint?: Text) => void,
-  t: (text: Text) => string,
-): void {
+function addNative(add: Add, t: (text: Text) => string): void {
   const addonName: Text = { en: "native addon", zh: "原生扩展" };
   try {
     const native = binding();
@@ -115,6 +123,7 @@ function addNative(
           en: "unset BELLE_BACKEND to compute on the CPU, or mend what the reason names",
           zh: "取消设置 BELLE_BACKEND 以使用 CPU，或按原因修复",
         },
+        !backend.available && !needed,
       );
     }
     const free = native.freeSpace(process.cwd());

@@ -10,7 +10,6 @@ import { prepareRunData } from "../training_run.ts";
 
 const joinNames = ["none", "newline", "input"] as const;
 const phases = {
-  hash: { en: "hashing", zh: "校验" },
   read: { en: "tokenising", zh: "分词" },
   write: { en: "packing", zh: "打包" },
 } as const;
@@ -146,7 +145,7 @@ export const command = defineCommand({
     );
     const tokenizer = await Tokenizer.load(args.tokenizer);
     let phase = "";
-    let progress = context.progress(phases.hash);
+    let progress = context.progress(phases.read);
     const result = await prepareData(
       {
         sources,
@@ -161,6 +160,7 @@ export const command = defineCommand({
       {
         signal: context.signal,
         onProgress(state) {
+          if (state.phase === "hash") return;
           if (state.phase !== phase) {
             progress.finish();
             phase = state.phase;
@@ -169,7 +169,7 @@ export const command = defineCommand({
           progress.update({
             done: state.done,
             total: state.total,
-            unit: state.phase === "write" ? "packs" : state.phase === "read" ? "B" : "",
+            unit: state.phase === "write" ? "packs" : "B",
           });
         },
       },

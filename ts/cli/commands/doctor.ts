@@ -9,7 +9,10 @@ export const command = defineCommand({
     const checks = await examine(context.language);
     const healthy = checks.every((check) => check.ok);
     context.result({ healthy, checks }, () => {
-      const rows = checks.map((check): [string, string] => [`${check.ok ? "✓" : "✗"} ${check.name}`, check.value]);
+      const rows = checks.map((check): [string, string] => [
+        `${check.absent ? "–" : check.ok ? "✓" : "✗"} ${check.name}`,
+        check.value,
+      ]);
       const hints = checks
         .filter((check) => check.hint !== undefined)
         .map((check) => `→ ${check.name}: ${check.hint}\n`);

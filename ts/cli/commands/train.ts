@@ -53,6 +53,7 @@ export const command = defineCommand({
         if (event.type !== "prepare") context.event(event);
         switch (event.type) {
           case "prepare":
+            if (event.progress.phase === "hash") break;
             show(`${event.data} ${event.progress.phase}`, {
               en: `${event.data} data: ${event.progress.phase}`,
               zh: `${event.data} 数据：${event.progress.phase}`,

@@ -73,7 +73,8 @@ export function createProgress(options: ProgressOptions): Progress {
   // The rate counts from the first update: resumed work begins above zero.
   let first: { done: number; at: number } | undefined;
   let last: ProgressState | undefined;
-  let shownAt = Number.NEGATIVE_INFINITY;
+  // A terminal draws at once; a log gets its first line when the work turns out to be long.
+  let shownAt = options.isTerminal ? Number.NEGATIVE_INFINITY : began;
   let pending = false;
 
   const line = (state: ProgressState): string => {
