@@ -26,6 +26,8 @@ constexpr int kLanes = 8;
 #else
 constexpr int kLanes = 4;
 #endif
+static_assert(kLanes == BELLE_LANES,
+              "the compiler options do not give the instruction set this library is named after");
 constexpr int kVectorBytes = 4 * kLanes;
 
 typedef float vf __attribute__((vector_size(kVectorBytes)));
