@@ -31,19 +31,20 @@ Result<DoubleArray> DoubleArray::create(std::span<const uint8_t> bytes, size_t v
   array.units_.resize(bytes.size() / 4);
   std::memcpy(array.units_.data(), bytes.data(), bytes.size());
   const size_t count = array.units_.size();
-  // A search starts at unit 0 whatever its label, and enters others only by a label without bit 31.
-  if (array.units_[0] & kValueBit) return bad_unit(0, "is a value where the root must be");
+  // The builder gives the root label 0; a search starts there without comparing it.
+  if (label(array.units_[0]) != 0) return bad_unit(0, "is not a root");
   for (size_t i = 0; i < count; ++i) {
     const uint32_t unit = array.units_[i];
-    if (unit & kValueBit) continue;
+    if (unit & kValueBit) {
+      if ((unit & ~kValueBit) >= value_limit)
+        return bad_unit(i, "holds a replacement past the end of the text");
+      continue;
+    }
     // A child is children ^ byte, and count is a multiple of 256: inside for one byte means inside for all.
     const size_t children = i ^ offset(unit);
     if (children >= count) return bad_unit(i, "points past the end");
     if (!has_value(unit)) continue;
-    const uint32_t value = array.units_[children];
-    if (!(value & kValueBit)) return bad_unit(i, "promises a value that is none");
-    if ((value & ~kValueBit) >= value_limit)
-      return bad_unit(i, "holds a replacement past the end of the text");
+    if (!(array.units_[children] & kValueBit)) return bad_unit(i, "promises a value that is none");
   }
   return array;
 }

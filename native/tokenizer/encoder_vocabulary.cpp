@@ -16,18 +16,26 @@ inline uint64_t mix(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-inline uint64_t load(const char* from, size_t count) {
-  uint64_t word = 0;
-  std::memcpy(&word, from, count);
+template <class Word>
+inline uint64_t load(const char* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
   return word;
 }
 
-uint64_t hash(std::string_view text) {
-  uint64_t state = 0x9E3779B97F4A7C15ull ^ text.size();
+// Reads in whole words, the last ones overlapping.
+inline uint64_t hash(std::string_view text) {
+  constexpr uint64_t first = 0xD6E8FEB86659FD93ull, second = 0xA0761D6478BD642Full;
   const char* at = text.data();
-  size_t left = text.size();
-  for (; left > 8; at += 8, left -= 8) state = mix(state ^ load(at, 8), 0xD6E8FEB86659FD93ull);
-  return mix(state ^ load(at, left), 0xA0761D6478BD642Full);
+  const size_t size = text.size();
+  uint64_t state = size * 0x9E3779B97F4A7C15ull;
+  if (size >= 8) {
+    for (size_t done = 8; done < size; done += 8, at += 8) state = mix(state ^ load<uint64_t>(at), first);
+    return mix(state ^ load<uint64_t>(text.data() + size - 8), second);
+  }
+  if (size >= 4) return mix(state ^ (load<uint32_t>(at) << 32 | load<uint32_t>(at + size - 4)), second);
+  if (size >= 2) return mix(state ^ (load<uint16_t>(at) << 32 | load<uint16_t>(at + size - 2)), second);
+  return mix(state ^ (size == 1 ? static_cast<uint8_t>(*at) : 0), second);
 }
 
 uint32_t score_order(float score) {
@@ -39,29 +47,25 @@ bool is_mergeable(PieceType type) {
   return type == PieceType::normal || type == PieceType::user_defined || type == PieceType::unused;
 }
 
-// Calls use(left, right) for every two neighbouring characters of `text`.
+// Calls use(left, right) for every two neighbouring characters of `text`, packed.
 template <class Use>
 void each_pair(std::string_view text, const Use& use) {
-  std::string_view left;
-  while (!text.empty()) {
-    const std::string_view right = text.substr(0, utf8_announced_length(text[0]));
-    if (!left.empty()) use(left, right);
+  for (uint32_t left = kNoCharacter; !text.empty();) {
+    const std::string_view character = text.substr(0, utf8_announced_length(text[0]));
+    const uint32_t right = pack_character(character);
+    if (left != kNoCharacter) use(left, right);
     left = right;
-    text.remove_prefix(right.size());
+    text.remove_prefix(character.size());
   }
 }
 
 }  // namespace
 
-uint64_t EncoderVocabulary::pair_bit(std::string_view left, std::string_view right) const {
-  return mix(load(left.data(), left.size()) << 32 | load(right.data(), right.size()), 0xE7037ED1A0B428DBull) &
-         pair_mask_;
-}
-
 EncoderVocabulary::EncoderVocabulary(const std::vector<Piece>& pieces)
     : priority_(pieces.size()),
       unused_(pieces.size()),
-      slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))) {
+      slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))),
+      whole_(std::make_unique<std::atomic<Whole>[]>(pieces.size())) {
   size_t bytes = 0, pairs = 0;
   for (const Piece& piece : pieces) bytes += piece.piece.size();
   text_.reserve(bytes);
@@ -81,16 +85,15 @@ EncoderVocabulary::EncoderVocabulary(const std::vector<Piece>& pieces)
     unused_[i] = piece.type == PieceType::unused;
     any_unused_ = any_unused_ || unused_[i];
     longest_ = std::max(longest_, piece.piece.size());
-    each_pair(piece.piece, [&](std::string_view, std::string_view) { ++pairs; });
+    each_pair(piece.piece, [&](uint32_t, uint32_t) { ++pairs; });
   }
-  // 16 bits a pair: about one pair of characters in 16 that nothing joins passes for joined, which costs time
-  // only.
+  // 16 bits a pair: one pair of characters in 16 that nothing joins passes for joined, which costs time only.
   const size_t bits = std::bit_ceil(std::max<size_t>(pairs * 16, 64));
   pair_mask_ = bits - 1;
   pairs_.resize(bits / 64);
   for (const Piece& piece : pieces) {
     if (!is_mergeable(piece.type)) continue;
-    each_pair(piece.piece, [&](std::string_view left, std::string_view right) {
+    each_pair(piece.piece, [&](uint32_t left, uint32_t right) {
       const uint64_t bit = pair_bit(left, right);
       pairs_[bit >> 6] |= uint64_t{1} << (bit & 63);
     });

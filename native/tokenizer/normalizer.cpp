@@ -44,6 +44,21 @@ struct Normalizer::State {
   std::optional<DoubleArray> rules;  // key -> offset of its replacement
   std::string replacements;
 
+  // Without rules and removals, all between spaces and malformed bytes is copied as it is.
+  void append_plain(std::string_view text, std::string* out) const {
+    size_t copied = 0;
+    for (size_t at = 0; at < text.size();) {
+      const Utf8Char c = decode_utf8(text.substr(at));
+      if (c.code_point == ' ' || !c.valid) {
+        out->append(text.substr(copied, at - copied));
+        out->append(c.valid ? space : kReplacementCharacter);
+        copied = at + 1;
+      }
+      at += c.length;
+    }
+    out->append(text.substr(copied));
+  }
+
   std::pair<std::string_view, size_t> prefix(std::string_view text, const PrefixMatcher& user_defined) const {
     if (const size_t length = user_defined.match(text)) return {text.substr(0, length), length};
     if (rules) {
@@ -107,6 +122,10 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
   out.reserve(text.size() + text.size() / 2 + kSpaceSymbol.size());
   if (state.add_dummy_prefix && !state.whitespace_as_suffix) out += state.space;
 
+  if (!state.rules && user_defined.empty() && !state.remove_extra_whitespaces) {
+    state.append_plain(text, &out);
+    text = {};
+  }
   bool after_space = state.remove_extra_whitespaces;
   while (!text.empty()) {
     auto [piece, consumed] = state.prefix(text, user_defined);

@@ -47,7 +47,9 @@ void ProtobufWriter::raw(std::string_view fields) {
   ProtobufReader reader({reinterpret_cast<const uint8_t*>(fields.data()), fields.size()});
   ProtobufField field;
   while (!reader.at_end() && reader.next(&field).ok()) {
-    fields_.push_back({field.number, buffer_.size(), 0});
+    // Neighbours of one number share an entry: crafted files hold millions of small unknown fields.
+    if (fields_.empty() || fields_.back().number != field.number || fields_.back().end != buffer_.size())
+      fields_.push_back({field.number, buffer_.size(), 0});
     buffer_.append(reinterpret_cast<const char*>(field.raw.data()), field.raw.size());
     close();
   }

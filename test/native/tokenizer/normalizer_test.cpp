@@ -150,7 +150,9 @@ TEST("charsmap refused: sizes that lie") {
 TEST("charsmap refused: crafted tries (sentencepiece #1269)") {
   Charsmap map("x");
   map.units[0] = 0x80000000u | 0x00200000u << 10;  // the value of #1269
-  CHECK_REFUSED(map.refusal(), "unit 0 of its trie is a value where the root must be");
+  CHECK_REFUSED(map.refusal(), "unit 0 of its trie is not a root");
+  map.units[0] = 1u << 10 | 0x20;
+  CHECK_REFUSED(map.refusal(), "unit 0 of its trie is not a root");
   map = Charsmap("x");
   map.units[0] = 0x1FFFFFu << 10;
   CHECK_REFUSED(map.refusal(), "unit 0 of its trie points past the end");
@@ -163,8 +165,11 @@ TEST("charsmap refused: crafted tries (sentencepiece #1269)") {
   map.units[0xC0] = 0;
   CHECK_REFUSED(map.refusal(), "unit 64 of its trie promises a value that is none");
   CHECK_REFUSED(Charsmap("x", 2).refusal(),
-                "unit 64 of its trie holds a replacement past the end of the text");
+                "unit 192 of its trie holds a replacement past the end of the text");
   CHECK_OK(Charsmap("x", 1).refusal());
+  map = Charsmap("x");
+  map.units[0x80] = ~0u;  // no search gets there, yet sentencepiece refuses it
+  CHECK_REFUSED(map.refusal(), "unit 128 of its trie holds a replacement past the end of the text");
   SentencePieceModel model = small_model({});
   model.normalizer_spec = Charsmap("x", 2).spec();
   CHECK_REFUSED(Tokenizer::create(std::move(model)).status(), "past the end of the text");
