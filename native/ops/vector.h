@@ -133,8 +133,17 @@ BELLE_INLINE vf exponential(vf x) {
   return p * (vf)scale1 * (vf)scale2;
 }
 
-// 1 / (1 + e^-x)
-BELLE_INLINE vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exponential(-x)); }
+// 1 / (1 + e^-x), and 1 minus that without cancellation. e^-x is held below infinity so that inf * 0 cannot
+// appear.
+struct Sigmoid {
+  vf value, complement;
+};
+BELLE_INLINE Sigmoid sigmoid(vf x) {
+  vf e = exponential(-x);
+  e = e > splat(1e38f) ? splat(1e38f) : e;
+  const vf value = splat(1.0f) / (splat(1.0f) + e);
+  return {value, e * value};
+}
 
 // body(i, count) for each vector of [0, n): count = kLanes but for the last.
 template <class Body>

@@ -1,0 +1,228 @@
+// Elementwise ops, AdamW, sums, memory.
+#include "test/native/ops/kit.h"
+
+namespace belle::test {
+
+using reference::to;
+
+// Values of every size an activation meets, with the tails of the exponential.
+static std::vector<float> spread(size_t n, uint64_t seed) {
+  auto x = random_normal(n, seed, 4);
+  const float corners[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 20, -20, 87, -87, 100, -100};
+  std::copy(std::begin(corners), std::end(corners), x.begin());
+  return x;
+}
+
+TEST("exponential: at most 1.5 ulp, exact at the ends") {
+  std::vector<float> x;
+  for (double at = -87.3; at < 88.7; at += 0.00173) x.push_back(static_cast<float>(at));
+  for (double at = -1; at < 1; at += 0.00011) x.push_back(static_cast<float>(at));
+  for (const auto* kernels : backend::usable_kernels()) {
+    std::vector<float> y(x.size());
+    kernels->exponentials(y.data(), x.data(), static_cast<int64_t>(x.size()));
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::exp(static_cast<double>(x[i]));
+      const double ulp = std::ldexp(1.0, std::ilogb(exact) - 23);
+      worst = std::max(worst, std::fabs(y[i] - exact) / ulp);
+    }
+    if (!(worst <= 1.5)) fail(__FILE__, __LINE__, std::string(kernels->isa) + ": " + show(worst) + " ulp");
+    const float in[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 89, -110, -100};
+    float out[8];
+    kernels->exponentials(out, in, 8);
+    CHECK_EQ(out[0], 1.0f);
+    CHECK_EQ(out[1], 1.0f);
+    CHECK_EQ(out[2], INFINITY);
+    CHECK_EQ(out[3], 0.0f);
+    CHECK(std::isnan(out[4]));
+    CHECK_EQ(out[5], INFINITY);
+    CHECK_EQ(out[6], 0.0f);
+    CHECK_NEAR(out[7], std::exp(-100.0), 1.5e-45);  // denormal: one step
+  }
+}
+
+TEST("swiglu, gelu_tanh, add: forward and backward") {
+  const size_t n = 40003;
+  const auto x = spread(n, 1), up = random_normal(n, 2), dout = random_normal(n, 3);
+  std::vector<float> p_swiglu(n), p_dgate(n), p_dup(n), p_gelu(n), p_dx(n), p_add(n);
+  std::vector<double> swiglu(n), dgate(n), dup(n), gelu(n), dx(n), add(n);
+  for (size_t i = 0; i < n; ++i) {
+    p_swiglu[i] = reference::swiglu(x[i], up[i]);
+    swiglu[i] = reference::swiglu<double>(x[i], up[i]);
+    reference::swiglu_backward(dout[i], x[i], up[i], &p_dgate[i], &p_dup[i]);
+    reference::swiglu_backward<double>(dout[i], x[i], up[i], &dgate[i], &dup[i]);
+    p_gelu[i] = reference::gelu_tanh(x[i]);
+    gelu[i] = reference::gelu_tanh<double>(x[i]);
+    p_dx[i] = reference::gelu_tanh_backward(dout[i], x[i]);
+    dx[i] = reference::gelu_tanh_backward<double>(dout[i], x[i]);
+    p_add[i] = x[i] + up[i];
+    add[i] = static_cast<double>(x[i]) + up[i];
+  }
+  const int64_t count = static_cast<int64_t>(n);
+  check_op(
+      "elementwise",
+      [&](belle_backend& b) {
+        Buffer bx(b, x), bu(b, up), bd(b, dout), o1(b, n * 4), o2(b, n * 4), o3(b, n * 4), o4(b, n * 4),
+            o5(b, n * 4), o6(b, n * 4);
+        CHECK_OK(from_c(b.swiglu(b.context, o1.f32(), bx.f32(), bu.f32(), count, BELLE_F32)));
+        CHECK_OK(from_c(b.swiglu_backward(b.context, o2.f32(), o3.f32(), bd.f32(), bx.f32(), bu.f32(), count,
+                                          BELLE_F32)));
+        CHECK_OK(from_c(b.gelu_tanh(b.context, o4.f32(), bx.f32(), count, BELLE_F32)));
+        CHECK_OK(from_c(b.gelu_tanh_backward(b.context, o5.f32(), bd.f32(), bx.f32(), count, BELLE_F32)));
+        CHECK_OK(from_c(b.add(b.context, o6.f32(), bx.f32(), bu.f32(), count, BELLE_F32)));
+        const std::vector<Output> outputs = {{"swiglu", o1.read()}, {"dgate", o2.read()}, {"dup", o3.read()},
+                                             {"gelu", o4.read()},   {"dx", o5.read()},    {"add", o6.read()}};
+        // In place: the same bits.
+        CHECK_OK(from_c(b.gelu_tanh(b.context, o6.f32(), o6.f32(), 0, BELLE_F32)));
+        CHECK_OK(from_c(b.swiglu_backward(b.context, bx.f32(), bu.f32(), bd.f32(), bx.f32(), bu.f32(), count,
+                                          BELLE_F32)));
+        CHECK(same_bits(bx.read(), outputs[1].values));
+        CHECK(same_bits(bu.read(), outputs[2].values));
+        return outputs;
+      },
+      {{p_swiglu, swiglu}, {p_dgate, dgate}, {p_dup, dup}, {p_gelu, gelu}, {p_dx, dx}, {p_add, add}});
+}
+
+TEST("elementwise: an element's bits do not depend on where it stands") {
+  const auto x = random_normal(100, 1), up = random_normal(100, 2);
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    std::vector<float> whole(100), gelu(100);
+    CHECK_OK(from_c(b.swiglu(b.context, whole.data(), x.data(), up.data(), 100, BELLE_F32)));
+    CHECK_OK(from_c(b.gelu_tanh(b.context, gelu.data(), x.data(), 100, BELLE_F32)));
+    for (size_t i = 0; i < 100; ++i) {
+      std::vector<float> one(1), other(1);
+      CHECK_OK(from_c(b.swiglu(b.context, one.data(), &x[i], &up[i], 1, BELLE_F32)));
+      CHECK_OK(from_c(b.gelu_tanh(b.context, other.data(), &x[i], 1, BELLE_F32)));
+      CHECK(same_bits(one, {whole[i]}));
+      CHECK(same_bits(other, {gelu[i]}));
+    }
+  });
+}
+
+TEST("adamw: three steps as torch.optim.AdamW") {
+  const size_t n = 20001;
+  const auto weight = random_normal(n, 1), g1 = random_normal(n, 2), g2 = random_normal(n, 3, 1e-3),
+             g3 = random_normal(n, 4, 10);
+  const std::vector<const std::vector<float>*> gradients = {&g1, &g2, &g3};
+  const double lr = 1e-2, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0.1;
+  reference::AdamW<float> plain{weight, std::vector<float>(n), std::vector<float>(n)};
+  reference::AdamW<double> exact{to<double>(weight), std::vector<double>(n), std::vector<double>(n)};
+  for (int64_t step = 1; step <= 3; ++step) {
+    plain = reference::adamw<float>(plain, *gradients[step - 1], 0.5f, lr, beta1, beta2, eps, decay, step);
+    exact = reference::adamw<double>(exact, to<double>(*gradients[step - 1]), 0.5, lr, beta1, beta2, eps,
+                                     decay, step);
+  }
+  check_op("adamw",
+           [&](belle_backend& b) {
+             Buffer w(b, weight), m(b, n * 4), v(b, n * 4);
+             for (int64_t step = 1; step <= 3; ++step) {
+               Buffer g(b, *gradients[step - 1]);
+               const belle_adamw_args args = {static_cast<int64_t>(n),
+                                              w.f32(),
+                                              g.f32(),
+                                              m.f32(),
+                                              v.f32(),
+                                              0.5f,
+                                              lr,
+                                              beta1,
+                                              beta2,
+                                              eps,
+                                              decay,
+                                              step};
+               CHECK_OK(from_c(b.adamw(b.context, &args)));
+             }
+             return std::vector<Output>{{"weight", w.read()}, {"m", m.read()}, {"v", v.read()}};
+           },
+           {{plain.weight, exact.weight}, {plain.m, exact.m}, {plain.v, exact.v}});
+}
+
+TEST("sum, sum_squares: float64, one order for any number of threads") {
+  const auto x = random_normal(200001, 1, 1, 0.1);
+  double exact = 0, squares = 0;
+  for (const float value : x) exact += value, squares += static_cast<double>(value) * value;
+  on_every_isa(1, [&](belle_backend& one, const std::string& isa) {
+    ::setenv("BELLE_CPU_ISA", isa.c_str(), 1);
+    const auto two = backend::open("cpu", 2).take();
+    ::unsetenv("BELLE_CPU_ISA");
+    double a = 0, b = 0;
+    CHECK_OK(from_c(one.sum(one.context, x.data(), static_cast<int64_t>(x.size()), &a)));
+    CHECK_OK(from_c(two->sum(two->context, x.data(), static_cast<int64_t>(x.size()), &b)));
+    CHECK_EQ(a, b);
+    CHECK_NEAR(a, exact, 1e-12 * squares);
+    CHECK_OK(from_c(one.sum_squares(one.context, x.data(), static_cast<int64_t>(x.size()), &a)));
+    CHECK_OK(from_c(two->sum_squares(two->context, x.data(), static_cast<int64_t>(x.size()), &b)));
+    CHECK_EQ(a, b);
+    CHECK_NEAR(a, squares, 1e-12 * squares);
+    CHECK_OK(from_c(one.sum(one.context, nullptr, 0, &a)));
+    CHECK_EQ(a, 0.0);
+  });
+}
+
+TEST("memory: zeroed, aligned, counted, and an honest refusal") {
+  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
+  belle_backend& b = *device;
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{64}, size_t{100003}}) {
+    void* p = nullptr;
+    CHECK_OK(from_c(b.alloc(b.context, bytes, &p)));
+    CHECK_EQ(reinterpret_cast<uintptr_t>(p) % 64, 0u);
+    for (size_t i = 0; i < bytes; ++i) CHECK_EQ(static_cast<char*>(p)[i], 0);
+    CHECK_EQ(backend::cpu_memory(b).in_use, bytes);
+    b.free(b.context, p);
+    CHECK_EQ(backend::cpu_memory(b).in_use, 0u);
+  }
+  CHECK_EQ(backend::cpu_memory(b).peak, 100003u);
+  b.free(b.context, nullptr);
+  void* p = nullptr;
+  CHECK_REFUSED(b.alloc(b.context, size_t{1} << 60, &p), StatusCode::out_of_memory,
+                "alloc: 1.2 EB were asked, 0 B are in use by this backend");
+  CHECK_REFUSED(b.alloc(b.context, ~size_t{0}, &p), StatusCode::out_of_memory, "were asked");
+  CHECK(p == nullptr);
+  CHECK_REFUSED(b.alloc(b.context, 4, nullptr), StatusCode::invalid_argument, "alloc: out is NULL");
+
+  const std::vector<float> host = {1, 2, 3, 4};
+  std::vector<float> back(4);
+  Buffer x(b, size_t{16}), y(b, size_t{16});
+  CHECK_OK(from_c(b.write(b.context, x.f32(), host.data(), 16)));
+  CHECK_OK(from_c(b.copy(b.context, y.f32(), x.f32(), 16)));
+  CHECK_OK(from_c(b.zero(b.context, x.f32(), 8)));
+  CHECK_OK(from_c(b.synchronize(b.context)));
+  CHECK_OK(from_c(b.read(b.context, back.data(), y.f32(), 16)));
+  CHECK(same_bits(back, host));
+  CHECK(same_bits(x.read(), {0, 0, 3, 4}));
+  CHECK_REFUSED(b.write(b.context, nullptr, host.data(), 16), StatusCode::invalid_argument,
+                "write: the target is NULL");
+  CHECK_REFUSED(b.read(b.context, back.data(), nullptr, 16), StatusCode::invalid_argument,
+                "read: the source is NULL");
+  CHECK_REFUSED(b.copy(b.context, x.f32(), nullptr, 16), StatusCode::invalid_argument,
+                "copy: the source is NULL");
+  CHECK_REFUSED(b.zero(b.context, nullptr, 4), StatusCode::invalid_argument, "zero: the buffer is NULL");
+}
+
+TEST("flat: errors") {
+  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
+  belle_backend& b = *device;
+  void* c = b.context;
+  std::vector<float> x(8, 1.0f);
+  float* p = x.data();
+  double out = 0;
+  constexpr auto invalid = StatusCode::invalid_argument;
+  CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 8, BELLE_F32), invalid, "swiglu: up is NULL");
+  CHECK_REFUSED(b.swiglu(c, p, p, p, 8, BELLE_BF16), StatusCode::unsupported,
+                "swiglu: the CPU backend computes in float32, bfloat16 was asked; load with dtype float32");
+  CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 8, BELLE_F32), invalid,
+                "swiglu_backward: dup is NULL");
+  CHECK_REFUSED(b.gelu_tanh(c, p, p, -8, BELLE_F32), invalid, "gelu_tanh: n is -8");
+  CHECK_REFUSED(b.gelu_tanh_backward(c, p, p, nullptr, 8, BELLE_F32), invalid,
+                "gelu_tanh_backward: x is NULL");
+  CHECK_REFUSED(b.add(c, p, p, p, 8, 5), invalid, "add: dtype 5 is unknown");
+  CHECK_REFUSED(b.sum(c, nullptr, 8, &out), invalid, "sum: x is NULL");
+  CHECK_REFUSED(b.sum_squares(c, p, 8, nullptr), invalid, "sum_squares: out is NULL");
+  belle_adamw_args args = {8, p, p, p, p, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0};
+  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: step is 0; it must be from 1");
+  args.step = 1, args.beta2 = 1;
+  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: beta2 is 1.000000; it must be in [0, 1)");
+  args.beta2 = 0.999, args.grad = nullptr;
+  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: grad is NULL");
+}
+
+}  // namespace belle::test

@@ -1,0 +1,142 @@
+#include "test/native/ops/kit.h"
+
+namespace belle::test {
+
+struct Shape {
+  int64_t m, n, k;
+  bool ta, tb;
+  float alpha, beta;
+  bool bias;
+};
+
+static std::vector<float> run_gemm(belle_backend& b, const Shape& s, const std::vector<float>& a,
+                                   const std::vector<float>& bm, const std::vector<float>& c,
+                                   const std::vector<float>& bias) {
+  Buffer da(b, a), db(b, bm), dc(b, c), dbias(b, bias);
+  belle_gemm_args g = {};
+  g.m = s.m, g.n = s.n, g.k = s.k;
+  g.a = da.f32(), g.lda = std::max<int64_t>(1, s.ta ? s.m : s.k), g.transpose_a = s.ta;
+  g.b = db.f32(), g.ldb = std::max<int64_t>(1, s.tb ? s.k : s.n), g.transpose_b = s.tb;
+  g.c = dc.f32(), g.ldc = s.n;
+  g.alpha = s.alpha, g.beta = s.beta;
+  g.bias = s.bias ? dbias.f32() : nullptr;
+  CHECK_OK(from_c(b.gemm(b.context, &g)));
+  return dc.read();
+}
+
+TEST("gemm: every layout, edge tiles, several depth blocks, alpha, beta, bias") {
+  const Shape shapes[] = {
+      {1, 1, 1, false, true, 1, 0, false},      {3, 37, 20, false, true, 1, 0, true},
+      {8, 32, 256, false, true, 1, 0, false},   {5, 100, 300, false, false, 0.5f, 1, false},
+      {70, 65, 130, false, true, 1, 0, true},   {70, 65, 130, false, false, -1.5f, 1, false},
+      {70, 65, 130, true, false, 1, 1, false},  {70, 65, 130, true, true, 2, 0.25f, true},
+      {97, 300, 600, false, true, 1, 0, false}, {100, 33, 513, true, false, 1, 1, true},
+      {40, 50, 0, false, true, 1, 0.5f, true},  {2, 5, 0, false, true, 1, 0, true},
+  };
+  for (const Shape& s : shapes) {
+    const auto a = random_normal(s.m * s.k, 1), bm = random_normal(s.n * s.k, 2),
+               c = random_normal(s.m * s.n, 3);
+    const auto bias = s.bias ? random_normal(s.n, 4) : std::vector<float>();
+    using namespace reference;
+    check_op("gemm " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k),
+             [&](belle_backend& b) {
+               return std::vector<Output>{{"c", run_gemm(b, s, a, bm, c, bias)}};
+             },
+             {{gemm<float>(s.m, s.n, s.k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, bias),
+               gemm<double>(s.m, s.n, s.k, to<double>(a), s.ta, to<double>(bm), s.tb, to<double>(c), s.alpha,
+                            s.beta, to<double>(bias))}});
+  }
+}
+
+TEST("gemm: more rows and columns than one packed block") {
+  // Rows, then columns, beyond 2,048; the expected values are exact in float32.
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{2100, 40}, {40, 2100}}) {
+    const int64_t k = 8;
+    std::vector<float> a(m * k), b(n * k), expected(m * n);
+    for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(static_cast<int>(i % 13) - 6);
+    for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(static_cast<int>(i % 7) - 3);
+    expected = reference::gemm<float>(m, n, k, a, false, b, true, expected, 1, 0, {});
+    on_every_isa(2, [&](belle_backend& device, const std::string&) {
+      CHECK(same_bits(
+          run_gemm(device, {m, n, k, false, true, 1, 0, false}, a, b, std::vector<float>(m * n), {}),
+          expected));
+    });
+  }
+}
+
+TEST("gemm: a row's bits do not depend on the number of rows") {
+  const int64_t n = 70, k = 600, all = 150;
+  const auto a = random_normal(all * k, 1), bm = random_normal(n * k, 2);
+  on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
+    const auto whole =
+        run_gemm(b, {all, n, k, false, true, 1, 0, false}, a, bm, std::vector<float>(all * n), {});
+    for (const int64_t m : {1, 2, 3, 5, 7, 24, 32, 33, 100}) {
+      const std::vector<float> last(a.end() - m * k, a.end());
+      const auto part =
+          run_gemm(b, {m, n, k, false, true, 1, 0, false}, last, bm, std::vector<float>(m * n), {});
+      if (!same_bits(part, std::vector<float>(whole.end() - m * n, whole.end())))
+        fail(__FILE__, __LINE__, isa + ", m = " + std::to_string(m));
+    }
+  });
+}
+
+TEST("gemm: beta 0 does not read C, NaN in A reaches only its row") {
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    std::vector<float> a(40 * 16, 1.0f);
+    a[5 * 16 + 3] = NAN;
+    const auto c = run_gemm(b, {40, 40, 16, false, true, 1, 0, false}, a, std::vector<float>(40 * 16, 1.0f),
+                            std::vector<float>(1600, NAN), {});
+    for (size_t i = 0; i < c.size(); ++i) CHECK_EQ(std::isnan(c[i]), i / 40 == 5);
+  });
+}
+
+TEST("gemm: leading dimensions beyond the width leave the gaps alone") {
+  const int64_t m = 50, n = 41, k = 30, lda = 35, ldb = 33, ldc = 47;
+  const auto a = random_normal(m * lda, 1), bm = random_normal(n * ldb, 2);
+  std::vector<float> dense_a, dense_b;
+  for (int64_t i = 0; i < m; ++i) dense_a.insert(dense_a.end(), a.begin() + i * lda, a.begin() + i * lda + k);
+  for (int64_t j = 0; j < n; ++j)
+    dense_b.insert(dense_b.end(), bm.begin() + j * ldb, bm.begin() + j * ldb + k);
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    Buffer da(b, a), db(b, bm), dc(b, std::vector<float>(m * ldc, 7.0f));
+    belle_gemm_args g = {};
+    g.m = m, g.n = n, g.k = k, g.a = da.f32(), g.lda = lda, g.b = db.f32(), g.ldb = ldb, g.transpose_b = 1;
+    g.c = dc.f32(), g.ldc = ldc, g.alpha = 1;
+    CHECK_OK(from_c(b.gemm(b.context, &g)));
+    const auto dense =
+        run_gemm(b, {m, n, k, false, true, 1, 0, false}, dense_a, dense_b, std::vector<float>(m * n), {});
+    const auto c = dc.read();
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < ldc; ++j) CHECK_EQ(c[i * ldc + j], j < n ? dense[i * n + j] : 7.0f);
+    }
+  });
+}
+
+TEST("gemm: errors") {
+  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
+  belle_backend& b = *device;
+  std::vector<float> x(64);
+  belle_gemm_args good = {};
+  good.m = good.n = good.k = 4;
+  good.a = x.data(), good.b = x.data(), good.c = x.data() + 32;
+  good.lda = good.ldb = good.ldc = 4;
+  good.alpha = 1;
+  CHECK_OK(from_c(b.gemm(b.context, &good)));
+  auto refused = [&](auto change, StatusCode code, const std::string& text) {
+    belle_gemm_args bad = good;
+    change(bad);
+    CHECK_REFUSED(b.gemm(b.context, &bad), code, text);
+  };
+  refused([](auto& g) { g.m = -1; }, StatusCode::invalid_argument, "gemm: m is -1; it must be from 0");
+  refused([](auto& g) { g.lda = 3; }, StatusCode::invalid_argument, "gemm: lda is 3; it must be from 4");
+  refused([](auto& g) { g.ldb = 3; }, StatusCode::invalid_argument, "gemm: ldb is 3");
+  refused([](auto& g) { g.ldc = 0; }, StatusCode::invalid_argument, "gemm: ldc is 0");
+  refused([](auto& g) { g.b = nullptr; }, StatusCode::invalid_argument,
+          "gemm: b is NULL; pass a buffer from alloc()");
+  refused([](auto& g) { g.b_type = BELLE_BF16; }, StatusCode::unsupported,
+          "gemm: the CPU backend computes in float32, bfloat16 was asked");
+  refused([](auto& g) { g.c_type = 7; }, StatusCode::invalid_argument, "gemm: dtype 7 is unknown");
+  CHECK_REFUSED(b.gemm(b.context, nullptr), StatusCode::invalid_argument, "gemm: args is NULL");
+}
+
+}  // namespace belle::test

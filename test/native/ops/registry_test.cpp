@@ -1,0 +1,85 @@
+#include "test/native/ops/kit.h"
+
+namespace belle::test {
+
+// An environment variable for the length of a scope.
+class Setting {
+ public:
+  Setting(const char* name, const std::string& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
+  ~Setting() { ::unsetenv(name_); }
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
+
+ private:
+  const char* name_;
+};
+
+static void check_not_open(const std::string& name, int threads, StatusCode code, const std::string& text) {
+  const auto opened = backend::open(name, threads);
+  CHECK(!opened.ok());
+  CHECK_EQ(static_cast<int>(opened.status().code()), static_cast<int>(code));
+  if (opened.status().message().find(text) == std::string::npos)
+    fail(__FILE__, __LINE__, opened.status().message() + " lacks " + text);
+}
+
+TEST("registry: cpu is always there, auto falls back to it") {
+  const Setting none("BELLE_CUDA_LIB", "/nowhere/libbelle_cuda.so");
+  const auto infos = backend::list();
+  CHECK_EQ(infos.size(), 2u);
+  CHECK_EQ(infos[0].name, "cpu");
+  CHECK(infos[0].available && infos[0].reason.empty());
+  CHECK_EQ(infos[1].name, "cuda");
+  CHECK(!infos[1].available);
+  CHECK(infos[1].reason.find("BELLE_CUDA_LIB names /nowhere/libbelle_cuda.so, which cannot be loaded") == 0);
+  for (const std::string name : {"cpu", "auto"}) {
+    const auto opened = backend::open(name, 1);
+    CHECK_OK(opened.status());
+    CHECK_EQ(std::string(opened.value()->name), "cpu");
+    CHECK_EQ(opened.value()->abi_version, BELLE_BACKEND_ABI_VERSION);
+  }
+}
+
+TEST("registry: errors") {
+  check_not_open("tpu", 1, StatusCode::invalid_argument,
+                 "there is no backend \"tpu\"; use auto, cpu or cuda");
+  check_not_open("cpu", -1, StatusCode::invalid_argument,
+                 "threads is -1; use 0 (all usable cores) or 1 to 1024");
+  const Setting isa("BELLE_CPU_ISA", "avx1024");
+  check_not_open("cpu", 1, StatusCode::invalid_argument,
+                 "BELLE_CPU_ISA is \"avx1024\", which this CPU or build does not have; set one of ");
+}
+
+TEST("registry: BELLE_CPU_ISA forces each instruction set of this CPU") {
+  CHECK_EQ(backend::cpu_isa(), backend::usable_kernels().front()->isa);
+  for (const auto* kernels : backend::usable_kernels()) {
+    const Setting isa("BELLE_CPU_ISA", kernels->isa);
+    CHECK_EQ(backend::cpu_isa(), kernels->isa);
+    CHECK_OK(backend::open("cpu", 1).status());
+  }
+}
+
+TEST("registry: a whole backend library opens and is closed; a broken one is explained") {
+  const std::string folder = BELLE_FAKE_BACKENDS;
+  {
+    const Setting library("BELLE_CUDA_LIB", folder + "/libfake_whole.so");
+    const auto opened = backend::open("auto", 1);
+    CHECK_OK(opened.status());
+    if (opened.ok()) CHECK_EQ(std::string(opened.value()->name), "cuda");
+    CHECK(backend::list()[1].available);
+  }
+  const std::pair<const char*, const char*> broken[] = {
+      {"libfake_old.so",
+       "does not fit: its ABI version is 0, this build needs 1; install the backend library of the same "
+       "release"},
+      {"libfake_partial.so", "does not fit: it lacks attention_decode, sum"},
+      {"libfake_deaf.so", "no CUDA device was found"},
+      {"libfake_empty.so", "is no backend library: it does not export belle_backend_open"},
+  };
+  for (const auto& [file, text] : broken) {
+    const Setting library("BELLE_CUDA_LIB", folder + "/" + file);
+    check_not_open("cuda", 1, StatusCode::unsupported, text);
+    CHECK_EQ(std::string(backend::open("auto", 1).value()->name), "cpu");
+  }
+}
+
+}  // namespace belle::test
