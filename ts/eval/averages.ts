@@ -114,7 +114,7 @@ export function averageScores(
     const estimate = estimateMacro(
       present.map((id) => scored.get(id)!),
       level,
-    );
+    ); // every one has n > 0
     const scores = present.map((id) => members.get(id)!.flatMap(({ score }) => (score === undefined ? [] : [score])));
     const bootstrap = bootstrapMacro(scores, {
       seed: options.seed ?? 0,

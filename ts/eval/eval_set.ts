@@ -5,6 +5,7 @@ import { foldClass, useCaseOf } from "../judge/classes.ts";
 import { parseObject, readLines, type TextLine } from "../judge/json_lines.ts";
 import { BelleError } from "../native/errors.ts";
 import { RandomStream } from "./random.ts";
+import { parseCheck, type RuleCheck } from "./rules.ts";
 
 export interface EvalItem {
   /** The file's `id`, else its line number as "line-0001". Stable under sampling. */
@@ -14,6 +15,8 @@ export interface EvalItem {
   question: string;
   /** std_answer; "" when there is none. */
   gold: string;
+  /** How to score an answer without a judge, if the file says so. */
+  check?: RuleCheck;
 }
 
 export interface LineProblem {
@@ -56,7 +59,8 @@ function readItem(line: TextLine, classes: "belle" | "any"): EvalItem {
   const id = value.id ?? `line-${String(line.number).padStart(4, "0")}`;
   if (typeof id !== "string" && typeof id !== "number") throw new Error('"id" must be a text or a number');
   const folded = classes === "belle" ? useCaseOf(name, "class") : foldClass(name);
-  return { id: String(id), class: folded, question, gold };
+  const item = { id: String(id), class: folded, question, gold };
+  return value.check === undefined ? item : { ...item, check: parseCheck(value.check) };
 }
 
 /** Reads a set. Each message names the file and the line. */

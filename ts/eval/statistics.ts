@@ -10,11 +10,12 @@ export interface Interval {
 
 export interface MeanEstimate {
   n: number;
-  mean: number;
-  /** Sample standard deviation; NaN when n < 2. */
-  sd: number;
-  /** Standard error of the mean; NaN when n < 2. */
-  se: number;
+  /** Absent when n = 0. */
+  mean?: number;
+  /** Sample standard deviation; absent when n < 2 and for a mean of means. */
+  sd?: number;
+  /** Standard error of the mean; absent when n < 2. */
+  se?: number;
   /** Two-sided confidence interval; absent when n < 2. */
   interval?: Interval;
 }
@@ -80,9 +81,9 @@ export function studentQuantile(level: number, df: number): number {
 /** Mean, deviation, standard error and t interval. Intervals may leave [0, 1]: they are not clipped. */
 export function estimateMean(values: readonly number[], level = 0.95): MeanEstimate {
   const n = values.length;
-  if (n === 0) return { n, mean: Number.NaN, sd: Number.NaN, se: Number.NaN };
+  if (n === 0) return { n };
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n === 1) return { n, mean, sd: Number.NaN, se: Number.NaN };
+  if (n === 1) return { n, mean };
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const sd = Math.sqrt(squares / (n - 1));
   const se = sd / Math.sqrt(n);
@@ -92,19 +93,18 @@ export function estimateMean(values: readonly number[], level = 0.95): MeanEstim
 
 /**
  * The unweighted mean of group means: se = sqrt(sum of se_k squared) / K, degrees of freedom by Welch-Satterthwaite.
- * Without an interval when a group has fewer than two values.
+ * Without a standard error when a group has fewer than two values. Groups without values are not allowed.
  */
 export function estimateMacro(groups: readonly MeanEstimate[], level = 0.95): MeanEstimate {
   const k = groups.length;
   const n = groups.reduce((sum, group) => sum + group.n, 0);
-  const mean = groups.reduce((sum, group) => sum + group.mean, 0) / k;
-  const variance = groups.reduce((sum, group) => sum + group.se ** 2, 0);
+  const mean = groups.reduce((sum, group) => sum + (group.mean ?? Number.NaN), 0) / k;
+  if (groups.some((group) => group.se === undefined)) return { n, mean };
+  const variance = groups.reduce((sum, group) => sum + (group.se ?? 0) ** 2, 0);
+  const spread = groups.reduce((sum, group) => sum + (group.se ?? 0) ** 4 / (group.n - 1), 0);
   const se = Math.sqrt(variance) / k;
-  const estimate = { n, mean, sd: Number.NaN, se };
-  if (Number.isNaN(se) || Number.isNaN(mean)) return estimate;
-  const spread = groups.reduce((sum, group) => sum + group.se ** 4 / (group.n - 1), 0);
   const half = spread === 0 ? 0 : studentQuantile(level, variance ** 2 / spread) * se;
-  return { ...estimate, interval: { low: mean - half, high: mean + half } };
+  return { n, mean, se, interval: { low: mean - half, high: mean + half } };
 }
 
 /** Linear interpolation between order statistics, as numpy's default. */
@@ -149,7 +149,8 @@ export function pairedDifference(
     if (other !== undefined) differences.push(value - other);
   }
   const estimate = estimateMean(differences, level);
-  if (estimate.n < 2) return estimate;
-  if (estimate.se === 0) return { ...estimate, pValue: estimate.mean === 0 ? 1 : 0 };
-  return { ...estimate, pValue: studentTwoSided(estimate.mean / estimate.se, estimate.n - 1) };
+  const { n, mean, se } = estimate;
+  if (mean === undefined || se === undefined) return estimate;
+  if (se === 0) return { ...estimate, pValue: mean === 0 ? 1 : 0 };
+  return { ...estimate, pValue: studentTwoSided(mean / se, n - 1) };
 }
