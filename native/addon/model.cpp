@@ -111,7 +111,8 @@ Napi::Value ModelWrap::forward(const Napi::CallbackInfo& info) {
                      {}};
   if (!options.get("labels").IsUndefined()) {
     input.labels = int32_argument(options.get("labels"), "labels");
-    if (input.labels.empty()) throw_argument(env, "labels is empty; give one label a token, or leave labels out.");
+    if (input.labels.empty())
+      throw_argument(env, "labels is empty; give one label a token, or leave labels out.");
   }
   const model::ForwardRequest request{boolean_argument(info[1], "logits"),
                                       boolean_argument(info[2], "gradients")};

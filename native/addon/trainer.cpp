@@ -7,6 +7,7 @@
 #include "native/addon/model.h"
 #include "native/addon/train_config.h"
 #include "native/addon/train_events.h"
+#include "native/model/prepared_batch.h"
 
 namespace belle::addon {
 namespace {
@@ -31,22 +32,36 @@ struct TrainerHandle {
 };
 using SharedTrainer = std::shared_ptr<TrainerHandle>;
 
-// Where micro-batches come from, parsed on the JS thread; opened on the worker, for shards are hashed then.
+// Where micro-batches come from, parsed on the JS thread; checked and opened on the worker, for shards are
+// hashed then.
 struct DataSource {
+  std::string name;  // of the argument, for messages
   std::vector<train::Batch> batches;
   std::string folder;  // of shards; empty: batches
 
-  Result<std::unique_ptr<train::BatchSource>> open(const train::TrainConfig& config, bool shuffle) {
-    if (folder.empty()) return train::memory_source(std::move(batches));
-    return train::shard_source(folder, config.per_device_train_batch_size, config.packing, shuffle,
-                               config.seed);
+  Result<std::unique_ptr<train::BatchSource>> open(const model::DecoderConfig& model,
+                                                   const train::TrainConfig& config, bool shuffle) {
+    if (!folder.empty()) {
+      return train::shard_source(folder, config.per_device_train_batch_size, config.packing, shuffle,
+                                 config.seed);
+    }
+    // All now, rather than the 900th at step 900.
+    for (size_t i = 0; i < batches.size(); ++i) {
+      const train::Batch& batch = batches[i];
+      const Status status =
+          model::prepare_batch({batch.input_ids, batch.cu_seqlens, batch.labels}, model).status();
+      if (!status.ok()) {
+        return Status(status.code(), name + ".batches[" + std::to_string(i) + "]: " + status.message());
+      }
+    }
+    return train::memory_source(std::move(batches));
   }
 };
 
 DataSource data_argument(const Napi::Value& value, const std::string& name) {
   const Options options(value, name);
   constexpr std::array<const char*, 2> kinds = {"memory", "shards"};
-  DataSource source;
+  DataSource source{name, {}, {}};
   if (options.one_of("kind", kinds) == 1) {
     source.folder = options.file("folder");
     return source;
@@ -140,10 +155,10 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   if (!info[2].IsUndefined()) evaluation = std::make_shared<DataSource>(data_argument(info[2], "evaluation"));
   auto work = [handle, data, evaluation, config = train_config(info[3]),
                model = lease_model(env, handle)](Job&) -> Result<Job::Settle> {
-    BELLE_ASSIGN(auto batches, data->open(config, config.shuffle));
+    BELLE_ASSIGN(auto batches, data->open(model->config(), config, config.shuffle));
     std::unique_ptr<train::BatchSource> held_out;
     if (evaluation) {
-      BELLE_ASSIGN(held_out, evaluation->open(config, false));
+      BELLE_ASSIGN(held_out, evaluation->open(model->config(), config, false));
     }
     BELLE_ASSIGN(auto trainer,
                  train::Trainer::create(*model, std::move(batches), std::move(held_out), config));

@@ -1,13 +1,13 @@
 // Training of the five reference models through the public surface: losses, gradient norms, learning rates and the
 // weights after the last step, as PyTorch's AdamW and transformers' schedules give them.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model, type TrainConfig, type TrainEvent, Trainer } from "../../ts/index.ts";
 import { testWithShared } from "../support/shared.ts";
-import { below, Goldens, maxError, models, normError, relative, type TrainGolden } from "./golden.ts";
+import { below, Goldens, models, normError, relative, type TrainGolden } from "./golden.ts";
 
 const test = suite("training parity");
 
@@ -48,6 +48,16 @@ function compare(steps: Awaited<ReturnType<typeof train>>, golden: TrainGolden) 
   });
 }
 
+/**
+ * BLOOM's fused bias [heads][q|k|v][head_dim] without k: a key bias shifts all scores of a query alike, so its gradient
+ * is exactly zero, and AdamW makes steps of the learning rate out of its rounding noise.
+ */
+function withoutKeys(bias: Float32Array, folder: string): Float32Array {
+  const { n_head } = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as { n_head: number };
+  const headDim = bias.length / 3 / n_head;
+  return bias.filter((_, row) => Math.floor(row / headDim) % 3 !== 1);
+}
+
 for (const name of models) {
   testWithShared(test, `${name}: 20 steps, cosine with warm-up, accumulation 2`, async (shared) => {
     const golden = new Goldens(shared, name);
@@ -56,7 +66,11 @@ for (const name of models) {
     compare(await train(model, { batches: batches(golden, "train", 40) }, config(settings)), settings);
     for (const weight of golden.names("train.param.")) {
       const expected = golden.floats(`train.param.${weight}`);
-      below(normError(model.readParameter(weight), expected), 1e-4, `weights of ${weight}`);
+      const actual = model.readParameter(weight);
+      const [a, b] = weight.endsWith("query_key_value.bias")
+        ? [withoutKeys(actual, golden.folder), withoutKeys(expected, golden.folder)]
+        : [actual, expected];
+      below(normError(a, b), 2e-5, `weights of ${weight}`);
     }
     // What was trained is what is saved.
     const folder = mkdtempSync(join(tmpdir(), "belle-parity-"));
@@ -98,8 +112,8 @@ for (const name of models) {
       const [input, output] = name.startsWith("bloom")
         ? ["transformer.word_embeddings.weight", "transformer.word_embeddings.weight"]
         : ["model.embed_tokens.weight", before.has("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight"];
-      below(maxError(model.readParameter(input), golden.floats("extend.embed_in")), 1e-4, "input embeddings");
-      below(maxError(model.readParameter(output), golden.floats("extend.embed_out")), 1e-4, "output embeddings");
+      below(normError(model.readParameter(input), golden.floats("extend.embed_in")), 1e-5, "input embeddings");
+      below(normError(model.readParameter(output), golden.floats("extend.embed_out")), 1e-5, "output embeddings");
       for (const [weight, values] of before) {
         if (weight !== input && weight !== output)
           assert.equal(model.readParameter(weight), values, `${weight} is frozen`);

@@ -12,7 +12,7 @@ const test = suite("teardown");
 const script = join(import.meta.dirname, "job.mjs");
 const addon = bindingPath();
 const kinds = ["train", "generate", "bpe"] as const;
-const repeats = 4;
+const repeats = 3;
 // Of the machine's, not ours: a step here takes about a millisecond.
 const limitMs = 500;
 

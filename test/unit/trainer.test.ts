@@ -53,7 +53,7 @@ test("run: one step event a step, in order, then done; the loss falls", async ()
   const [first, last] = [steps[0]!, steps[39]!];
   assert.equal([first.tokens, first.supervisedTokens, first.totalSteps, first.skipped], [24, 22, 40, false]);
   assert.ok(first.gradNorm > 0 && first.seconds > 0 && first.tokensPerSecond > 0 && first.mfu === 0);
-  assert.ok(last.loss < first.loss / 2, `${first.loss} to ${last.loss}`);
+  assert.ok(last.loss < first.loss - 1, `${first.loss} to ${last.loss}`);
 });
 
 test("accumulation: four micro-batches at once are one step over all of them", async () => {
@@ -316,8 +316,14 @@ test("bad input: messages name the key, the batch, and what is accepted", async 
     { data: { batches: [batch, { inputIds: [1] }] } },
     /data\.batches\[1\]\.inputIds must be an Int32Array/,
   );
-  await argument({ data: { batches: [{ ...batch, inputIds: new Int32Array(24).fill(500) }] } }, /500/);
-  await argument({ data: { batches: [{ ...batch, cuSeqlens: Int32Array.of(0, 5) }] } }, /cu_seqlens/);
+  await argument(
+    { data: { batches: [{ ...batch, inputIds: new Int32Array(24).fill(500) }] } },
+    /data\.batches\[0\]: input_ids\[0\] is 500, outside the vocabulary/,
+  );
+  await argument(
+    { data: { batches: [{ ...batch, cuSeqlens: Int32Array.of(0, 5) }] } },
+    /data\.batches\[0\]: cu_seqlens\[1\] is 5, but/,
+  );
   await fails(() => create({ data: "/no/shards" }), "ERR_BELLE_NOT_FOUND", /\/no\/shards/);
 });
 

@@ -1,0 +1,46 @@
+// SIGINT and SIGTERM in mid-training, turned into an abort: the step is finished, a checkpoint kept, the process ends.
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { binding } from "../../ts/native/load.ts";
+import { withFolder } from "../unit/native_fixture.ts";
+
+const test = suite("interrupt");
+
+interface Ended {
+  code: string;
+  cause: string;
+  saved: string[];
+  step: number;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal}: out within half a second, with a checkpoint that verifies`, async () => {
+    for (let i = 0; i < 3; i++) {
+      await withFolder(async (folder) => {
+        const child = fork(join(import.meta.dirname, "interrupted.ts"), [join(folder, "out")], {
+          execArgv: ["--import", "tsx"],
+        });
+        let sent = Number.NaN;
+        let ended: Ended | undefined;
+        child.on("message", (message) => {
+          if (message !== "started") ended = message as Ended;
+          else {
+            sent = performance.now();
+            child.kill(signal);
+          }
+        });
+        const code = await new Promise((done) => child.on("exit", done));
+        const ms = performance.now() - sent;
+        assert.equal([code, ended?.code, ended?.cause], [0, "ERR_BELLE_ABORTED", signal]);
+        assert.ok(ms < 500, `took ${ms.toFixed(0)} ms`);
+        assert.is(ended!.saved.length, 1);
+        const manifest = await binding().verifyManifest(ended!.saved[0]!);
+        assert.ok(manifest.includes(`"step":${ended!.step}`), manifest);
+      });
+    }
+  });
+}
+
+test.run();
