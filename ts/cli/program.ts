@@ -32,7 +32,6 @@ function addArguments(parser: Argv, command: Command, language: Language): Argv 
     built = built.positional(name, {
       describe: spec.text[language],
       type: "string",
-      ...(spec.type === "strings" ? { array: true } : {}),
     });
   }
   for (const [name, spec] of Object.entries(command.options)) {
@@ -46,6 +45,10 @@ function addArguments(parser: Argv, command: Command, language: Language): Argv 
       ...(spec.choices === undefined ? {} : { choices: spec.choices }),
     });
   }
+  // A command's own options stand first.
+  const own = Object.keys(command.options);
+  if (own.length > 0) built = built.group(own, frameText.options[language]);
+  built = built.group(["json", "quiet", "lang", "help", "version"], frameText.common[language]);
   for (const [line, text] of command.examples) built = built.example(line, text[language]);
   return built.strict();
 }
@@ -95,7 +98,6 @@ function createParser(argv: readonly string[], language: Language, table: readon
     .help("help", frameText.help[language])
     .version("version", frameText.version[language], packageVersion())
     .completion("completion", frameText.completion[language])
-    .group(["json", "quiet", "lang", "help", "version"], frameText.common[language])
     .epilogue(frameText.epilogue[language])
     .wrap(100)
     .strict()

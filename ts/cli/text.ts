@@ -8,6 +8,7 @@ export const frameText = {
   lang: { en: "Language of help and messages", zh: "帮助和消息的语言" },
   help: { en: "Show help", zh: "显示帮助" },
   version: { en: "Show the version", zh: "显示版本" },
+  options: { en: "Options:", zh: "选项：" },
   common: { en: "Common options:", zh: "通用选项：" },
   epilogue: {
     en: "Exit codes: 0 done, 1 failure, 2 wrong usage or configuration, 3 unfit environment, 75 stopped and resumable, 130 interrupted.",
