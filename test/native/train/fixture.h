@@ -1,0 +1,48 @@
+#pragma once
+// A tiny LLaMA, random batches and a trainer run that keeps its events.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "native/model/model.h"
+#include "native/train/trainer.h"
+
+namespace belle::train::fixture {
+
+std::unique_ptr<model::Model> tiny_model(int threads = 1);
+
+// Micro-batches of 1 to 3 documents of different lengths, about two thirds of the tokens supervised.
+std::vector<Batch> random_batches(size_t count, uint64_t seed = 5);
+
+// A config that trains the tiny model visibly in a few steps.
+TrainConfig quick_config();
+
+struct Events {
+  std::vector<StepEvent> steps;
+  std::vector<CheckpointEvent> checkpoints;
+  std::vector<EvalEvent> evaluations;
+  std::vector<std::string> warnings;
+  std::vector<DoneEvent> done;
+  // Called on every event, after it was kept.
+  std::function<void(const Event&)> then;
+  void operator()(const Event& event);
+};
+
+// Host copy of all weights.
+std::vector<float> weights_of(const model::Model& model);
+
+struct Run {
+  std::unique_ptr<model::Model> model;
+  std::unique_ptr<Trainer> trainer;
+  Events events;
+  std::atomic<bool> stop{false};
+  Status create(const TrainConfig& config, std::vector<Batch> batches, int threads = 1,
+                std::vector<Batch> eval = {});
+  Status run();
+  Result<int64_t> resume();
+  void stop_after(int64_t step);  // sets the flag on that step's event
+};
+
+}  // namespace belle::train::fixture

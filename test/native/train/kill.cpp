@@ -1,0 +1,88 @@
+// kill -9 at many moments of a run that saves at every step: whatever was reported as saved is there and
+// whole.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "native/io/commit.h"
+#include "native/train/checkpoint.h"
+#include "test/native/check.h"
+#include "test/native/train/fixture.h"
+
+using namespace belle;
+using namespace belle::train;
+using namespace belle::train::fixture;
+
+static TrainConfig config_for(const std::string& folder) {
+  TrainConfig config = quick_config();
+  config.num_train_epochs = 6;
+  config.save_steps = 1;
+  config.output_dir = folder;
+  return config;
+}
+
+// In the child: trains, writing the step of each committed checkpoint into the pipe.
+[[noreturn]] static void train_in_child(const std::string& folder, int pipe) {
+  Run run;
+  Status status = run.create(config_for(folder), random_batches(7));
+  if (status.ok()) status = run.resume().status();
+  run.events.then = [&](const Event& event) {
+    const auto* saved = std::get_if<CheckpointEvent>(&event);
+    if (saved && ::write(pipe, &saved->step, sizeof saved->step) < 0) _exit(3);
+  };
+  if (status.ok()) status = run.run();
+  _exit(status.ok() ? 0 : 2);
+}
+
+TEST("kill -9: nothing that was reported as saved is lost, and the run ends with the same bits") {
+  Run whole;
+  TrainConfig unsaved = config_for("");
+  CHECK_OK(whole.create(unsaved, random_batches(7)));
+  CHECK_OK(whole.run());
+  const std::string folder = test::temporary_folder();
+  int kills = 0, status = 0;
+  int64_t reported = 0;
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    int pipe[2];
+    CHECK_EQ(::pipe(pipe), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      ::close(pipe[0]);
+      train_in_child(folder, pipe[1]);
+    }
+    ::close(pipe[1]);
+    // After 0, 1 or 2 saves of this child, and a moment that moves through the save that follows.
+    for (int saves = attempt % 3; saves > 0; --saves) {
+      int64_t step = 0;
+      if (::read(pipe[0], &step, sizeof step) != sizeof step) break;
+      reported = step;
+    }
+    usleep(static_cast<useconds_t>(attempt * 997 % 12'000));
+    kill(child, SIGKILL);
+    int64_t step = 0;
+    while (::read(pipe[0], &step, sizeof step) == sizeof step) reported = step;
+    ::close(pipe[0]);
+    waitpid(child, &status, 0);
+    if (!WIFSIGNALED(status)) break;
+    ++kills;
+    const auto found = list_checkpoints(folder);
+    CHECK_OK(found.status());
+    CHECK(reported == 0 || !found.value().empty());
+    for (const Checkpoint& checkpoint : found.value()) CHECK_OK(verify_checkpoint(checkpoint.path).status());
+    if (!found.value().empty()) CHECK(found.value().back().step >= reported);
+  }
+  std::cout << "    " << kills << " kills\n";
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK(kills >= 3);
+  Run last;
+  CHECK_OK(last.create(config_for(folder), random_batches(7)));
+  const auto resumed = last.resume();
+  CHECK(resumed.ok() && resumed.value() == 24);
+  CHECK(weights_of(*last.model) == weights_of(*whole.model));
+  CHECK_OK(last.run());
+  const auto entries = std::filesystem::directory_iterator(folder);
+  CHECK_EQ(std::distance(begin(entries), end(entries)), 2);  // two checkpoints, no leftovers
+}
