@@ -1,5 +1,6 @@
 #include "native/tokenizer/bpe_trainer.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "native/addon/arguments.h"

@@ -1,5 +1,7 @@
 #include "native/tokenizer/merge.h"
 
+#include <array>
+
 #include "native/addon/arguments.h"
 #include "native/addon/arrays.h"
 #include "native/addon/errors.h"

@@ -2,6 +2,7 @@
 
 #include "native/addon/arguments.h"
 #include "native/addon/arrays.h"
+#include "native/addon/encode_batch.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/wrap.h"
@@ -79,22 +80,10 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
 
   Napi::Value encode_batch(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    if (!info[0].IsArray())
-      throw_argument(env, "texts must be an array of strings, not " + describe(info[0]) + ".");
-    const Napi::Array texts = info[0].As<Napi::Array>();
-    std::vector<int32_t> ids;
-    std::vector<uint32_t> offsets{0};
-    offsets.reserve(size_t{texts.Length()} + 1);
-    for (uint32_t i = 0; i < texts.Length(); ++i) {
-      const Napi::HandleScope scope(env);
-      check(env, held_->encode(string_argument(texts.Get(i), "texts[" + std::to_string(i) + "]"), &ids));
-      if (ids.size() > UINT32_MAX)
-        throw_argument(env, "texts encode to more than 2^32 ids; pass fewer at once.");
-      offsets.push_back(static_cast<uint32_t>(ids.size()));
-    }
+    const EncodedBatch batch = take(env, addon::encode_batch(*held_, strings_argument(info[0], "texts")));
     Napi::Object result = Napi::Object::New(env);
-    result.Set("ids", ids_array(env, ids));
-    result.Set("offsets", copied_array<Napi::Uint32Array, uint32_t>(env, offsets));
+    result.Set("ids", ids_array(env, batch.ids));
+    result.Set("offsets", copied_array<Napi::Uint32Array, uint32_t>(env, batch.offsets));
     return result;
   }
 

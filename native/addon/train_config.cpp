@@ -1,5 +1,7 @@
 #include "native/addon/train_config.h"
 
+#include <array>
+
 #include "native/addon/arguments.h"
 
 namespace belle::addon {

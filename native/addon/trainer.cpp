@@ -1,5 +1,7 @@
 #include "native/train/trainer.h"
 
+#include <algorithm>
+
 #include "native/addon/arguments.h"
 #include "native/addon/errors.h"
 #include "native/addon/instance.h"
@@ -22,6 +24,12 @@ struct TrainerHandle {
         total_steps(trainer->total_steps()),
         planned_bytes(trainer->planned_bytes()),
         step(trainer->step()) {}
+
+  // What the plan holds besides the weights, which the model reports.
+  int64_t extra_bytes() const {
+    return std::max<int64_t>(
+        0, static_cast<int64_t>(planned_bytes) - elements * static_cast<int64_t>(sizeof(float)));
+  }
 
   SharedModel model;  // outlives the trainer: members are destroyed in reverse order
   std::unique_ptr<train::Trainer> trainer;
@@ -96,6 +104,9 @@ class TrainerWrap : public Wrap<TrainerWrap, SharedTrainer> {
                            InstanceMethod<&TrainerWrap::dispose>("dispose"),
                        });
   }
+  void Finalize(Napi::BasicEnv env) override {
+    if (held_) Napi::MemoryManagement::AdjustExternalMemory(env, -held_->extra_bytes());
+  }
 
  private:
   const SharedTrainer& shared(Napi::Env env) const {
@@ -144,8 +155,17 @@ class TrainerWrap : public Wrap<TrainerWrap, SharedTrainer> {
   }
 
   // A run in progress keeps the trainer until it ends.
-  void dispose(const Napi::CallbackInfo&) { held_ = nullptr; }
+  void dispose(const Napi::CallbackInfo& info) {
+    if (held_) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -held_->extra_bytes());
+    held_ = nullptr;
+  }
 };
+
+Napi::Object new_trainer(Napi::Env env, const SharedTrainer& handle) {
+  Napi::Object object = TrainerWrap::make(instance(env).trainer, handle);
+  Napi::MemoryManagement::AdjustExternalMemory(env, handle->extra_bytes());
+  return object;
+}
 
 Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -163,9 +183,7 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
     BELLE_ASSIGN(auto trainer,
                  train::Trainer::create(*model, std::move(batches), std::move(held_out), config));
     auto made = std::make_shared<TrainerHandle>(handle, std::move(trainer));
-    return Job::Settle([made](Napi::Env settle_env) -> Napi::Value {
-      return TrainerWrap::make(instance(settle_env).trainer, made);
-    });
+    return Job::Settle([made](Napi::Env settle_env) -> Napi::Value { return new_trainer(settle_env, made); });
   };
   return Job::start(env, std::move(work));
 }

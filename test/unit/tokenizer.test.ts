@@ -44,6 +44,15 @@ test("encode and decode: round trip, bos and eos, batch = one by one", async () 
   assert.equal(tokenizer.encodeBatch([]), { ids: new Uint32Array(0), offsets: Uint32Array.of(0) });
 });
 
+test("encodeBatch: enough text for all cores is the same as one by one", async () => {
+  const tokenizer = await small();
+  const texts = Array.from({ length: 3000 }, (_, i) => `${english[i % 3]} ${i} ${chinese[i % 2]}`.repeat(1 + (i % 3)));
+  const { ids, offsets } = tokenizer.encodeBatch(texts);
+  texts.forEach((text, i) => {
+    assert.equal(ids.subarray(offsets[i], offsets[i + 1]), tokenizer.encode(text), text);
+  });
+});
+
 test("lone surrogates count as U+FFFD", async () => {
   const tokenizer = await small();
   assert.equal(tokenizer.encode("a\ud800b"), tokenizer.encode("a\ufffdb"));
