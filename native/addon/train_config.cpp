@@ -35,6 +35,7 @@ train::TrainConfig train_config(const Napi::Value& value) {
   config.shuffle = options.boolean("shuffle");
   config.seed = static_cast<uint64_t>(options.integer("seed", 0));
   config.eval_steps = options.integer("eval_steps", 0);
+  config.eval_on_start = options.boolean("eval_on_start");
   config.save_steps = options.integer("save_steps", 0);
   config.save_total_limit = options.integer("save_total_limit", 0);
   config.output_dir = options.string("output_dir");

@@ -148,6 +148,7 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
 Status Trainer::run(const std::atomic<bool>& stop, const Emit& emit) {
   State& s = *state_;
   BELLE_TRY(s.open_output(emit));
+  if (s.config.eval_on_start && s.progress.step == 0) BELLE_TRY(s.evaluate(stop, emit));
   while (s.progress.step < s.plan.total_steps && !stop) {
     BELLE_TRY(s.train_step(emit));
     if (s.due(s.config.eval_steps)) BELLE_TRY(s.evaluate(stop, emit));

@@ -34,6 +34,7 @@ struct TrainConfig {
   bool packing = true;
   bool shuffle = true;
   uint64_t seed = 42;
+  bool eval_on_start = false;   // also before the first step
   int64_t eval_steps = 0;       // 0: only at the end when there is eval data
   int64_t save_steps = 500;     // 0: only at the end
   int64_t save_total_limit = 2;  // 0: keep all; 1 counts as 2, for the newest may turn out damaged

@@ -54,6 +54,7 @@ const trainConfig = {
   shuffle: true,
   seed: 1,
   eval_steps: 0,
+  eval_on_start: false,
   save_steps: 0,
   save_total_limit: 1,
   output_dir: "",

@@ -96,6 +96,11 @@ export const trainSchema = z.strictObject({
     "Evaluate every so many steps; 0: only at the end, when there is evaluation data.",
     "每隔多少步评估一次；0 表示有评估数据时仅在结束时评估。",
   ),
+  eval_on_start: field(
+    z.boolean().default(false),
+    "Evaluate once before the first step, to see where training starts from.",
+    "第一步之前先评估一次，以便对比。",
+  ),
   save_steps: field(
     z.int().min(0).default(500),
     "Write a checkpoint every so many steps; 0: only at the end.",

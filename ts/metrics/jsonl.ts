@@ -41,9 +41,9 @@ export function truncateMetrics(path: string, step: number): void {
 export class JsonlWriter {
   readonly #file: number;
 
-  /** Appends to `path`; lines of steps after `resumedStep` are removed first. */
+  /** Appends to `path`; lines of steps after `resumedStep` are removed first, and all of them for a fresh run. */
   constructor(path: string, resumedStep: number) {
-    truncateMetrics(path, resumedStep);
+    truncateMetrics(path, resumedStep > 0 ? resumedStep : -1);
     this.#file = openSync(path, "a");
   }
 

@@ -167,6 +167,7 @@ export interface NativeTrainConfig {
   shuffle: boolean;
   seed: number;
   eval_steps: number;
+  eval_on_start: boolean;
   save_steps: number;
   save_total_limit: number;
   output_dir: string;

@@ -15,7 +15,7 @@ import { BelleError } from "../native/errors.ts";
 export type TrainConfig = Partial<z.input<typeof trainSchema>>;
 
 // Keys that may differ between a run and its resumption without changing a step.
-const free = new Set(["output_dir", "eval_steps", "save_steps", "save_total_limit", "peak_flops"]);
+const free = new Set(["output_dir", "eval_steps", "eval_on_start", "save_steps", "save_total_limit", "peak_flops"]);
 
 export function trainConfig(config: TrainConfig, extraFiles: readonly string[]): NativeTrainConfig {
   const { output_dir = "", ...rest } = config;

@@ -5,8 +5,8 @@ import { runSchema } from "../../config/run.ts";
 import { type PrepareResult, prepareData } from "../../data/prepare.ts";
 import { BelleError } from "../../native/errors.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { prepareRunData } from "../../train/run.ts";
 import { type Context, defineCommand } from "../command.ts";
-import { prepareRunData } from "../training_run.ts";
 
 const joinNames = ["none", "newline", "input"] as const;
 const phases = {

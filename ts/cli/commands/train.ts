@@ -1,8 +1,8 @@
 // belle-train train
 import { loadConfig } from "../../config/load.ts";
 import { runSchema } from "../../config/run.ts";
+import { trainingRun } from "../../train/run.ts";
 import { defineCommand } from "../command.ts";
-import { trainingRun } from "../training_run.ts";
 import { formatCount, type Progress } from "../ui/progress.ts";
 
 export const command = defineCommand({

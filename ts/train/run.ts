@@ -10,7 +10,7 @@ import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import { Model } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type TrainEvent, Trainer } from "../train/trainer.ts";
+import { type TrainEvent, Trainer } from "./trainer.ts";
 
 export type RunEvent =
   | { type: "prepare"; data: "train" | "eval"; progress: PrepareProgress }

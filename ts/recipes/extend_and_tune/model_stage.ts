@@ -1,0 +1,36 @@
+// Row extension: the base model with one more embedding row for each new piece, saved as a Hugging Face folder.
+import { join } from "node:path";
+import { huggingFaceConfig } from "../../config/model.ts";
+import { Model } from "../../model/model.ts";
+import { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { readSubTokens, type TokenizerResult } from "./tokenizer_stage.ts";
+import type { ExtendAndTuneConfig } from "./schema.ts";
+
+export interface ModelResult {
+  folder: string;
+  parameters: number;
+  oldRows: number;
+  rows: number;
+}
+
+export async function extendModel(config: ExtendAndTuneConfig, tokenizer: TokenizerResult): Promise<ModelResult> {
+  const { path, create, init, threads } = config.model;
+  const folder = join(config.output_dir, "model-extended");
+  const model =
+    create === undefined
+      ? await Model.load(path!, { threads })
+      : await Model.create(huggingFaceConfig(create, await Tokenizer.load(config.tokenizer.base)), { seed: config.seed, threads });
+  try {
+    const oldRows = model.vocabSize;
+    await model.resizeVocabulary({
+      rows: Math.max(tokenizer.rows, oldRows),
+      init,
+      seed: config.seed,
+      ...(init === "subtoken-mean" ? { subTokens: await readSubTokens(tokenizer.folder) } : {}),
+    });
+    await model.save(folder, { extraFiles: [join(tokenizer.folder, "tokenizer.model")] });
+    return { folder, parameters: model.parameterCount, oldRows, rows: model.vocabSize };
+  } finally {
+    model.dispose();
+  }
+}

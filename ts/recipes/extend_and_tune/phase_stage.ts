@@ -1,0 +1,76 @@
+// One training phase: embeddings-only pre-training or fine-tuning, by the same run a YAML of its own would start.
+import { join } from "node:path";
+import { runSchema } from "../../config/run.ts";
+import { metricCurve, readMetrics } from "../../metrics/read.ts";
+import { trainingRun } from "../../train/run.ts";
+import type { StageContext } from "../stage.ts";
+import type { RecipeProgress } from "./events.ts";
+import type { ExtendAndTuneConfig, PhaseConfig } from "./schema.ts";
+
+export interface PhaseResult {
+  /** Folder of the trained model. */
+  model: string;
+  steps: number;
+  trainable: PhaseConfig["train"]["trainable"];
+  trainTokens: number;
+  samples: number;
+  heldOutSamples: number;
+  /** Loss per supervised token on the held-out samples, before the first step and after the last. */
+  heldOutBefore: number | undefined;
+  heldOutAfter: number | undefined;
+  metrics: string;
+}
+
+export async function runPhase(
+  config: ExtendAndTuneConfig,
+  phase: "pretrain" | "finetune",
+  from: { model: string; tokenizer: string },
+  context: StageContext<RecipeProgress>,
+): Promise<PhaseResult> {
+  const { data, train } = config[phase];
+  const output_dir = join(config.output_dir, phase);
+  const run = runSchema.parse({
+    model: { path: from.model, threads: config.model.threads },
+    tokenizer: { path: from.tokenizer },
+    data,
+    train: { ...train, eval_on_start: true, output_dir },
+  });
+  let trainTokens = 0;
+  let samples = 0;
+  let heldOutSamples = 0;
+  let totalSteps = 0;
+  const done = await trainingRun(run, context.signal, (event) => {
+    switch (event.type) {
+      case "prepare":
+        context.report({ kind: "prepare", done: event.progress.done, total: event.progress.total });
+        break;
+      case "data":
+        if (event.data === "eval") heldOutSamples = event.result.manifest.samples;
+        else {
+          trainTokens = event.result.manifest.tokens;
+          samples = event.result.manifest.samples;
+        }
+        break;
+      case "model":
+        totalSteps = event.totalSteps;
+        break;
+      case "saved":
+        break;
+      default:
+        context.report({ kind: "train", phase, event, totalSteps });
+    }
+  });
+  const metrics = join(output_dir, "metrics.jsonl");
+  const losses = metricCurve(await readMetrics(metrics), "eval", "loss");
+  return {
+    model: done.model,
+    steps: done.step,
+    trainable: train.trainable,
+    trainTokens,
+    samples,
+    heldOutSamples,
+    heldOutBefore: losses.find(([step]) => step === 0)?.[1],
+    heldOutAfter: losses.at(-1)?.[1],
+    metrics,
+  };
+}
