@@ -25,4 +25,6 @@ export const commands: readonly CommandEntry[] = [
   { name: "config schema", summary: { en: "Print the JSON schema or the reference of the configuration", zh: "输出配置的 JSON schema 或参考文档" }, load: () => import("./commands/config_schema.ts") },
   { name: "config print", usage: "<config>", summary: { en: "Validate a configuration and print it with all defaults", zh: "校验配置并输出补全默认值后的结果" }, load: () => import("./commands/config_print.ts") },
   { name: "native build", summary: { en: "Build the native addon from source", zh: "从源码构建原生扩展" }, load: () => import("./commands/native_build.ts") },
+  { name: "eval judge", usage: "<answers>", summary: { en: "Score answers with a judge model by BELLE's protocol", zh: "按 BELLE 的方式由评审模型给回答评分" }, load: () => import("./commands/eval_judge.ts") },
+  { name: "report", usage: "<summaries..>", summary: { en: "Render evaluations as HTML, Markdown, CSV or JSON; compare several", zh: "将评测结果输出为 HTML、Markdown、CSV 或 JSON，可对比多个" }, load: () => import("./commands/report.ts") },
 ];

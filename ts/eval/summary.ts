@@ -1,6 +1,7 @@
 // The result of an evaluation as one JSON value: what was asked, how it was scored, and every mean with its n.
 
 import { readFile } from "node:fs/promises";
+import { parseObject, readLines } from "../judge/json_lines.ts";
 import type { JudgeCounts, Verdict } from "../judge/judge.ts";
 import type { Assembly, GoldPolicy, PromptGeneration } from "../judge/prompts.ts";
 import { BelleError } from "../native/errors.ts";
@@ -112,4 +113,37 @@ export async function readSummary(path: string): Promise<EvalSummary> {
     `${path} is not an evaluation summary of this version (${summarySchema}); make it anew with: belle-train eval judge`,
     { details: { path } },
   );
+}
+
+function isRow(value: Record<string, unknown>): boolean {
+  const texts = [value.id, value.class, value.question, value.gold, value.answer];
+  if (!texts.every((text) => typeof text === "string")) return false;
+  const { score, verdicts } = value;
+  if (score !== null && (typeof score !== "number" || !(score >= 0 && score <= 1))) return false;
+  if (verdicts === undefined) return true;
+  return (
+    Array.isArray(verdicts) && verdicts.every((verdict) => isRecord(verdict) && typeof verdict.status === "string")
+  );
+}
+
+/** Reads and checks a scores.jsonl; resolves to [] when there is no such file. */
+export async function readScores(path: string): Promise<ScoreRow[]> {
+  const rows: ScoreRow[] = [];
+  try {
+    for await (const line of readLines(path)) {
+      const parsed = parseObject(line.text);
+      if (!parsed.ok || !isRow(parsed.value)) {
+        throw new BelleError(
+          "ERR_BELLE_INVALID_DATA",
+          `${path}, line ${line.number}: not a score of this version; make the file anew, or delete it to report without samples.`,
+          { details: { path, line: line.number } },
+        );
+      }
+      rows.push(parsed.value as unknown as ScoreRow);
+    }
+  } catch (error) {
+    if (error instanceof BelleError && error.code === "ERR_BELLE_NOT_FOUND") return [];
+    throw error;
+  }
+  return rows;
 }

@@ -1,7 +1,7 @@
 // Horizontal bars by category with interval whiskers, several series side by side. Lying bars leave room for names.
 
 import type { BarChart } from "./report.ts";
-import { colour, document, element, fit, label, legend, linearScale, seriesClass, textWidth, tooltip } from "./svg.ts";
+import { document, element, fit, label, legend, linearScale, mark, textWidth, tooltip } from "./svg.ts";
 
 const width = 720;
 const right = 64;
@@ -42,9 +42,9 @@ export function barChart(chart: BarChart, title: string): string {
       const end = clamp(bar.value);
       const { interval } = bar;
       const range = interval === undefined ? "" : ` [${interval.low.toFixed(3)}, ${interval.high.toFixed(3)}]`;
-      const shape = { x: left, y, width: Math.max(0, end - left), height: thickness - 2, rx: 2, fill: colour(i) };
+      const shape = { x: left, y, width: Math.max(0, end - left), height: thickness - 2, rx: 2, ...mark(i) };
       const hint = `${series.label} · ${category}: ${bar.value.toFixed(3)}${range}`;
-      parts.push(element("rect", { ...shape, class: `${seriesClass(i)} fill` }, [tooltip(hint)]));
+      parts.push(element("rect", shape, [tooltip(hint)]));
       let textAt = end;
       if (interval !== undefined) {
         const from = clamp(interval.low);

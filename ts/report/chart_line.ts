@@ -9,9 +9,11 @@ import {
   legend,
   linearScale,
   logScale,
+  mark,
   niceStep,
   seriesClass,
   short,
+  stroke,
   tooltip,
 } from "./svg.ts";
 
@@ -100,11 +102,10 @@ export function lineChart(chart: LineChart, title: string): string {
       parts.push(element("polygon", { ...shape, class: `${seriesClass(i)} fill` }));
     }
     const path = sorted.map((point) => pair(x(point.x), clamp(point.y))).join(" ");
-    const stroke = { fill: "none", stroke: colour(i), "stroke-width": "2", "stroke-linejoin": "round" };
-    parts.push(element("polyline", { points: path, ...stroke, class: `${seriesClass(i)} stroke` }));
+    parts.push(element("polyline", { points: path, fill: "none", ...stroke(i), class: `${seriesClass(i)} stroke` }));
     if (sorted.length > drawnMarkers) continue;
     for (const point of sorted) {
-      const dot = { cx: x(point.x), cy: clamp(point.y), r: 3.5, fill: colour(i), class: `${seriesClass(i)} fill` };
+      const dot = { cx: x(point.x), cy: clamp(point.y), r: 3.5, ...mark(i) };
       parts.push(element("circle", dot, [tooltip(`${one.label}: ${short(point.x)}, ${short(point.y)}`)]));
     }
   }

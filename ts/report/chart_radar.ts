@@ -1,7 +1,7 @@
 // One axis a category, one closed line a series. A missing value leaves a gap: it is not drawn as zero.
 
 import type { RadarChart } from "./report.ts";
-import { colour, document, element, label, legend, linearScale, seriesClass, tooltip } from "./svg.ts";
+import { colour, document, element, label, legend, linearScale, mark, seriesClass, stroke, tooltip } from "./svg.ts";
 
 const width = 720;
 const radius = 150;
@@ -41,7 +41,7 @@ export function radarChart(chart: RadarChart, title: string): string {
     for (const [k, value] of series.values.entries()) {
       if (value === undefined || !Number.isFinite(value)) continue;
       const [cx, cy] = place(k, Math.min(radius, Math.max(0, r(value))));
-      const dot = { cx, cy, r: 3, fill: colour(i), class: `${seriesClass(i)} fill` };
+      const dot = { cx, cy, r: 3, ...mark(i) };
       parts.push(element("circle", dot, [tooltip(`${series.label} · ${chart.axes[k] ?? ""}: ${value.toFixed(3)}`)]));
     }
   }
@@ -58,11 +58,10 @@ function outline(
   place: (k: number, value: number) => [number, number],
 ): string {
   const there = (value: number | undefined): value is number => value !== undefined && Number.isFinite(value);
-  const stroke = { stroke: colour(i), "stroke-width": "2", "stroke-linejoin": "round" };
   if (values.every(there)) {
     const points = values.map((value, k) => text(place(k, value))).join(" ");
     const fill = { fill: colour(i), "fill-opacity": "0.1" };
-    return element("polygon", { points, ...fill, ...stroke, class: `${seriesClass(i)} fill stroke` });
+    return element("polygon", { points, ...fill, ...stroke(i), class: `${seriesClass(i)} fill stroke` });
   }
   const edges = values.flatMap((value, k) => {
     const next = (k + 1) % values.length;
@@ -71,7 +70,7 @@ function outline(
   });
   return edges.length === 0
     ? ""
-    : element("path", { d: edges.join(""), fill: "none", ...stroke, class: `${seriesClass(i)} stroke` });
+    : element("path", { d: edges.join(""), fill: "none", ...stroke(i), class: `${seriesClass(i)} stroke` });
 }
 
 function text([x, y]: [number, number]): string {

@@ -71,14 +71,18 @@ function categoryTable(summary: EvalSummary, language: Language): Table {
 function macroTable(summary: EvalSummary, language: Language): Table {
   const words = reportLabels(language);
   const right = (label: string) => ({ label, align: "right" as const });
-  const rows = summary.averages.macros.map((macro): Cell[] => [
+  const { macros } = summary.averages;
+  const incomplete = macros.some((macro) => macro.missing.length > 0);
+  const rows = macros.map((macro): Cell[] => [
     nameOf(macro.id, words, language),
     number(macro.n, 0),
     number(macro.mean),
     number(macro.se),
     range(macro.interval),
     range(macro.bootstrap),
-    macro.missing.map((id) => categoryLabel(id, language)).join(language === "zh" ? "、" : ", ") || undefined,
+    ...(incomplete
+      ? [macro.missing.map((id) => categoryLabel(id, language)).join(language === "zh" ? "、" : ", ") || undefined]
+      : []),
   ]);
   return {
     columns: [
@@ -88,7 +92,7 @@ function macroTable(summary: EvalSummary, language: Language): Table {
       right(words.standardError),
       right(words.interval),
       right(words.bootstrap),
-      { label: words.missing, align: "left" },
+      ...(incomplete ? [{ label: words.missing, align: "left" as const }] : []),
     ],
     rows,
   };
@@ -300,7 +304,7 @@ export function evalReport(inputs: readonly EvalReportInput[], options: EvalRepo
   for (const { summary } of inputs) {
     sections.push({
       kind: "table",
-      title: titled(words.scoresByCategory, summary),
+      title: titled(words.categoryTable, summary),
       table: categoryTable(summary, language),
     });
     sections.push({

@@ -34,7 +34,7 @@ p{margin:0 0 12px;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:15px}
 th,td{padding:7px 12px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:13px;color:var(--soft);font-weight:600;border-bottom:2px solid var(--line);white-space:nowrap}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:anywhere;min-width:64px}td:first-child{min-width:120px}
 .r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tbody tr:hover{background:var(--panel)}
 dl{display:grid;grid-template-columns:minmax(120px,auto) 1fr;gap:6px 20px;margin:0;font-size:15px}
@@ -53,10 +53,10 @@ summary{cursor:pointer;color:var(--soft)}
 .sample .body{padding:4px 16px 14px}
 .sample h3{font-size:13px;color:var(--soft);font-weight:600;margin:12px 0 3px}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:15px}
-.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:14px}
+.answers{margin-top:14px;display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:14px}
 .answers>div{background:var(--panel);border-radius:8px;padding:2px 14px 12px}
 footer{margin-top:48px;padding-top:14px;padding-bottom:36px;color:var(--soft);font-size:13px;border-top:1px solid var(--line)}
-.ink{fill:var(--ink)}.grid{stroke:var(--line)}.axis{stroke:var(--soft)}.whisker{stroke:var(--ink)}
+.ink{fill:var(--ink)}.grid{stroke:var(--line)}.axis{stroke:var(--soft)}.whisker{stroke:var(--ink)}.hollow{fill:var(--paper)}
 ${series(light)}
 @media (prefers-color-scheme:dark){:root{--paper:#14181d;--ink:#e7eaee;--soft:#a0a9b5;--line:#313841;--panel:#1c2229;--accent:#6bb2f5;--good:#4fce9a;--bad:#ff8a80;--warn:#f0b849;--warnbg:#2b2413;--goodbg:#12291f}${series(dark)}}
 @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--panel:#fff;--warnbg:#fff;--goodbg:#fff}body{font-size:11pt}main,header,footer{max-width:none;padding-left:0;padding-right:0}h2{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}${series(light)}}

@@ -45,6 +45,28 @@ export function seriesClass(index: number): string {
   return `s${index % seriesColours.length}`;
 }
 
+/** Series past the palette's end are dashed with hollow marks, so that two of one colour stay apart. */
+export function isDashed(index: number): boolean {
+  return index >= seriesColours.length;
+}
+
+/** Paint of a filled mark of a series. */
+export function mark(index: number): Attributes {
+  if (!isDashed(index)) return { fill: colour(index), class: `${seriesClass(index)} fill` };
+  return {
+    fill: "#ffffff",
+    stroke: colour(index),
+    "stroke-width": "1.6",
+    class: `${seriesClass(index)} stroke hollow`,
+  };
+}
+
+/** Paint of a line of a series. */
+export function stroke(index: number): Attributes {
+  const line = { stroke: colour(index), "stroke-width": "2", "stroke-linejoin": "round" };
+  return isDashed(index) ? { ...line, "stroke-dasharray": "6 3" } : line;
+}
+
 /** A tooltip of the browser's own, which needs no script. */
 export function tooltip(text: string): string {
   return element("title", {}, [escapeHtml(text)]);
@@ -128,9 +150,7 @@ export function legend(names: string[], left: number, top: number, width: number
       x = left;
       y += 20;
     }
-    parts.push(
-      element("rect", { x, y, width: 12, height: 12, rx: 2, fill: colour(i), class: `${seriesClass(i)} fill` }),
-    );
+    parts.push(element("rect", { x, y, width: 12, height: 12, rx: 2, ...mark(i) }));
     parts.push(label(shown, { x: x + 17, y: y + 10.5 }));
     x += needed;
   }
