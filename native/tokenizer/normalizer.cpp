@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
-constexpr size_t kMaxReplacementBytes = 4096;  // bounds what one input byte can grow to; NFKC needs 33
+constexpr size_t kMaxReplacementBytes = 1024;  // bounds what one input byte can grow to; NFKC needs 33
 
 const PrefixMatcher kNoMatcher;
 

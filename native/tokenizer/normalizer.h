@@ -15,7 +15,7 @@ namespace belle::tokenizer {
 class Normalizer {
  public:
   // Validates the charsmap: sizes, every trie offset inside, every replacement NUL-terminated inside the blob
-  // and at most 4,096 bytes. whitespace_as_suffix (TrainerSpec::treat_whitespace_as_suffix): the dummy space
+  // and at most 1,024 bytes. whitespace_as_suffix (TrainerSpec::treat_whitespace_as_suffix): the dummy space
   // goes to the end.
   static Result<Normalizer> create(const NormalizerSpec& spec, bool whitespace_as_suffix = false);
   Normalizer(Normalizer&&) noexcept;

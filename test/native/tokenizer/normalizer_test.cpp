@@ -144,7 +144,7 @@ TEST("charsmap refused: sizes that lie") {
   map.texts.clear();
   CHECK_REFUSED(map.refusal(), "do not end with NUL");
   CHECK_REFUSED(Charsmap(std::string(5000, 'x')).refusal(),
-                "the replacement at offset 0 is longer than 4096 bytes");
+                "the replacement at offset 0 is longer than 1024 bytes");
 }
 
 TEST("charsmap refused: crafted tries (sentencepiece #1269)") {
