@@ -21,6 +21,7 @@ export const frameText = {
     en: "Stopping after the work in hand; press again to quit at once.",
     zh: "正在完成手头工作后停止；再按一次立即退出。",
   },
+  leaving: { en: "Quitting without finishing.", zh: "未完成即退出。" },
   interrupted: { en: "Interrupted.", zh: "已中断。" },
   resumable: {
     en: "Stopped. Run the same command again to continue where it stopped.",
