@@ -95,7 +95,7 @@ const jobs = {
         String.fromCodePoint(0x4e00 + ((i * 7919 + j * j * 104729 + i * j) % 3000)),
       ).join(""),
     );
-    const options = { vocab_size: 200_000, max_sentencepiece_length: 16, hard_vocab_limit: false };
+    const options = { vocab_size: 200_000, hard_vocab_limit: false, normalization_rule_name: "identity" };
     await binding.trainBpe({ files: [], sentences, threads: 2, options }, binding.createStop(), event);
   },
 };
