@@ -25,8 +25,8 @@ struct GenerateRequest {
 // Called on the generating thread after each token of a prompt.
 using TokenCallback = std::function<void(size_t prompt, int32_t token)>;
 
-// The new tokens of each prompt. A sequence's tokens do not depend on what else is in the batch.
-// aborted when *stop becomes true.
+// The new tokens of each prompt; a sequence that fills max_position_embeddings ends there. A sequence's
+// tokens do not depend on what else is in the batch. aborted when *stop becomes true.
 Result<std::vector<std::vector<int32_t>>> generate(model::Model& model,
                                                    std::span<const std::vector<int32_t>> prompts,
                                                    const GenerateRequest& request,

@@ -47,6 +47,9 @@ struct ForwardResult {
   std::vector<float> gradients;  // flat, parameter offsets, of loss_sum / supervised_tokens, when asked
 };
 
+// subtoken_mean: mean of the old rows of its sub-tokens. mean_cov: a draw from N(mean, covariance) of all old
+// rows, at full scale (transformers' mean_resizing scales that covariance by 1e-9). mean: of all old rows.
+// normal: N(0, initializer_range). In the input and the output embeddings alike.
 enum class RowInit { subtoken_mean, mean_cov, mean, normal };
 
 struct ResizeRequest {
@@ -67,6 +70,8 @@ class Workspace;  // activations of one batch shape; defined in workspace.h
 
 class Model {
  public:
+  // A Hugging Face folder: config.json, safetensors, generation_config.json when it is there. Weights may be
+  // float32, bfloat16 or float16. A folder with a MANIFEST.json (ours) must match its hashes.
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const ModelOptions& options);
   // Fresh weights: normal(0, initializer_range) from the seed; norms 1, biases 0.
   static Result<std::unique_ptr<Model>> create(const DecoderConfig& config, uint64_t seed,
@@ -78,7 +83,8 @@ class Model {
   const belle_backend& backend() const;
   int64_t parameter_elements() const;  // length of the flat buffer
   float* weights();                    // flat, device; master copy in float32
-  std::vector<float> read_parameter(const Parameter& parameter) const;  // to host
+  std::vector<float> read_parameter(
+      const Parameter& parameter) const;  // to host; empty when the device failed
   Status write_parameter(const Parameter& parameter, std::span<const float> values);
 
   // Checks ids, cu_seqlens and labels, plans or reuses a workspace, runs forward (and backward when asked).
@@ -95,6 +101,8 @@ class Model {
   // returned.
   Result<uint64_t> reserve(int64_t tokens, bool training);
 
+  // Old rows keep their bits. weights(), parameters() and parameter_elements() change; a reserve() is
+  // forgotten.
   Status resize_vocabulary(const ResizeRequest& request);
   // The whole Hugging Face folder, committed at once (MANIFEST.json included).
   Status save(const std::string& folder, const SaveRequest& request) const;
