@@ -1,4 +1,6 @@
 // belle-train tokenizer train
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { loadConfig, parseConfig } from "../../config/load.ts";
 import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
 import { trainBpe } from "../../tokenizer/train_bpe.ts";
@@ -20,8 +22,8 @@ export const command = defineCommand({
       type: "string",
       required: true,
       text: {
-        en: "Where to write tokenizer.model: a file or a folder",
-        zh: "tokenizer.model 的输出位置：文件或文件夹",
+        en: "A .model file, or a folder for tokenizer.model",
+        zh: "输出的 .model 文件，或存放 tokenizer.model 的文件夹",
       },
     },
     config: {
@@ -69,6 +71,9 @@ export const command = defineCommand({
       args.config === undefined
         ? parseConfig("", "tokenizer train", tokenizerTrainSchema, options)
         : await loadConfig(args.config, tokenizerTrainSchema, options);
+    // Made before the work, so that a place that cannot be written costs nothing.
+    const output = args.output.endsWith(".model") ? args.output : join(args.output, "tokenizer.model");
+    await mkdir(dirname(output), { recursive: true });
     let phase = "";
     let progress = context.progress(phases.read);
     const tokenizer = await trainBpe({
@@ -83,10 +88,10 @@ export const command = defineCommand({
         progress.update({ done: state.done, total: state.total });
       },
     }).finally(() => progress.finish());
-    await tokenizer.save(args.output);
+    await tokenizer.save(output);
     context.summary(
-      { output: args.output, vocabSize: tokenizer.vocabSize, fingerprint: tokenizer.fingerprint },
-      { en: `Wrote ${args.output}: ${tokenizer.vocabSize} rows`, zh: `写出 ${args.output}：${tokenizer.vocabSize} 行` },
+      { output, vocabSize: tokenizer.vocabSize, fingerprint: tokenizer.fingerprint },
+      { en: `Wrote ${output}: ${tokenizer.vocabSize} rows`, zh: `写出 ${output}：${tokenizer.vocabSize} 行` },
     );
   },
 });
