@@ -4,6 +4,8 @@ import { nineCategories, useCases } from "../judge/classes.ts";
 import { BelleError } from "../native/errors.ts";
 import { bootstrapMacro, estimateMacro, estimateMean, type Interval, type MeanEstimate } from "./statistics.ts";
 
+export { categoryLabel } from "../judge/classes.ts";
+
 export interface CategoryScheme {
   name: string;
   categories: ReadonlyArray<{ id: string; classes: readonly string[] }>;

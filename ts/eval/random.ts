@@ -38,7 +38,7 @@ export function philox(
   return [c0, c1, c2, c3];
 }
 
-/** A stream of uniform numbers. seed: any integer of 53 bits; stream: any integer of 32 bits. */
+/** A stream of uniform numbers. seed: an integer of up to 53 bits; stream: one of up to 32 bits. */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #stream: number;

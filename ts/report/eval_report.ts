@@ -1,9 +1,8 @@
 // Evaluations as a report: one model, or several side by side.
 
 import type { Language } from "../config/language.ts";
-import type { CategoryMean, MacroMean } from "../eval/averages.ts";
+import { type CategoryMean, categoryLabel, type MacroMean } from "../eval/averages.ts";
 import type { EvalSummary, ScoreRow } from "../eval/summary.ts";
-import { categoryLabel } from "../judge/classes.ts";
 import { type LabelName, reportLabels } from "./labels.ts";
 import type { Cell, Chart, Report, Sample, Section, Table } from "./report.ts";
 
