@@ -54,8 +54,8 @@ enum class RowInit { subtoken_mean, mean_cov, mean, normal };
 
 struct ResizeRequest {
   int64_t rows = 0;  // new vocabulary size; fewer than now is an error
-  std::vector<std::vector<int32_t>> sub_tokens =
-      {};  // for row old + i: ids of old rows; empty list = fall back to mean
+  // For row old + i: ids of old rows; an empty list falls back to mean. Read by subtoken_mean only.
+  std::vector<std::vector<int32_t>> sub_tokens = {};
   RowInit init = RowInit::subtoken_mean;
   uint64_t seed = 0;
 };
