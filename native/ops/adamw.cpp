@@ -10,7 +10,7 @@ void adamw(float* weight, const float* grad, float* m, float* v, int64_t n, cons
     const vf w = load_first(weight + i, count) * splat(s.decay);
     const vf m0 = load_first(m + i, count);
     const vf m1 = mul_add(splat(s.one_minus_beta1), g - m0, m0);
-    const vf v1 = load_first(v + i, count) * splat(s.beta2) + splat(s.one_minus_beta2) * g * g;
+    const vf v1 = mul_add(splat(s.one_minus_beta2) * g, g, load_first(v + i, count) * splat(s.beta2));
     const vf denominator = square_root(v1) / splat(s.root_correction2) + splat(s.eps);
     store_first(m + i, m1, count);
     store_first(v + i, v1, count);

@@ -136,6 +136,28 @@ TEST("adamw: three steps as torch.optim.AdamW") {
            {{plain.weight, exact.weight}, {plain.m, exact.m}, {plain.v, exact.v}});
 }
 
+TEST("adamw: the values of torch 2.13") {
+  // torch.optim.AdamW([0.5, -1.25, 2], lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1), three steps.
+  const std::vector<float> gradients[] = {{0.1f, -0.2f, 0.3f}, {-0.05f, 0.4f, 1e-3f}, {2, -3, 1e-6f}};
+  const float weight[] = {0.479367793f, -1.23402977f, 1.97210884f};
+  const float m[] = {0.203600004f, -0.280200005f, 0.0243900996f};
+  const float v[] = {0.00401247758f, 0.00919975992f, 8.98211001e-05f};
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    Buffer bw(b, std::vector<float>{0.5f, -1.25f, 2.0f}), bm(b, size_t{12}), bv(b, size_t{12});
+    for (int64_t step = 1; step <= 3; ++step) {
+      Buffer g(b, gradients[step - 1]);
+      const belle_adamw_args args = {3,    bw.f32(), g.f32(), bm.f32(), bv.f32(), 1,
+                                     1e-2, 0.9,      0.999,   1e-8,     0.1,      step};
+      CHECK_OK(from_c(b.adamw(b.context, &args)));
+    }
+    for (size_t i = 0; i < 3; ++i) {  // two units in the last place
+      CHECK_NEAR(bw.read()[i], weight[i], 2.4e-7 * std::fabs(weight[i]));
+      CHECK_NEAR(bm.read()[i], m[i], 2.4e-7 * std::fabs(m[i]));
+      CHECK_NEAR(bv.read()[i], v[i], 2.4e-7 * std::fabs(v[i]));
+    }
+  });
+}
+
 TEST("sum, sum_squares: float64, one order for any number of threads") {
   const auto x = random_normal(200001, 1, 1, 0.1);
   double exact = 0, squares = 0;
