@@ -62,6 +62,7 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   model.normalizer_spec = original.normalizer_spec;
   if (model.normalizer_spec.precompiled_charsmap.empty()) {
     if (model.normalizer_spec.name.empty()) model.normalizer_spec.name = NormalizerSpec().name;
+    model.normalizer_spec.fields_written |= uint64_t{1} << 1;  // the name, also where it is the default
     BELLE_ASSIGN(model.normalizer_spec.precompiled_charsmap,
                  precompiled_charsmap(model.normalizer_spec.name));
   }

@@ -8,8 +8,6 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr int32_t kMaxVocabSize = 1'000'000;  // what sentencepiece_model.h reads back
-constexpr size_t kMaxPieceBytes = 7999;       // sentencepiece refuses longer pieces
 constexpr int kMaxThreads = 1024;
 
 Status invalid(const std::string& what) { return {StatusCode::invalid_argument, what}; }
@@ -35,7 +33,7 @@ Status check_train_request(const BpeTrainRequest& request) {
   const TrainerSpec& spec = request.trainer_spec;
   if (request.files.empty() && request.sentences.empty())
     return invalid("no training text: give files or sentences");
-  BELLE_TRY(check_range("vocab_size", spec.vocab_size, 1, kMaxVocabSize));
+  BELLE_TRY(check_range("vocab_size", spec.vocab_size, 1, kMaxPieces));
   if (!(spec.character_coverage >= 0.98f && spec.character_coverage <= 1.0f))
     return invalid("character_coverage is " + std::to_string(spec.character_coverage) + ": give 0.98 to 1");
   BELLE_TRY(check_range("max_sentencepiece_length", spec.max_sentencepiece_length, 1, 512));
@@ -94,7 +92,7 @@ Result<MetaPieces> MetaPieces::create(const TrainerSpec& spec) {
     if (!defined.insert(text).second)
       return invalid("the symbol \"" + printable(text) + "\" is defined twice: name it once");
     if (text == spec.unk_piece)
-      return invalid("\"" + printable(text) +
+      return invalid("the symbol \"" + printable(text) +
                      "\" is the unknown piece: take it out of control_symbols and user_defined_symbols");
     for (const Reserved& piece : reserved)
       if (piece.id >= 0 && text == *piece.text) {

@@ -128,7 +128,7 @@ RuleMap nfkc_rules() {
 RuleMap with_nmt_rules(RuleMap rules) {
   for (const char32_t c :
        {0x9, 0xA, 0xC, 0xD, 0x1680, 0x200B, 0x200C, 0x200E, 0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD})
-    rules[std::u32string(1, c)] = U" ";
+    rules[std::u32string(1, c)].assign(1, U' ');
   for (char32_t c = 1; c < 0x20; ++c)
     if (c != 0x9 && c != 0xA && c != 0xC && c != 0xD) rules[std::u32string(1, c)].clear();
   for (const char32_t c : {0x7F, 0x8F, 0x9F}) rules[std::u32string(1, c)].clear();
