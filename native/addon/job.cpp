@@ -144,6 +144,8 @@ void Job::settle(Napi::Env env) {
     }
   } catch (...) {  // only an environment that is ending refuses to settle; nobody is left to hear it
   }
+  // The job itself lives until the function is finalized, a tick later; what it holds (a model) need not.
+  outcome_ = Status(StatusCode::internal, "the promise has settled");
   napi_release_threadsafe_function(function_, napi_tsfn_release);
 }
 
