@@ -199,7 +199,8 @@ class Parser {
     const char* end = text_.data() + at_;
     if (whole) {
       int64_t value = 0;
-      if (std::from_chars(begin, end, value).ec == std::errc()) {
+      const bool fits = std::from_chars(begin, end, value).ec == std::errc();
+      if (fits && (value != 0 || *begin != '-')) {  // -0 stays a double: no integer keeps its sign
         *out = Json(value);
         return true;
       }

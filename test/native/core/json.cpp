@@ -70,6 +70,8 @@ TEST("json: whole numbers past 64 bits are doubles") {
   CHECK(items[0].integer() && !items[1].integer() && !items[2].integer());
   double value = 0;
   CHECK(items[2].number(&value) && value == 1e30);
+  const auto zero = parse_json("-0");
+  CHECK(zero.ok() && !zero.value().integer() && zero.value().number(&value) && std::signbit(value));
 }
 
 TEST("json: each bad text is refused with its place") {
