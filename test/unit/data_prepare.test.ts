@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -246,6 +247,31 @@ test("an output folder with something else in it is left alone", async () => {
     );
     assert.match(message, "exists and does not hold token shards; choose another output folder.");
     assert.ok(existsSync(join(dir, "a.jsonl")));
+  });
+});
+
+test("what a killed run left beside the output is removed, what a living one works on is not", async () => {
+  const dead = spawnSync("true").pid;
+  const names = [
+    `shards.spill-${dead}-1`,
+    `shards.new-${dead}-1.tmp-${dead}-0`,
+    `shards.dropped-${dead}-1`,
+    `shards.spill-${process.pid}-1`,
+    "shards.mine",
+  ];
+  await withFiles({ "a.jsonl": chats, ...Object.fromEntries(names.map((name) => [name, "x"])) }, async (dir) => {
+    await prepareData(options(dir, "a.jsonl"));
+    assert.equal(readdirSync(dir).sort(), ["a.jsonl", "shards", "shards.mine", `shards.spill-${process.pid}-1`]);
+  });
+});
+
+test("an output that cannot be written says so", async () => {
+  await withFiles({ "a.jsonl": chats }, async (dir) => {
+    const run = (output: string) => refused(() => prepareData(options(dir, "a.jsonl", { output })), "ERR_BELLE_IO");
+    assert.match(
+      await run(join(dir, "a.jsonl", "shards")),
+      /a\.jsonl: cannot be written \((ENOTDIR|EEXIST)\); check the output folder/,
+    );
   });
 });
 

@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { crc32c, maskedCrc32c } from "../../ts/metrics/crc32c.ts";
 import { createRecorder } from "../../ts/metrics/recorder.ts";
-import { restartEvent, scalarsEvent, tfRecord, versionEvent } from "../../ts/metrics/tfevents.ts";
+import { eventFileName, restartEvent, scalarsEvent, tfRecord, versionEvent } from "../../ts/metrics/tfevents.ts";
 
 const test = suite("metrics");
 
@@ -101,6 +101,33 @@ test("a torn last line is dropped on resume", () => {
     writeFileSync(path, bytes.subarray(0, bytes.length - 5));
     createRecorder({ dir, jsonl: true, tensorboard: false, resumedStep: 2 }).close();
     assert.is(readFileSync(path, "utf8"), whole);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("a place that cannot be written is refused at once", () => {
+  const open = () => createRecorder({ dir: "/dev/null/run", jsonl: true, tensorboard: false, resumedStep: 0 });
+  assert.throws(open, /metrics cannot be written there \(ENOTDIR\); set metrics\.dir/);
+});
+
+test("a disk that fills up ends the recording, said once, and not the run", () => {
+  const problems: string[] = [];
+  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
+  try {
+    symlinkSync("/dev/full", join(dir, eventFileName(1_700_000_000, hostname(), process.pid)));
+    const recorder = createRecorder({
+      dir,
+      jsonl: true,
+      tensorboard: true,
+      resumedStep: 0,
+      now: () => 1_700_000_000,
+      onProblem: (message) => problems.push(message),
+    });
+    recorder.record(step(1, 1));
+    recorder.record(step(2, 1));
+    recorder.close();
+    assert.equal(problems, [`${dir}: metrics cannot be written any more (ENOSPC); the run goes on without.`]);
   } finally {
     rmSync(dir, { recursive: true });
   }

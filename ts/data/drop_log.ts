@@ -1,5 +1,6 @@
 // Every row that does not become a sample: counted by reason and listed in <output>.dropped.jsonl.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { guardFile } from "./files.ts";
 
 export interface DroppedRow {
   source: string;
@@ -15,10 +16,11 @@ export class DropLog {
   #lines: string[] = [];
   #total = 0;
 
-  constructor(path: string) {
+  /** Lists rows in `temporary` until commit() puts it at `path`. */
+  constructor(path: string, temporary: string) {
     this.path = path;
-    this.#temporary = `${path}.tmp-${process.pid}`;
-    this.#file = openSync(this.#temporary, "w");
+    this.#temporary = temporary;
+    this.#file = guardFile(temporary, () => openSync(temporary, "w"));
   }
 
   get total(): number {
@@ -33,13 +35,15 @@ export class DropLog {
   /** Puts the file in its place; an empty log removes the one of an earlier run. */
   commit(): void {
     this.#flush();
-    fsyncSync(this.#file);
-    closeSync(this.#file);
-    if (this.#total > 0) renameSync(this.#temporary, this.path);
-    else {
-      rmSync(this.#temporary, { force: true });
-      rmSync(this.path, { force: true });
-    }
+    guardFile(this.#temporary, () => {
+      fsyncSync(this.#file);
+      closeSync(this.#file);
+      if (this.#total > 0) renameSync(this.#temporary, this.path);
+      else {
+        rmSync(this.#temporary, { force: true });
+        rmSync(this.path, { force: true });
+      }
+    });
   }
 
   abort(): void {
@@ -48,7 +52,7 @@ export class DropLog {
   }
 
   #flush(): void {
-    if (this.#lines.length > 0) writeSync(this.#file, this.#lines.join(""));
+    if (this.#lines.length > 0) guardFile(this.#temporary, () => writeSync(this.#file, this.#lines.join("")));
     this.#lines = [];
   }
 }

@@ -12,6 +12,7 @@ import { binding } from "../native/load.ts";
 import { hashFile } from "./byte_stream.ts";
 import { DropLog } from "./drop_log.ts";
 import type { DataTokenizer } from "./encode.ts";
+import { guardFile, removeLeftovers, workingPath } from "./files.ts";
 import { inspectFolder, type SourceCounts, type TokensManifest, tokensSchema } from "./manifest.ts";
 import { packBestFit } from "./pack.ts";
 import { SampleStore } from "./sample_store.ts";
@@ -94,12 +95,13 @@ export async function prepareData(options: PrepareOptions, control: PrepareContr
     const dropped = Object.keys(state.manifest.dropped).length > 0;
     return { folder: output, reused: true, manifest: state.manifest, droppedFile: dropped ? droppedPath : undefined };
   }
-  mkdirSync(dirname(output), { recursive: true });
-  const drops = new DropLog(droppedPath);
+  guardFile(dirname(output), () => mkdirSync(dirname(output), { recursive: true }));
+  removeLeftovers(output);
+  const drops = new DropLog(droppedPath, workingPath(output, "dropped"));
   let store: SampleStore | undefined;
   let settled = false;
   try {
-    store = new SampleStore(`${output}.spill-${process.pid}-${Date.now()}`);
+    store = new SampleStore(workingPath(output, "spill"));
     const read = await readAll(plan, hashes, store, drops, control);
     const manifest = await writeShards(plan, output, inputs, hashes, read, store, control);
     drops.commit();
@@ -261,7 +263,7 @@ async function writeShards(
     dropped: mergeCounts(read.sources),
   };
   // Written beside the output and then exchanged: shards of an earlier run stay whole until the new ones are.
-  const fresh = `${output}.new-${process.pid}-${Date.now()}`;
+  const fresh = workingPath(output, "new");
   const wide = plan.tokenizer.vocabSize > narrowRows;
   const writer = native(() => binding().createShardWriter(fresh, { wide, maxShardTokens }));
   let committed = false;
@@ -288,7 +290,7 @@ async function writeShards(
 }
 
 async function exchange(fresh: string, output: string): Promise<void> {
-  const old = `${output}.old-${process.pid}-${Date.now()}`;
+  const old = workingPath(output, "old");
   const present = (await inspectFolder(output)).kind !== "absent";
   if (present) await rename(output, old);
   await rename(fresh, output);

@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import type { NativeShardSample } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
+import { guardFile } from "./files.ts";
 
 const flushBytes = 4 << 20;
 const bytesPerToken = 5; // int32 id, then one mask byte
@@ -20,7 +21,7 @@ export class SampleStore {
   /** Makes the file at `path`; close() removes it. */
   constructor(path: string) {
     this.#path = path;
-    this.#file = this.#guard(() => openSync(path, "wx+"));
+    this.#file = guardFile(this.#path, () => openSync(path, "wx+"));
   }
 
   get count(): number {
@@ -51,7 +52,7 @@ export class SampleStore {
     this.#flush();
     const length = this.#lengths[sample]!;
     const bytes = new Uint8Array(length * bytesPerToken);
-    const read = this.#guard(() => readSync(this.#file, bytes, 0, bytes.length, this.#starts[sample]!));
+    const read = guardFile(this.#path, () => readSync(this.#file, bytes, 0, bytes.length, this.#starts[sample]!));
     if (read !== bytes.length) {
       throw new BelleError("ERR_BELLE_IO", `${this.#path}: was cut short while in use; run the preparation again.`);
     }
@@ -77,25 +78,11 @@ export class SampleStore {
   #flush(): void {
     let from = 0;
     while (from < this.#used) {
-      from += this.#guard(() => writeSync(this.#file, this.#buffer, from, this.#used - from, this.#written + from));
+      from += guardFile(this.#path, () =>
+        writeSync(this.#file, this.#buffer, from, this.#used - from, this.#written + from),
+      );
     }
     this.#written += this.#used;
     this.#used = 0;
-  }
-
-  #guard<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-      const full = code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG";
-      throw new BelleError(
-        full ? "ERR_BELLE_DISK_FULL" : "ERR_BELLE_IO",
-        full
-          ? `${this.#path}: no space left for the tokens; free some, or choose another output folder.`
-          : `${this.#path}: cannot be used as temporary file (${code}); check the output folder.`,
-        { cause },
-      );
-    }
   }
 }

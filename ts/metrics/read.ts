@@ -16,7 +16,11 @@ export async function readMetrics(path: string): Promise<MetricRow[]> {
 }
 
 /** One curve: [step, value] of every row of a kind that has a finite value under the name. */
-export function metricCurve(rows: readonly MetricRow[], type: MetricRow["type"], name: string): Array<[number, number]> {
+export function metricCurve(
+  rows: readonly MetricRow[],
+  type: MetricRow["type"],
+  name: string,
+): Array<[number, number]> {
   return rows.flatMap((row): Array<[number, number]> => {
     const value = row[name];
     return row.type === type && typeof value === "number" ? [[row.step, value]] : [];

@@ -117,6 +117,7 @@ async function runTrainer(
           jsonl,
           tensorboard,
           resumedStep: event.type === "step" ? event.step - 1 : event.step,
+          onProblem: (message) => report({ type: "warning", message }),
         });
         recorder.record(event);
         step = event.step;

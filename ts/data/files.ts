@@ -1,0 +1,49 @@
+// Working files beside the output: their failures in sentences, and what a killed run left of them.
+import { readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { BelleError } from "../native/errors.ts";
+
+/** Runs a file operation on `path`; what it throws becomes a BelleError that says what to do. */
+export function guardFile<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (cause instanceof BelleError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const full = code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG";
+    throw new BelleError(
+      full ? "ERR_BELLE_DISK_FULL" : "ERR_BELLE_IO",
+      full
+        ? `${path}: no space left; free some, or choose another output folder.`
+        : `${path}: cannot be written (${code}); check the output folder and its permissions.`,
+      { cause },
+    );
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Name of a working file or folder of this process: `<output>.<kind>-<pid>-<time>`. */
+export function workingPath(output: string, kind: "spill" | "new" | "old" | "dropped"): string {
+  return `${output}.${kind}-${process.pid}-${Date.now()}`;
+}
+
+/** Removes working files beside `output` whose process is gone: it was killed in the middle. */
+export function removeLeftovers(output: string): void {
+  const prefix = `${basename(output)}.`;
+  const folder = dirname(output);
+  for (const name of guardFile(folder, () => readdirSync(folder))) {
+    const match = name.startsWith(prefix)
+      ? /^(?:spill|new|old|dropped)-(\d+)-\d+/.exec(name.slice(prefix.length))
+      : null;
+    if (match === null || isRunning(Number(match[1]))) continue;
+    guardFile(join(folder, name), () => rmSync(join(folder, name), { recursive: true, force: true }));
+  }
+}
