@@ -103,8 +103,8 @@ TEST("windows without a supervised token are passed over with a warning") {
         !run.events.steps[2].skipped);
   CHECK(before == after);
   CHECK_EQ(run.events.warnings.size(), 1u);
-  CHECK_EQ(run.events.warnings[0], "step 2: none of its " + std::to_string(run.events.steps[1].tokens) +
-                                       " tokens is supervised, so nothing was learnt");
+  CHECK_EQ(run.events.first_warning(), "step 2: none of its " + std::to_string(run.events.steps[1].tokens) +
+                                           " tokens is supervised, so nothing was learnt");
 }
 
 TEST("NaN: the update is not applied; five in a row end the run") {
@@ -255,6 +255,6 @@ TEST("step events: tokens, epochs, speed and MFU") {
   }
   CHECK_NEAR(step.mfu * step.seconds * 1e9 / flops, 1, 1e-9);
   CHECK(run.trainer->planned_bytes() > 4 * 4 * 20000);
-  CHECK_EQ(run.events.done.size(), 1u);
-  CHECK(run.events.done[0].step == 4 && !run.events.done[0].stopped);
+  const std::vector<DoneEvent>& done = run.events.done;
+  CHECK(done.size() == 1 && done[0].step == 4 && !done[0].stopped);
 }

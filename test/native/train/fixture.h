@@ -28,6 +28,7 @@ struct Events {
   // Called on every event, after it was kept.
   std::function<void(const Event&)> then;
   void operator()(const Event& event);
+  std::string first_warning() const { return warnings.empty() ? "" : warnings[0]; }
 };
 
 // Host copy of all weights.

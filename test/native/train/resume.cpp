@@ -26,7 +26,11 @@ TrainConfig saving_config(const std::string& output_dir) {
   return config;
 }
 
-std::string bytes_of(const std::string& path) { return io::read_file(path, 1u << 30).take(); }
+std::string bytes_of(const std::string& path) {
+  auto read = io::read_file(path, 1u << 30);
+  CHECK_OK(read.status());
+  return read.ok() ? read.take() : "";
+}
 
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
@@ -68,16 +72,16 @@ TEST("resume: stopped after any step, the rest of the run has the same bits") {
       CHECK_EQ(std::string(status.message()), "training was stopped after step " + std::to_string(cut) +
                                                   " of 8; resume from " + folder + "/checkpoint-" +
                                                   std::to_string(cut));
-      CHECK_EQ(first.events.done.size(), 1u);
-      CHECK(first.events.done[0].stopped && first.events.done[0].step == cut);
+      const std::vector<DoneEvent>& done = first.events.done;
+      CHECK(done.size() == 1 && done[0].stopped && done[0].step == cut);
     }
     Run second;
     CHECK_OK(second.create(config, random_batches(7)));
     const auto resumed = second.resume();
-    CHECK_OK(resumed.status());
-    CHECK_EQ(int64_t{resumed.value()}, cut);
+    CHECK(resumed.ok() && resumed.value() == cut);
     CHECK_OK(second.run());
     CHECK_EQ(static_cast<int64_t>(second.events.steps.size()), 8 - cut);
+    if (whole.run.events.steps.size() != 8) return;
     for (size_t i = 0; i < second.events.steps.size(); ++i) {
       const StepEvent &a = second.events.steps[i], &b = whole.run.events.steps[i + static_cast<size_t>(cut)];
       CHECK(a.step == b.step && a.loss == b.loss && a.grad_norm == b.grad_norm && a.lr == b.lr &&
@@ -154,11 +158,10 @@ TEST("resume: a damaged newest checkpoint is passed over by name, and later repl
     Run second;
     CHECK_OK(second.create(config, random_batches(7)));
     const auto resumed = second.resume();
-    CHECK_OK(resumed.status());
-    CHECK_EQ(int64_t{resumed.value()}, 4);
+    CHECK(resumed.ok() && resumed.value() == 4);
     CHECK_EQ(second.events.warnings.size(), 1u);
-    CHECK(second.events.warnings[0].starts_with(damaged + " is damaged and was passed over: " + damaged +
-                                                "/" + victim));
+    CHECK(second.events.first_warning().starts_with(damaged + " is damaged and was passed over: " + damaged +
+                                                    "/" + victim));
     CHECK_OK(second.run());
     CHECK(weights_of(*second.model) == weights_of(*whole.run.model));
     CHECK_EQ(names_in(config.output_dir), (std::vector<std::string>{"checkpoint-6", "checkpoint-8"}));
@@ -291,8 +294,8 @@ TEST("full disk: training goes on with a warning and saves at the next point; at
   CHECK(status.message().find("checkpoint-8.tmp-") != std::string::npos);
   CHECK(status.message().find("model.safetensors: File too large") != std::string::npos);
   CHECK_EQ(run.events.warnings.size(), 1u);
-  CHECK(run.events.warnings[0].starts_with("no checkpoint at step 2: cannot write " + config.output_dir));
-  CHECK(run.events.warnings[0].ends_with("Training goes on and tries again 2 steps later"));
+  CHECK(run.events.first_warning().starts_with("no checkpoint at step 2: cannot write " + config.output_dir));
+  CHECK(run.events.first_warning().ends_with("Training goes on and tries again 2 steps later"));
   CHECK_EQ(names_in(config.output_dir), (std::vector<std::string>{"checkpoint-4", "checkpoint-6"}));
   CHECK_OK(run.run());  // with room again, only the save is left to do
   CHECK_OK(verify_checkpoint(config.output_dir + "/checkpoint-8").status());
