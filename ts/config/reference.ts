@@ -89,7 +89,8 @@ export function configMarkdown(table: DocumentTable = documents, language: Langu
     const object = objectOf(schema);
     if (object === undefined) continue;
     const rows = rowsOf(object, "", language).map(
-      (row) => `| \`${row.key}\` | ${row.kind} | ${row.standard.replaceAll("|", "\\|")} | ${row.text.replaceAll("|", "\\|")} |`,
+      (row) =>
+        `| \`${row.key}\` | ${row.kind} | ${row.standard.replaceAll("|", "\\|")} | ${row.text.replaceAll("|", "\\|")} |`,
     );
     parts.push(`## ${name}`, [head, "| --- | --- | --- | --- |", ...rows].join("\n"));
   }
