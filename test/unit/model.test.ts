@@ -63,12 +63,15 @@ test("results outlive the model and its collection", async () => {
 
 test("busy: a second call while one runs is refused; after it ends all is free", async () => {
   using model = await tinyModel();
-  const running = model.generate([prompt], { maxNewTokens: 200, stop: [] });
+  const controller = new AbortController();
+  const prompts = new Array<Uint32Array>(5000).fill(prompt); // seconds of work, until it is stopped
+  const running = model.generate(prompts, { maxNewTokens: 200, stop: [], signal: controller.signal });
   await fails(() => model.forward(tinyBatches(1)[0]!), "ERR_BELLE_BUSY", /await that one/);
   await fails(() => model.generate([prompt]), "ERR_BELLE_BUSY", /another call/);
   await fails(() => model.readParameter("lm_head.weight"), "ERR_BELLE_BUSY", /another call/);
   assert.is(model.vocabSize, 96, "what it says of itself is not refused");
-  assert.is((await running)[0]!.length, 200);
+  controller.abort();
+  await fails(() => running, "ERR_BELLE_ABORTED", /stopped/);
   for (let i = 0; i < 20; i++) await model.forward(tinyBatches(1)[0]!);
 });
 
