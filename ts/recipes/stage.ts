@@ -1,7 +1,7 @@
 // A recipe is a list of stages. A stage's result is committed beside its outputs with the fingerprint of everything it
 // was made from, so a run that was interrupted, or killed, goes on where it stood and repeats nothing it has.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fingerprint } from "../config/fingerprint.ts";
 import { nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
@@ -62,6 +62,7 @@ export class StageRunner<P> {
     });
     const seconds = (performance.now() - started) / 1000;
     const made: StageRecord = { stage, inputs: key, seconds, result };
+    await mkdir(dirname(path), { recursive: true });
     await nativeAsync(() => binding().writeFile(path, `${JSON.stringify(made, null, 2)}\n`));
     this.emit({ type: "stage-done", stage, index, stages: this.stages, seconds });
     return result;

@@ -1,4 +1,5 @@
 // Answers to the questions and their scores, by rule or by a judge. Both are journaled item by item.
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { templates } from "../../data/template.ts";
 import { generateAnswers } from "../../eval/answers.ts";
@@ -30,6 +31,7 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   const items = await questionsOf(config);
   const output = join(config.output_dir, "evaluation", name);
+  await mkdir(output, { recursive: true });
   const answers = await answer(config, items, folder, join(output, "answers.jsonl"), context);
   if (config.evaluation.by === "rules") {
     const evaluation = evaluateByRules({ name, items, answers, seed: config.seed });

@@ -1,5 +1,5 @@
 // Vocabulary extension: train a BPE, append it to the base tokenizer, measure tokens per line before and after.
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "../../data/byte_stream.ts";
 import { binding } from "../../native/load.ts";
@@ -48,6 +48,7 @@ export async function extendTokenizer(
 ): Promise<TokenizerResult> {
   const { base: basePath, train, merge_mode, held_out } = config.tokenizer;
   const folder = join(config.output_dir, "tokenizer");
+  await mkdir(folder, { recursive: true });
   const base = await Tokenizer.load(basePath);
   const addition = await trainBpe({
     ...train,
