@@ -1,6 +1,8 @@
 #pragma once
-// BPE training, identical to sentencepiece 0.2.2 (exact argmax: frequency, then fewer code points, then
-// smaller bytes).
+// BPE training: pieces, scores and types identical to sentencepiece 0.2.2 (exact argmax: frequency, then
+// fewer code points, then smaller bytes), whatever the number of threads. One exception: with
+// input_sentence_size and shuffling, 0.2.2 draws another sample in every process; ours is always the same
+// one.
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -17,14 +19,17 @@ struct BpeTrainRequest {
   std::vector<std::string> sentences;  // or lines in memory
   TrainerSpec trainer_spec;            // model_type is ignored: always BPE
   NormalizerSpec normalizer_spec;      // name picks the charsmap when precompiled_charsmap is empty
-  int threads = 0;
+  int threads = 0;                     // 0: the cores this process may use
 };
 
 struct BpeTrainProgress {
   enum class Phase { read, count, merge, done } phase;
-  uint64_t done = 0, total = 0;  // bytes while reading, pieces while merging
+  uint64_t done = 0, total = 0;  // bytes while reading, texts while counting, pieces while merging
 };
 
+// on_progress is called from the calling thread only. Errors: invalid_argument for an option out of range or
+// a vocab_size the corpus cannot give (the message says which it can), not_found or io for a file,
+// invalid_data for its content, aborted when stop was set.
 Result<SentencePieceModel> train_bpe(const BpeTrainRequest& request, const std::atomic<bool>& stop,
                                      const std::function<void(const BpeTrainProgress&)>& on_progress);
 

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kSpaceBytes = "\xE2\x96\x81";
 constexpr size_t kShards = 32;
-constexpr uint32_t kSamplerSeed = 12345678;  // sentencepiece's
+// The seed and generator of sentencepiece up to 0.2.1; 0.2.2 salts its generator anew in every process.
+constexpr uint32_t kSamplerSeed = 12345678;
 
 // std::uniform_int_distribution<uint64_t>(0, range - 1) of libstdc++ over a 32-bit generator, written out
 // because the standard does not fix it and sampling must give the same sentences everywhere.

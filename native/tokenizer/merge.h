@@ -1,9 +1,10 @@
 #pragma once
 // Vocabulary merge: the pieces of `addition` appended to `base`, base ids unchanged.
-//   belle          NORMAL pieces not in base, with the scores they were trained with (LianjiaTech/BELLE
-//                  train/scripts/merge_tokenizers.py)
-//   chinese_llama  the same with score 0 (ymcui/Chinese-LLaMA-Alpaca scripts/merge_tokenizer)
-//   safe           only pieces with a Han character, distinct scores below every old one in trained order: text
+//   belle          every piece for text that base lacks, with the score and type it was trained with
+//                  (LianjiaTech/BELLE train/scripts/merge_tokenizers.py)
+//   chinese_llama  the same with score 0 and type NORMAL (ymcui/Chinese-LLaMA-Alpaca scripts/merge_tokenizer)
+//   safe           only pieces with a Han character, distinct scores below every old one in trained order:
+//   text
 //                  without Han characters encodes exactly as before
 #include <cstdint>
 #include <string>
@@ -21,7 +22,8 @@ struct MergeReport {
   int64_t dead_old = 0, dead_new = 0;        // pieces that no longer, or never, encode to themselves
   std::vector<std::string> dead_old_pieces;  // the first 100
   int64_t padded_rows_64 = 0, padded_rows_128 = 0;
-  // For new row base_rows + i: the base tokenizer's ids of its text, to initialise embedding rows.
+  // For new row base_rows + i: the base tokenizer's ids of its text (byte pieces for characters it lacks), to
+  // initialise embedding rows.
   std::vector<std::vector<int32_t>> sub_tokens;
 };
 
@@ -30,6 +32,10 @@ struct MergeResult {
   MergeReport report;
 };
 
-Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const SentencePieceModel& addition, MergeMode mode);
+// CONTROL, UNKNOWN and BYTE pieces of the addition are never copied (left_out, or shared when base has them).
+// Normaliser and options stay base's. The addition may be UNIGRAM; unsupported when the base is not BPE,
+// invalid_data for a piece with U+0000.
+Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const SentencePieceModel& addition,
+                                     MergeMode mode);
 
 }  // namespace belle::tokenizer

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <map>
 #include <string_view>
 #include <unordered_map>
 
@@ -34,6 +33,7 @@ struct TextHash {
     return static_cast<size_t>(hash ^ (hash >> 29));
   }
 };
+using RuleList = std::vector<NormalizationRule>;
 using RuleMap = std::unordered_map<std::u32string, std::u32string, TextHash, std::equal_to<>>;
 
 // Characters by the single character they decompose to; every character also stands for itself.
@@ -42,7 +42,7 @@ using Originals = std::unordered_map<char32_t, std::u32string>;
 // Adds [o1 o2 ...] -> composed for every way to write the decomposition with characters that decompose to its
 // parts.
 void add_expansions(const std::u32string& decomposed, const std::u32string& composed,
-                    const Originals& originals, RuleMap* rules) {
+                    const Originals& originals, RuleList* rules) {
   std::vector<std::u32string> partial{{}};
   for (const char32_t part : decomposed) {
     std::u32string choices(1, part);
@@ -54,7 +54,7 @@ void add_expansions(const std::u32string& decomposed, const std::u32string& comp
     partial = std::move(longer);
   }
   for (auto& text : partial)
-    if (text != composed) rules->insert_or_assign(std::move(text), composed);
+    if (text != composed) rules->push_back({std::move(text), composed});
 }
 
 // Applies the rules, longest first, at most `longest` code points at a time.
@@ -75,15 +75,15 @@ std::u32string apply(const RuleMap& rules, std::u32string_view text, size_t long
   return out;
 }
 
-// Drops the rules that shorter rules already imply.
-RuleMap without_redundant(const RuleMap& rules) {
-  std::map<size_t, std::vector<const RuleMap::value_type*>> by_length;
-  for (const auto& rule : rules) by_length[rule.first.size()].push_back(&rule);
+// Leaves out the rules that shorter rules already imply, and doubles.
+RuleMap without_redundant(RuleList rules) {
+  std::stable_sort(rules.begin(), rules.end(),
+                   [](const auto& a, const auto& b) { return a.from.size() < b.from.size(); });
   RuleMap kept;
   kept.reserve(rules.size());
-  for (const auto& [length, group] : by_length)
-    for (const auto* rule : group)
-      if (length == 1 || apply(kept, rule->first, length - 1) != rule->second) kept.insert(*rule);
+  for (auto& rule : rules)
+    if (rule.from.size() == 1 || apply(kept, rule.from, rule.from.size() - 1) != rule.to)
+      kept.try_emplace(std::move(rule.from), std::move(rule.to));
   return kept;
 }
 
@@ -109,9 +109,9 @@ RuleMap nfkc_rules() {
     if (row.nfkd.size() == 1) originals[row.nfkd[0]].push_back(row.c);
     rows.push_back(std::move(row));
   }
-  RuleMap rules;
+  RuleList rules;
   for (const Row& row : rows) {
-    if (row.nfkc != std::u32string(1, row.c)) rules[std::u32string(1, row.c)] = row.nfkc;
+    if (row.nfkc != std::u32string(1, row.c)) rules.push_back({std::u32string(1, row.c), row.nfkc});
     if (row.nfkd.size() > 1 && row.nfkc != row.nfkd) add_expansions(row.nfkd, row.nfkc, originals, &rules);
   }
   for (int index = 0; index < kLeads * kVowels * kTails; ++index) {
@@ -121,10 +121,11 @@ RuleMap nfkc_rules() {
     if (tail) jamo.push_back(kTailBase + static_cast<char32_t>(tail));
     add_expansions(jamo, std::u32string(1, kHangulBase + static_cast<char32_t>(index)), originals, &rules);
   }
-  return without_redundant(rules);
+  return without_redundant(std::move(rules));
 }
 
-// Builder::MergeNmtMap of sentencepiece.
+// Builder::MergeNmtMap of sentencepiece. None of these characters stands in a longer rule, so nothing becomes
+// redundant; nor does case folding make a rule redundant in Unicode 17.
 RuleMap with_nmt_rules(RuleMap rules) {
   for (const char32_t c :
        {0x9, 0xA, 0xC, 0xD, 0x1680, 0x200B, 0x200C, 0x200E, 0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD})
@@ -133,7 +134,7 @@ RuleMap with_nmt_rules(RuleMap rules) {
     if (c != 0x9 && c != 0xA && c != 0xC && c != 0xD) rules[std::u32string(1, c)].clear();
   for (const char32_t c : {0x7F, 0x8F, 0x9F}) rules[std::u32string(1, c)].clear();
   rules.erase(U"\uFF5E");  // the two tildes are used differently in Japanese
-  return without_redundant(rules);
+  return rules;
 }
 
 char32_t case_fold(char32_t c) {
@@ -153,7 +154,7 @@ RuleMap with_case_folding(RuleMap rules) {
   for (const CaseFoldRun& run : kCaseFolds)
     for (char32_t c = run.first; c <= run.last; c += run.step)
       rules.try_emplace(std::u32string(1, c), std::u32string(1, case_fold(c)));
-  return without_redundant(rules);
+  return rules;
 }
 
 }  // namespace
