@@ -4,8 +4,7 @@
 //                  (LianjiaTech/BELLE train/scripts/merge_tokenizers.py)
 //   chinese_llama  the same with score 0 and type NORMAL (ymcui/Chinese-LLaMA-Alpaca scripts/merge_tokenizer)
 //   safe           only pieces with a Han character, distinct scores below every old one in trained order:
-//   text
-//                  without Han characters encodes exactly as before
+//                  text without Han characters encodes exactly as before
 #include <cstdint>
 #include <string>
 #include <vector>
