@@ -156,10 +156,8 @@ export const makers = {
       ["动物", animals],
       ["城市", cities],
     ]);
-    const three = rng
-      .shuffle(list)
-      .slice(0, 3)
-      .map((x) => x[0]);
+    const first = rng.below(list.length);
+    const three = [0, 1, 2].map((next) => list[(first + next) % list.length][0]);
     const who = rng.pick(people);
     return item(
       "brainstorming",

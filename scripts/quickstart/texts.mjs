@@ -38,8 +38,8 @@ export function englishLine(rng) {
     `The opposite of ${w[2]} is ${w[3]}. This ${thing} is ${w[2]}, that ${thing} is ${w[3]}.`,
     `${numbersEn[x]} plus ${numbersEn[y]} is ${numbersEn[x + y]}.`,
     `${who} has ${numbersEn[x + 1]} ${f[1]}s. What does ${who} have? ${who} has ${f[1]}s.`,
-    `Question: what does the ${a[1]} eat? Answer: ${a[3]}.`,
-    `Question: where is ${who}? ${who} is in ${places[p][1]}. Answer: ${places[p][1]}.`,
+    `Human: what does the ${a[1]} eat? Assistant: ${a[3]}.`,
+    `Human: ${who} is in ${places[p][1]}. Where is ${who}? Assistant: ${places[p][1]}.`,
   ]);
 }
 
