@@ -4,7 +4,7 @@ import { generateSchema } from "./generate.ts";
 import { judgeSchema } from "./judge.ts";
 import type { Language } from "./language.ts";
 import { runSchema } from "./run.ts";
-import { metaOf, objectOf, unwrap } from "./schema_walk.ts";
+import { metaOf, objectOf, objectsOf, unwrap } from "./schema_walk.ts";
 import { mergeSchema, tokenizerTrainSchema } from "./tokenizer.ts";
 
 /** The documents a user writes: name -> schema. */
@@ -43,34 +43,47 @@ function kindOf(schema: z.core.$ZodType): string {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodEnum) return inner.options.map((option) => JSON.stringify(option)).join(" \\| ");
   if (inner instanceof z.ZodLiteral) return [...inner.values].map((value) => JSON.stringify(value)).join(" \\| ");
-  if (inner instanceof z.ZodArray) return `${kindOf(inner.element)}[]`;
-  if (inner instanceof z.ZodUnion) return inner.options.map(kindOf).join(" \\| ");
+  if (inner instanceof z.ZodArray) {
+    const element = kindOf(inner.element);
+    return element.includes("|") ? `(${element})[]` : `${element}[]`;
+  }
+  if (inner instanceof z.ZodUnion) return [...new Set(inner.options.map(kindOf))].join(" \\| ");
   if (inner instanceof z.ZodNumber) return inner.isInt ? "integer" : "number";
   if (inner instanceof z.ZodBoolean) return "boolean";
   if (inner instanceof z.ZodObject) return "map";
   return "string";
 }
 
-function rowsOf(object: z.ZodObject, prefix: string, language: Language): Row[] {
+/** The keys of an object, or of all branches of a union of objects; what is the same in two branches stands once. */
+function keysOf(schema: z.core.$ZodType): Array<[string, z.ZodType[]]> {
+  const keys = new Map<string, z.ZodType[]>();
+  for (const { shape } of objectsOf(schema)) {
+    for (const [name, child] of Object.entries(shape) as Array<[string, z.ZodType]>) {
+      keys.set(name, [...(keys.get(name) ?? []), child]);
+    }
+  }
+  return [...keys];
+}
+
+/** The default; a map shows none of its own, its keys do. */
+function standardOf(schema: z.ZodType, isMap: boolean, language: Language): string {
+  const given = schema.safeParse(undefined);
+  if (!given.success) return language === "zh" ? "必填" : "required";
+  return isMap || given.data === undefined ? "" : `\`${JSON.stringify(given.data)}\``;
+}
+
+function rowsOf(object: z.core.$ZodType, prefix: string, language: Language): Row[] {
   const rows: Row[] = [];
-  for (const [name, schema] of Object.entries(object.shape) as Array<[string, z.ZodType]>) {
+  for (const [name, schemas] of keysOf(object)) {
+    const schema = schemas[0]!;
     const meta = metaOf(schema);
-    const given = schema.safeParse(undefined);
     const inner = unwrap(schema);
-    const isMap = inner instanceof z.ZodObject;
-    const needed = language === "zh" ? "必填" : "required";
-    const standard = !given.success
-      ? isMap
-        ? ""
-        : needed
-      : isMap || given.data === undefined
-        ? ""
-        : `\`${JSON.stringify(given.data)}\``;
+    const element = inner instanceof z.ZodArray ? inner.element : inner;
+    const isMap = element === inner && objectsOf(inner).length > 0;
+    const kind = [...new Set(schemas.map(kindOf))].join(" \\| ");
     const text = (language === "zh" ? meta.description_zh : meta.description) ?? "";
-    rows.push({ key: `${prefix}${name}`, kind: kindOf(schema), standard, text });
-    const element = inner instanceof z.ZodArray ? objectOf(inner.element) : objectOf(schema);
-    const step = inner instanceof z.ZodArray ? `${prefix}${name}[].` : `${prefix}${name}.`;
-    if (element !== undefined) rows.push(...rowsOf(element, step, language));
+    rows.push({ key: `${prefix}${name}`, kind, standard: standardOf(schema, isMap, language), text });
+    rows.push(...rowsOf(element, `${prefix}${name}${element === inner ? "" : "[]"}.`, language));
   }
   return rows;
 }
@@ -86,9 +99,8 @@ export function configMarkdown(table: DocumentTable = documents, language: Langu
       : "Written by `belle-train config schema --markdown` from the schemas that validate the files.",
   ];
   for (const [name, schema] of Object.entries(table)) {
-    const object = objectOf(schema);
-    if (object === undefined) continue;
-    const rows = rowsOf(object, "", language).map(
+    if (objectOf(schema) === undefined) continue;
+    const rows = rowsOf(schema, "", language).map(
       (row) =>
         `| \`${row.key}\` | ${row.kind} | ${row.standard.replaceAll("|", "\\|")} | ${row.text.replaceAll("|", "\\|")} |`,
     );

@@ -24,6 +24,13 @@ export function objectOf(schema: z.core.$ZodType): z.ZodObject | undefined {
   return undefined;
 }
 
+/** Every object a schema may stand for: itself, or the object branches of a union. */
+export function objectsOf(schema: z.core.$ZodType): z.ZodObject[] {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodObject) return [inner];
+  return inner instanceof z.ZodUnion ? inner.options.flatMap(objectsOf) : [];
+}
+
 /** The schema at `path`, or undefined where the path leaves the schema. */
 export function schemaAt(root: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType | undefined {
   let schema: z.core.$ZodType | undefined = root;

@@ -2,15 +2,15 @@
 import { stringify } from "yaml";
 import { fingerprint } from "../../config/fingerprint.ts";
 import { loadConfig } from "../../config/load.ts";
-import { documents } from "../../config/reference.ts";
 import { defineCommand } from "../command.ts";
+import { userDocuments } from "../documents.ts";
 
 export const command = defineCommand({
   positionals: { config: { type: "string", required: true, text: { en: "YAML file", zh: "YAML 文件" } } },
   options: {
     document: {
       type: "string",
-      choices: ["run", "tokenizer-train", "tokenizer-merge", "generate", "judge"],
+      choices: Object.keys(userDocuments),
       default: "run",
       text: { en: "What kind of file it is", zh: "文件的种类" },
     },
@@ -23,7 +23,7 @@ export const command = defineCommand({
     },
   },
   async run(args, context) {
-    const value = await loadConfig(args.config, documents[args.document], {
+    const value = await loadConfig(args.config, userDocuments[args.document]!, {
       set: args.set,
       language: context.language,
     });

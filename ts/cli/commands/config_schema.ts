@@ -1,21 +1,13 @@
 // belle-train config schema
-import type { DocumentName } from "../../config/reference.ts";
-import { configJsonSchema, configMarkdown, documents } from "../../config/reference.ts";
+import { configJsonSchema, configMarkdown } from "../../config/reference.ts";
 import { defineCommand } from "../command.ts";
-
-const names = [
-  "run",
-  "tokenizer-train",
-  "tokenizer-merge",
-  "generate",
-  "judge",
-] as const satisfies readonly DocumentName[];
+import { userDocuments } from "../documents.ts";
 
 export const command = defineCommand({
   options: {
     document: {
       type: "string",
-      choices: names,
+      choices: Object.keys(userDocuments),
       default: "run",
       text: { en: "Which file to describe", zh: "要描述的文件" },
     },
@@ -36,11 +28,11 @@ export const command = defineCommand({
   ],
   async run(args, context) {
     if (args.markdown) {
-      const markdown = configMarkdown(documents, context.language);
+      const markdown = configMarkdown(userDocuments, context.language);
       context.result({ markdown }, () => markdown);
       return;
     }
-    const schema = configJsonSchema(documents[args.document], context.language);
+    const schema = configJsonSchema(userDocuments[args.document], context.language);
     context.result(schema, () => JSON.stringify(schema, null, 2));
   },
 });

@@ -15,6 +15,11 @@ const phaseSchema = z.strictObject({
   train: field(phaseTrainSchema.prefault({}), "How to train.", "训练参数。"),
 });
 
+const evaluationBy = {
+  en: "rules: each item's own check, no judge needed; judge: a judging model.",
+  zh: "rules：按题目自带的 check，无需评审模型；judge：由评审模型评分。",
+};
+
 export const extendAndTuneSchema = z.strictObject({
   recipe: field(z.literal("extend-and-tune"), "Name of the recipe.", "配方名称。"),
   output_dir: field(z.string().min(1), "Folder of everything the run writes.", "全部输出所在的文件夹。"),
@@ -36,6 +41,11 @@ export const extendAndTuneSchema = z.strictObject({
         z.string().min(1).optional(),
         "Text file whose lines measure tokens per line before and after.",
         "用于统计扩充前后每行 token 数的文本文件。",
+      ),
+      held_out_head: field(
+        z.int().min(0).default(0),
+        "Or keep the first lines of the first training file out of training, and measure on them.",
+        "或者从第一个训练文件中留出开头若干行，不参与训练，用于统计。",
       ),
     }),
     "Vocabulary extension.",
@@ -89,8 +99,11 @@ export const extendAndTuneSchema = z.strictObject({
   ),
   evaluation: field(
     z.discriminatedUnion("by", [
-      z.strictObject({ by: z.literal("rules") }),
-      z.strictObject({ by: z.literal("judge"), judge: field(judgeSchema, "The judge.", "评审模型。") }),
+      z.strictObject({ by: field(z.literal("rules"), evaluationBy.en, evaluationBy.zh) }),
+      z.strictObject({
+        by: field(z.literal("judge"), evaluationBy.en, evaluationBy.zh),
+        judge: field(judgeSchema, "The judge; only with by: judge.", "评审模型；仅用于 by: judge。"),
+      }),
     ]),
     "Scores by each item's own rule, or by a judge.",
     "按题目自带的规则评分，或由评审模型评分。",
