@@ -54,7 +54,9 @@ const run = runSchema.parse({
 const done = await trainingRun(run, undefined, (event) => {
   if (event.type === "eval") console.log(`step ${event.step}: held-out loss ${event.loss.toFixed(4)}`);
   if (event.type === "step" && event.step % 50 === 0) {
-    console.log(`step ${event.step}/${event.totalSteps} loss ${event.loss.toFixed(4)} ${event.tokensPerSecond.toFixed(0)} tokens/s`);
+    console.log(
+      `step ${event.step}/${event.totalSteps} loss ${event.loss.toFixed(4)} ${event.tokensPerSecond.toFixed(0)} tokens/s`,
+    );
   }
 });
 const model = await Model.load(done.model);

@@ -1,6 +1,7 @@
 #pragma once
-// A minimal test kit for native rooms: TEST("name") { CHECK(x); CHECK_EQ(a, b); CHECK_NEAR(a, b, tol); CHECK_OK(status); }
-// Filter by a substring of the name as the first argument. Prints "N passed, N failed" last.
+// A minimal test kit for native rooms: TEST("name") { CHECK(x); CHECK_EQ(a, b); CHECK_NEAR(a, b, tol);
+// CHECK_OK(status); } Filter by a substring of the name as the first argument. Prints "N passed, N failed"
+// last.
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -24,42 +25,50 @@ std::string shared_folder();
 std::string temporary_folder();
 
 struct Register {
-  Register(std::string name, std::function<void()> body) { cases().push_back({std::move(name), std::move(body)}); }
+  Register(std::string name, std::function<void()> body) {
+    cases().push_back({std::move(name), std::move(body)});
+  }
 };
 template <class T>
 std::string show(const T& value) {
   std::ostringstream out;
-  if constexpr (requires { out << value; }) out << value; else out << "(value)";
+  if constexpr (requires { out << value; })
+    out << value;
+  else
+    out << "(value)";
   return out.str();
+}
+
+template <class A, class B>
+void check_equal(const A& a, const B& b, const char* file, int line, const char* what) {
+  if (!(a == b)) fail(file, line, std::string(what) + ": " + show(a) + " != " + show(b));
 }
 
 }  // namespace belle::test
 
 #define BELLE_TEST_CAT2(a, b) a##b
 #define BELLE_TEST_CAT(a, b) BELLE_TEST_CAT2(a, b)
-#define TEST(name)                                                                                           \
-  static void BELLE_TEST_CAT(belle_case_, __LINE__)();                                                        \
-  static const ::belle::test::Register BELLE_TEST_CAT(belle_register_, __LINE__)(name, BELLE_TEST_CAT(belle_case_, __LINE__)); \
+#define TEST(name)                                                                \
+  static void BELLE_TEST_CAT(belle_case_, __LINE__)();                            \
+  static const ::belle::test::Register BELLE_TEST_CAT(belle_register_, __LINE__)( \
+      name, BELLE_TEST_CAT(belle_case_, __LINE__));                               \
   static void BELLE_TEST_CAT(belle_case_, __LINE__)()
-#define CHECK(condition)                                                             \
-  do {                                                                               \
+#define CHECK(condition)                                                                \
+  do {                                                                                  \
     if (!(condition)) ::belle::test::fail(__FILE__, __LINE__, "CHECK(" #condition ")"); \
   } while (0)
-#define CHECK_EQ(a, b)                                                                                                       \
-  do {                                                                                                                       \
-    const auto& belle_a = (a);                                                                                               \
-    const auto& belle_b = (b);                                                                                               \
-    if (!(belle_a == belle_b))                                                                                               \
-      ::belle::test::fail(__FILE__, __LINE__, #a " == " #b ": " + ::belle::test::show(belle_a) + " != " + ::belle::test::show(belle_b)); \
+// Through a function, so that temporaries live until the comparison is done.
+#define CHECK_EQ(a, b) ::belle::test::check_equal((a), (b), __FILE__, __LINE__, #a " == " #b)
+#define CHECK_NEAR(a, b, tolerance)                                                                 \
+  do {                                                                                              \
+    const double belle_a = (a), belle_b = (b);                                                      \
+    if (!(std::fabs(belle_a - belle_b) <= (tolerance)))                                             \
+      ::belle::test::fail(                                                                          \
+          __FILE__, __LINE__,                                                                       \
+          #a " ~ " #b ": " + ::belle::test::show(belle_a) + " vs " + ::belle::test::show(belle_b)); \
   } while (0)
-#define CHECK_NEAR(a, b, tolerance)                                                                                   \
-  do {                                                                                                                \
-    const double belle_a = (a), belle_b = (b);                                                                        \
-    if (!(std::fabs(belle_a - belle_b) <= (tolerance)))                                                               \
-      ::belle::test::fail(__FILE__, __LINE__, #a " ~ " #b ": " + ::belle::test::show(belle_a) + " vs " + ::belle::test::show(belle_b)); \
-  } while (0)
-#define CHECK_OK(expression)                                                             \
-  do {                                                                                   \
-    const ::belle::Status belle_s = (expression);                                        \
+#define CHECK_OK(expression)                                                                          \
+  do {                                                                                                \
+    const ::belle::Status belle_s = (expression);                                                     \
     if (!belle_s.ok()) ::belle::test::fail(__FILE__, __LINE__, #expression ": " + belle_s.message()); \
   } while (0)

@@ -47,8 +47,8 @@ function complete(response: ServerResponse, call: ChatCall, text: string, finish
   );
 }
 
-/** Starts a server on a free port; `behave` decides each call by its content and number. */
-export async function startChatServer(behave: (call: ChatCall) => ChatBehaviour): Promise<ChatServer> {
+/** Starts a server, on a free port unless one is given; `behave` decides each call by its content and number. */
+export async function startChatServer(behave: (call: ChatCall) => ChatBehaviour, at = 0): Promise<ChatServer> {
   const calls: ChatCall[] = [];
   let inFlight = 0;
   let most = 0;
@@ -97,7 +97,7 @@ export async function startChatServer(behave: (call: ChatCall) => ChatBehaviour)
     });
     handle(request, response).catch(() => request.socket.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     baseUrl: `http://127.0.0.1:${port}/v1`,

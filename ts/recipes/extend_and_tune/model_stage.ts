@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { huggingFaceConfig } from "../../config/model.ts";
 import { Model } from "../../model/model.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { readSubTokens, type TokenizerResult } from "./tokenizer_stage.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
+import { readSubTokens, type TokenizerResult } from "./tokenizer_stage.ts";
 
 export interface ModelResult {
   folder: string;
@@ -19,7 +19,10 @@ export async function extendModel(config: ExtendAndTuneConfig, tokenizer: Tokeni
   const model =
     create === undefined
       ? await Model.load(path!, { threads })
-      : await Model.create(huggingFaceConfig(create, await Tokenizer.load(config.tokenizer.base)), { seed: config.seed, threads });
+      : await Model.create(huggingFaceConfig(create, await Tokenizer.load(config.tokenizer.base)), {
+          seed: config.seed,
+          threads,
+        });
   try {
     const oldRows = model.vocabSize;
     await model.resizeVocabulary({

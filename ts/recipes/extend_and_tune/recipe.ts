@@ -1,9 +1,9 @@
 // extend-and-tune: a BPE is trained and merged, the model gets the rows, its embeddings are pre-trained, it is
 // fine-tuned, answers questions before and after, is scored, and one report tells the story.
 import { join } from "node:path";
-import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import type { Language } from "../../config/language.ts";
 import type { Evaluation } from "../../eval/summary.ts";
+import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { StageRunner } from "../stage.ts";
 import { evaluateModel } from "./evaluation_stage.ts";
 import type { RecipeEvent, RecipeProgress } from "./events.ts";
@@ -67,7 +67,11 @@ async function extendInputs(config: ExtendAndTuneConfig, tokenizer: TokenizerRes
   return { model, seed: config.seed, tokenizer: tokenizer.fingerprint, base, weights };
 }
 
-async function phaseInputs(config: ExtendAndTuneConfig, phase: "pretrain" | "finetune", from: string): Promise<unknown> {
+async function phaseInputs(
+  config: ExtendAndTuneConfig,
+  phase: "pretrain" | "finetune",
+  from: string,
+): Promise<unknown> {
   const { data, train } = config[phase];
   const paths = [...data.sources, ...data.eval_sources].map((source) =>
     typeof source === "string" ? source : source.path,

@@ -27,7 +27,7 @@ export async function writeReport(config: ExtendAndTuneConfig, run: Run, languag
     sections: [
       figures(run, say),
       ...vocabulary(run, say),
-      await lossCurves(run, say),
+      ...(await lossCurves(run, say)),
       phases(run, say),
       ...scores(run, say, language),
       samples(run, say, language),
@@ -58,7 +58,8 @@ function speaker(language: Language): Say {
     );
 }
 
-const number = (value: number | undefined, digits: number): Cell => (value === undefined ? undefined : { value, digits });
+const number = (value: number | undefined, digits: number): Cell =>
+  value === undefined ? undefined : { value, digits };
 const left = (label: string): Column => ({ label, align: "left" });
 const right = (label: string): Column => ({ label, align: "right" });
 
@@ -71,7 +72,9 @@ function figures(run: Run, say: Say): Section {
   const change = (label: string, before: number | undefined, after: number | undefined, digits: number) => {
     if (after === undefined) return;
     const note =
-      before === undefined ? {} : { note: say("wasNow", { before: before.toFixed(digits), after: after.toFixed(digits) }) };
+      before === undefined
+        ? {}
+        : { note: say("wasNow", { before: before.toFixed(digits), after: after.toFixed(digits) }) };
     list.push({ label, value: after.toFixed(digits), ...note });
   };
   const held = run.tokenizer.heldOut;
@@ -86,7 +89,14 @@ function figures(run: Run, say: Say): Section {
 
 function vocabulary(run: Run, say: Say): Section[] {
   const { baseRows, rows, shared, deadOld, deadNew, heldOut } = run.tokenizer;
-  const note = say("rowsNote", { base: baseRows, added: rows - baseRows, rows, shared, dead_old: deadOld, dead_new: deadNew });
+  const note = say("rowsNote", {
+    base: baseRows,
+    added: rows - baseRows,
+    rows,
+    shared,
+    dead_old: deadOld,
+    dead_new: deadNew,
+  });
   const table: Cell[][] = [[say("rows"), number(baseRows, 0), number(rows, 0)]];
   if (heldOut !== undefined) {
     const { lines, characters, tokensBefore, tokensAfter } = heldOut;
@@ -101,15 +111,19 @@ function vocabulary(run: Run, say: Say): Section[] {
   return [{ kind: "table", title: say("tokenizer"), table: { columns, rows: table }, note }];
 }
 
-async function lossCurves(run: Run, say: Say): Promise<Section> {
-  const series = [];
-  for (const phase of ["pretrain", "finetune"] as const) {
-    const rows = await readMetrics(run[phase].metrics);
-    const points = (list: Array<[number, number]>) => list.map(([x, y]) => ({ x, y }));
-    series.push({ label: say(phase), points: points(metricCurve(rows, "step", "loss")) });
-    series.push({ label: `${say(phase)}, ${say("heldOut")}`, points: points(metricCurve(rows, "eval", "loss")) });
-  }
-  return { kind: "chart", title: say("curves"), chart: { kind: "line", series, xLabel: say("step"), yLabel: say("loss") } };
+async function lossCurves(run: Run, say: Say): Promise<Section[]> {
+  const points = (list: Array<[number, number]>) => list.map(([x, y]) => ({ x, y }));
+  return Promise.all(
+    (["pretrain", "finetune"] as const).map(async (phase): Promise<Section> => {
+      const rows = await readMetrics(run[phase].metrics);
+      const series = [
+        { label: say("trained"), points: points(metricCurve(rows, "step", "loss")) },
+        { label: say("heldOut"), points: points(metricCurve(rows, "eval", "loss")) },
+      ];
+      const chart = { kind: "line" as const, series, xLabel: say("step"), yLabel: say("loss"), yLog: true };
+      return { kind: "chart", title: say("curves", { phase: say(phase) }), chart };
+    }),
+  );
 }
 
 function phases(run: Run, say: Say): Section {
@@ -197,7 +211,6 @@ function samples(run: Run, say: Say, language: Language): Section {
   return {
     kind: "samples",
     title: say("answers"),
-    note: say("answersNote"),
     samples: chosen.map((row) => {
       const earlier = before.get(row.id);
       return {

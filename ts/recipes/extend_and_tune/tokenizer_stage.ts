@@ -2,14 +2,15 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "../../data/byte_stream.ts";
-import { binding } from "../../native/load.ts";
 import { nativeAsync } from "../../native/errors.ts";
+import { binding } from "../../native/load.ts";
 import { mergeVocabulary } from "../../tokenizer/merge_vocabulary.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { trainBpe } from "../../tokenizer/train_bpe.ts";
 import type { StageContext } from "../stage.ts";
 import type { RecipeProgress } from "./events.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
+import { splitHead } from "./split_head.ts";
 
 export interface TokenizerResult {
   /** Folder with tokenizer.model and merge-report.json. */
@@ -46,12 +47,14 @@ export async function extendTokenizer(
   config: ExtendAndTuneConfig,
   context: StageContext<RecipeProgress>,
 ): Promise<TokenizerResult> {
-  const { base: basePath, train, merge_mode, held_out } = config.tokenizer;
+  const { base: basePath, train, merge_mode } = config.tokenizer;
   const folder = join(config.output_dir, "tokenizer");
   await mkdir(folder, { recursive: true });
   const base = await Tokenizer.load(basePath);
+  const { held_out, input } = await holdOut(config, folder);
   const addition = await trainBpe({
     ...train,
+    input,
     onProgress: (progress) => context.report({ kind: "bpe", progress }),
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
@@ -85,6 +88,19 @@ export async function extendTokenizer(
     };
   }
   return result;
+}
+
+/** The files to train on and the held-out lines: as configured, or cut from the head of the first file. */
+async function holdOut(
+  config: ExtendAndTuneConfig,
+  folder: string,
+): Promise<{ held_out: string | undefined; input: string[] }> {
+  const { held_out, held_out_head, train } = config.tokenizer;
+  if (held_out_head === 0) return { held_out, input: train.input };
+  const [first, ...others] = train.input;
+  const files = { head: join(folder, "held_out.txt"), rest: join(folder, "train.txt") };
+  await splitHead(first!, held_out_head, files);
+  return { held_out: files.head, input: [files.rest, ...others] };
 }
 
 /** The old rows each new row is made of, as the merge left them. */

@@ -1,0 +1,31 @@
+// Cuts the first lines off a text file without holding it in memory: bytes are copied, never decoded.
+import { createReadStream, createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { BelleError } from "../../native/errors.ts";
+
+const newline = 0x0a;
+
+/** The first `lines` lines of `path` go to `files.head`, the others to `files.rest`. */
+export async function splitHead(path: string, lines: number, files: { head: string; rest: string }): Promise<void> {
+  let offset = 0;
+  let seen = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let at = 0;
+    while (seen < lines) {
+      const next = chunk.indexOf(newline, at);
+      if (next < 0) break;
+      seen++;
+      at = next + 1;
+    }
+    offset += seen === lines ? at : chunk.length;
+    if (seen === lines) break;
+  }
+  if (seen < lines) {
+    throw new BelleError(
+      "ERR_BELLE_INVALID_DATA",
+      `${path} has ${seen} lines; tokenizer.held_out_head (${lines}) must leave some to train on.`,
+    );
+  }
+  await pipeline(createReadStream(path, { end: offset - 1 }), createWriteStream(files.head));
+  await pipeline(createReadStream(path, { start: offset }), createWriteStream(files.rest));
+}
