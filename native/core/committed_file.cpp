@@ -49,7 +49,12 @@ Status system_failure(const std::string& action, const std::string& path, int er
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return Status(StatusCode::not_found, what);
+      return Status(StatusCode::not_found, what + "; check the path");
+    case EACCES:
+    case EPERM:
+      return Status(StatusCode::io, what + "; check the permissions");
+    case EROFS:
+      return Status(StatusCode::io, what + "; choose another folder");
     case ENOSPC:
     case EDQUOT:
       return Status(StatusCode::disk_full, what + "; free some space or write to another disk");

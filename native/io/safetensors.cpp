@@ -77,7 +77,12 @@ class HeaderReader {
 
  private:
   static std::string number(uint64_t value) { return std::to_string(value); }
-  Status bad(const std::string& what) const { return Status(StatusCode::invalid_data, label_ + ": " + what); }
+  // A sentence that does not say how to mend the file gets the usual way.
+  Status bad(const std::string& what) const {
+    const bool mends = what.find(';') != what.npos;
+    return Status(StatusCode::invalid_data,
+                  label_ + ": " + what + (mends ? "" : "; download or copy it again"));
+  }
   Status bad_tensor(const std::string& name, const std::string& what) const {
     return bad("tensor \"" + printable(name) + "\" " + what);
   }

@@ -25,7 +25,8 @@ TEST("mapped file: a missing file and a folder are named errors") {
   const std::string folder = test::temporary_folder();
   const auto missing = MappedFile::open(folder + "/none");
   CHECK(missing.status().code() == StatusCode::not_found);
-  CHECK_EQ(missing.status().message(), "cannot read " + folder + "/none: No such file or directory");
+  CHECK_EQ(missing.status().message(),
+           "cannot read " + folder + "/none: No such file or directory; check the path");
   const auto directory = MappedFile::open(folder);
   CHECK(directory.status().code() == StatusCode::io);
   CHECK_EQ(directory.status().message(), "cannot read " + folder + ": not a regular file");

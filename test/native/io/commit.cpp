@@ -84,7 +84,7 @@ TEST("file writer: whole, hashed, over an older file, and nothing left when drop
 
 TEST("file writer: errors name the path and the reason") {
   CHECK_EQ(std::string(FileWriter::create("/nonexistent/folder/f").status().message()),
-           "cannot create /nonexistent/folder/f: No such file or directory");
+           "cannot create /nonexistent/folder/f: No such file or directory; check the path");
   const std::string path = test::temporary_folder() + "/f";
   CHECK_OK(write_file(path, "12345").status());
   CHECK_EQ(std::string(read_file(path, 4).status().message()),
@@ -194,7 +194,7 @@ TEST("manifest: a flipped bit, a cut file, a missing file and a lie are each nam
   CHECK_EQ(damaged([](const std::string& path) { fs::resize_file(path + "/a.txt", 3); }),
            "@/a.txt has 3 bytes where the manifest says 16" + mend);
   CHECK_EQ(damaged([](const std::string& path) { fs::remove(path + "/a.txt"); }),
-           "cannot read @/a.txt: No such file or directory");
+           "cannot read @/a.txt: No such file or directory; check the path");
   CHECK_EQ(damaged([](const std::string& path) {
              fs::remove(path + "/a.txt");
              fs::create_directory(path + "/a.txt");

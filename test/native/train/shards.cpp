@@ -142,5 +142,5 @@ TEST("shard source: bad arguments and folders are named") {
   CHECK_EQ(std::string(shard_source(shards.folder, 0, true, true, 1).status().message()),
            "per_device_train_batch_size must be 1 or more, not 0");
   CHECK_EQ(std::string(shard_source("/nowhere", 1, true, true, 1).status().message()),
-           "cannot read /nowhere/MANIFEST.json: No such file or directory");
+           "cannot read /nowhere/MANIFEST.json: No such file or directory; check the path");
 }
