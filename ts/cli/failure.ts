@@ -1,5 +1,6 @@
 // The one place where an error becomes a sentence and an exit code.
 import type { Language } from "../config/language.ts";
+import { redactKeys } from "../judge/secret.ts";
 import { BelleError, type BelleErrorCode } from "../native/errors.ts";
 import type { Streams } from "./output.ts";
 import { frameText } from "./text.ts";
@@ -27,9 +28,29 @@ export interface FailureOptions {
   resumable: boolean;
 }
 
+const fullDisk = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** What the operating system refused, as a sentence; anything else is returned unchanged. */
+function fromSystem(error: unknown): unknown {
+  if (error instanceof BelleError || !(error instanceof Error)) return error;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  const where = path === undefined ? "" : `${path}: `;
+  return fullDisk.has(code)
+    ? new BelleError("ERR_BELLE_DISK_FULL", `${where}no space left (${code}); free some, then run the command again.`, {
+        cause: error,
+      })
+    : new BelleError(
+        "ERR_BELLE_IO",
+        `${where}the system refused to ${syscall} (${code}); check the path and its permissions.`,
+        { cause: error },
+      );
+}
+
 /** Prints what went wrong and returns the exit code. */
-export function reportFailure(error: unknown, options: FailureOptions): number {
+export function reportFailure(thrown: unknown, options: FailureOptions): number {
   const { streams, language } = options;
+  const error = fromSystem(thrown);
   if (!(error instanceof BelleError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     streams.err(`${stack}\n${frameText.bug[language]}\n`);
@@ -41,7 +62,7 @@ export function reportFailure(error: unknown, options: FailureOptions): number {
     if (resume) code = exitCodes.resumable;
     streams.err(`${options.resumable ? frameText.resumable[language] : frameText.interrupted[language]}\n`);
   } else {
-    streams.err(`${error.message}\n`);
+    streams.err(`${redactKeys(error.message)}\n`);
     if (error.code === "ERR_BELLE_USAGE") {
       const command = options.command === "" ? "" : `${options.command} `;
       streams.err(`${frameText.seeHelp[language].replace("{command}", command)}\n`);
@@ -49,7 +70,7 @@ export function reportFailure(error: unknown, options: FailureOptions): number {
   }
   if (options.json) {
     const { message, details } = error;
-    streams.out(`${JSON.stringify({ error: { code: error.code, message, details } })}\n`);
+    streams.out(`${redactKeys(JSON.stringify({ error: { code: error.code, message, details } }))}\n`);
   }
   return code;
 }

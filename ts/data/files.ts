@@ -1,5 +1,5 @@
 // Working files beside the output: their failures in sentences, and what a killed run left of them.
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BelleError } from "../native/errors.ts";
 
@@ -16,6 +16,20 @@ export function guardFile<T>(path: string, call: () => T): T {
       full
         ? `${path}: no space left; free some, or choose another output folder.`
         : `${path}: cannot be written (${code}); check the output folder and its permissions.`,
+      { cause },
+    );
+  }
+}
+
+/** Makes the folder of a run's outputs. */
+export function makeOutputFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new BelleError(
+      "ERR_BELLE_IO",
+      `output_dir: ${path} cannot be made (${code}); choose another folder, or mend its permissions.`,
       { cause },
     );
   }

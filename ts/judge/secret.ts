@@ -8,6 +8,11 @@ const mask = "[redacted]";
 /** Shapes of keys and authorization values, for secrets of someone else that an endpoint might echo. */
 const keyShapes = /\bsk-[A-Za-z0-9_-]{8,}|\bBearer\s+[A-Za-z0-9._~+/-]{8,}=*/gu;
 
+/** `text` without anything shaped like a key. */
+export function redactKeys(text: string): string {
+  return text.replace(keyShapes, mask);
+}
+
 /** A value that prints as "[redacted]" wherever it is interpolated, logged, inspected or serialised. */
 export class Secret {
   readonly #value: string;
@@ -30,7 +35,7 @@ export class Secret {
   redact(text: string): string {
     let out = text;
     for (const form of this.#forms) out = out.replaceAll(form, mask);
-    return out.replace(keyShapes, mask);
+    return redactKeys(out);
   }
 
   toString(): string {

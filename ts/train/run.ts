@@ -1,10 +1,11 @@
 // One validated configuration -> a trained model: prepare the data, load or make the model, train, save.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { normalizeSources } from "../config/data.ts";
 import { huggingFaceConfig } from "../config/model.ts";
 import type { RunConfig } from "../config/run.ts";
+import { makeOutputFolder } from "../data/files.ts";
 import { type PrepareProgress, type PrepareResult, prepareData } from "../data/prepare.ts";
 import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import { Model } from "../model/model.ts";
@@ -65,7 +66,7 @@ export async function trainingRun(
 ): Promise<{ model: string; step: number }> {
   const tokenizerPath = config.tokenizer?.path ?? config.model.path!;
   const tokenizer = await Tokenizer.load(tokenizerPath);
-  mkdirSync(config.train.output_dir, { recursive: true });
+  makeOutputFolder(config.train.output_dir);
   const data = await prepareRunData(config, tokenizer, signal, report);
   const extraFiles = await tokenizerFiles(config, tokenizer, tokenizerPath);
   const model = await loadModel(config, tokenizer);

@@ -62,5 +62,6 @@ async function recipeOf(path: string): Promise<(typeof recipes)[number]> {
   }
   const found = recipes.find((recipe) => recipe.name === name);
   if (found !== undefined) return found;
-  throw new BelleError("ERR_BELLE_CONFIG", `${path}: recipe: must be one of ${names}, not ${JSON.stringify(name)}.`);
+  const is = name === undefined ? "is missing; it" : `is ${JSON.stringify(name)}; it`;
+  throw new BelleError("ERR_BELLE_CONFIG", `${path}: recipe: ${is} must be one of ${names}.`);
 }

@@ -2,10 +2,12 @@
 // fine-tuned, answers questions before and after, is scored, and one report tells the story.
 import { join } from "node:path";
 import type { Language } from "../../config/language.ts";
+import { makeOutputFolder } from "../../data/files.ts";
 import type { Evaluation } from "../../eval/summary.ts";
+import { clientFromConfig } from "../../judge/from_config.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { StageRunner } from "../stage.ts";
-import { evaluateModel } from "./evaluation_stage.ts";
+import { evaluateModel, questionsOf } from "./evaluation_stage.ts";
 import type { RecipeEvent, RecipeProgress } from "./events.ts";
 import { extendModel, type ModelResult } from "./model_stage.ts";
 import { type PhaseResult, runPhase } from "./phase_stage.ts";
@@ -32,6 +34,10 @@ export interface RecipeOptions {
 /** Runs, or goes on with, the recipe; what is finished under output_dir and made from the same inputs is kept. */
 export async function extendAndTune(config: ExtendAndTuneConfig, options: RecipeOptions): Promise<ExtendAndTuneResult> {
   const emit = options.onEvent ?? (() => {});
+  // What the last stages need is looked at before the first: not after hours of training.
+  await questionsOf(config);
+  if (config.evaluation.by === "judge") clientFromConfig(config.evaluation.judge);
+  makeOutputFolder(config.output_dir);
   const stages = config.answers.before ? 6 : 5;
   const runner = new StageRunner<RecipeProgress>(config.output_dir, stages, options.signal, emit);
   const tokenizer = await runner.run("tokenizer", await tokenizerInputs(config), (context) =>
