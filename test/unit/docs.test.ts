@@ -1,0 +1,298 @@
+// The documentation against the program: commands, options, YAML, library examples, error codes, links.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parse } from "yaml";
+import { generatedPages } from "../../scripts/generate-docs.ts";
+import { commands } from "../../ts/cli/commands.ts";
+import { userDocuments } from "../../ts/cli/documents.ts";
+import { exitCodes, reportFailure } from "../../ts/cli/failure.ts";
+import { parseConfig } from "../../ts/config/load.ts";
+import { BelleError, type BelleErrorCode, errorCodes } from "../../ts/native/errors.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const test = suite("docs");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+const pages = [
+  ...["README.md", "README.zh-CN.md", "SECURITY.md", "CONTRIBUTING.md"],
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+interface Block {
+  page: string;
+  language: string;
+  text: string;
+}
+
+function blocksOf(page: string): Block[] {
+  return [...read(page).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", text = ""]) => ({
+    page,
+    language,
+    text,
+  }));
+}
+
+const blocks = (language: string) => pages.flatMap(blocksOf).filter((block) => block.language === language);
+
+/** Lines of a page outside its code blocks. */
+function proseOf(page: string): string[] {
+  return read(page)
+    .replace(/^```[\s\S]*?^```$/gm, "")
+    .split("\n");
+}
+
+interface CommandLine {
+  page: string;
+  line: string;
+  words: string[];
+}
+
+/** Every `belle-train …` of the shell examples, cut at comments, pipes and &&. */
+function commandLines(): CommandLine[] {
+  return blocks("sh").flatMap(({ page, text }) =>
+    text.split("\n").flatMap((line) =>
+      line
+        .replace(/\s#.*$/, "")
+        .split(/&&|\||;/)
+        .map((part) => part.trim().replace(/^npx /, ""))
+        .filter((part) => part.startsWith("belle-train "))
+        .map((part) => ({ page, line: part, words: part.split(/\s+/).slice(1) })),
+    ),
+  );
+}
+
+function entryOf({ page, line, words }: CommandLine) {
+  const entry = commands.find(({ name }) => name === words.slice(0, 2).join(" ") || name === words[0]);
+  assert.ok(entry, `${page}: no such command: ${line}`);
+  return entry;
+}
+
+test("the generated pages are what the program says now (node --import tsx scripts/generate-docs.ts)", async () => {
+  for (const [path, text] of Object.entries(await generatedPages())) {
+    assert.ok(read(path) === text, `${path} is out of date; run: node --import tsx scripts/generate-docs.ts`);
+  }
+});
+
+test("every key of every document has a meaning in both references", () => {
+  for (const path of ["docs/config.md", "docs/config.zh-CN.md"]) {
+    const rows = read(path)
+      .split("\n")
+      .filter((line) => line.startsWith("| `"));
+    assert.ok(rows.length > 250, `${path} has ${rows.length} rows`);
+    for (const row of rows) assert.not.match(row, /\|\s*\|$/, `${path}: ${row}`);
+    for (const name of Object.keys(userDocuments)) assert.match(read(path), `\n## ${name}\n`);
+  }
+});
+
+test("shell examples use commands and options that exist", async () => {
+  const lines = commandLines();
+  assert.ok(lines.length > 15, `${lines.length} command lines found`);
+  for (const given of lines) {
+    const { command } = await entryOf(given).load();
+    const known = [...Object.keys(command.options), "json", "quiet", "lang", "help", "version"];
+    for (const word of given.words.filter((each) => each.startsWith("--"))) {
+      const name = word.slice(2).split("=")[0]!;
+      assert.ok(known.includes(name), `${given.page}: ${given.line}: no option --${name}`);
+    }
+    for (const [name, { required }] of Object.entries(command.options)) {
+      if (required) assert.match(given.line, `--${name}`, given.page);
+    }
+  }
+});
+
+test("inline mentions of commands name commands that exist", () => {
+  const names = new Set(commands.flatMap(({ name }) => [name, name.split(" ")[0]!]));
+  for (const page of pages) {
+    for (const [, first = "", second] of proseOf(page)
+      .join("\n")
+      .matchAll(/`(?:npx )?belle-train ([a-z]+)(?: ([a-z]+))?/g)) {
+      assert.ok(names.has(first) || names.has(`${first} ${second}`), `${page}: belle-train ${first} ${second ?? ""}`);
+    }
+  }
+});
+
+test("the README's two commands, and npm scripts and files the examples run, exist", () => {
+  const manifest = JSON.parse(read("package.json")) as {
+    scripts: Record<string, string>;
+    bin: Record<string, string>;
+    engines: { node: string };
+  };
+  for (const readme of ["README.md", "README.zh-CN.md"]) {
+    const [first, second] = blocksOf(readme).filter(({ language }) => language === "sh");
+    assert.is(first!.text.trim(), "npm ci && npx belle-train quickstart");
+    assert.is(second!.text.trim(), "npm test");
+  }
+  assert.is(manifest.bin["belle-train"], "dist/cli/main.js");
+  assert.ok(manifest.scripts.prepare, "npm ci builds through prepare");
+  assert.match(read("README.md"), `Node ${manifest.engines.node.replace(/^>=|\.0$/g, "")} or later`);
+  assert.match(
+    read("README.md"),
+    `CMake ${/cmake_minimum_required\(VERSION ([\d.]+)/.exec(read("CMakeLists.txt"))![1]}`,
+  );
+  for (const { page, text } of blocks("sh")) {
+    for (const [, name] of text.matchAll(/npm run ([\w:]+)/g))
+      assert.ok(manifest.scripts[name!], `${page}: npm run ${name}`);
+  }
+  for (const page of pages) {
+    for (const [, path] of read(page).matchAll(/`((?:scripts|assets|native|ts|test|docs)\/[\w./-]+)`/g)) {
+      assert.ok(existsSync(join(root, path!)), `${page} names ${path}`);
+    }
+  }
+});
+
+/** The document a YAML example is, by its keys. */
+function documentOf(text: string): string {
+  const value = parse(text) as Record<string, unknown>;
+  if (typeof value.recipe === "string") return value.recipe;
+  if ("data" in value) return "run";
+  if ("vocab_size" in value) return "tokenizer-train";
+  if ("base_url" in value) return "judge";
+  return "unknown";
+}
+
+test("YAML examples validate, and show more than one kind of file", () => {
+  const seen = new Set<string>();
+  for (const { page, text } of blocks("yaml")) {
+    const name = documentOf(text);
+    assert.ok(userDocuments[name], `${page}: no document has these keys:\n${text}`);
+    parseConfig(text, page, userDocuments[name], { language: "en" });
+    seen.add(name);
+  }
+  assert.equal([...seen].sort(), ["extend-and-tune", "judge", "run", "tokenizer-train"]);
+});
+
+/** GitHub's anchor of a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replaceAll(" ", "-");
+}
+
+function headingsOf(page: string): Array<{ level: number; text: string }> {
+  return proseOf(page).flatMap((line) => {
+    const match = /^(#+) (.+)$/.exec(line);
+    return match === null ? [] : [{ level: match[1]!.length, text: match[2]! }];
+  });
+}
+
+test("links lead somewhere, anchors included", () => {
+  let links = 0;
+  for (const page of pages) {
+    for (const [, target = ""] of proseOf(page)
+      .join("\n")
+      .matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      links++;
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? page : join(dirname(page), path);
+      assert.ok(existsSync(join(root, file)), `${page} links to ${target}`);
+      if (anchor === undefined || !statSync(join(root, file)).isFile()) continue;
+      const anchors = headingsOf(file).map(({ text }) => anchorOf(text));
+      assert.ok(anchors.includes(anchor), `${page} links to ${target}; ${file} has ${anchors.join(", ")}`);
+    }
+  }
+  assert.ok(links > 40, `${links} links found`);
+});
+
+test("both READMEs have the same headings, code, tables and links", () => {
+  const shape = (page: string) => ({
+    headings: headingsOf(page).map(({ level }) => level),
+    rows: proseOf(page).filter((line) => line.startsWith("|")).length,
+    items: proseOf(page).filter((line) => line.startsWith("- ")).length,
+    links: [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target.replace(".zh-CN", "")),
+    code: blocksOf(page).flatMap(({ language, text }) => {
+      if (language === "text") return [language];
+      if (language === "ts") return [language, text.replace(/\/\/.*$/gm, "").replace(/`[^`]*`/g, "``")];
+      return [language, text.replace(/\s+#.*$/gm, "")];
+    }),
+  });
+  assert.equal(shape("README.zh-CN.md"), shape("README.md"));
+});
+
+/** The exit code of the command line for an error. */
+function exitCodeOf(code: BelleErrorCode, stoppedBy?: NodeJS.Signals): number {
+  const streams = { out: () => {}, err: () => {}, errIsTerminal: false, columns: 80 };
+  const options = { streams, language: "en" as const, json: false, command: "train", resumable: true, stoppedBy };
+  return reportFailure(new BelleError(code, "x"), options);
+}
+
+test("docs/errors.md lists every code with its meaning and exit code, and every exit code", () => {
+  const page = read("docs/errors.md");
+  const rows = [...page.matchAll(/^\| `(ERR_BELLE_\w+)` \| (.*) \| (.*) \|$/gm)];
+  assert.equal(
+    rows.map(([, code, meaning]) => [code, meaning]),
+    Object.entries(errorCodes),
+  );
+  for (const [, code, , exit = ""] of rows) {
+    assert.is(Number.parseInt(exit, 10), exitCodeOf(code as BelleErrorCode), code);
+  }
+  assert.is(exitCodeOf("ERR_BELLE_ABORTED", "SIGTERM"), 75);
+  const listed = [...page.matchAll(/^\| (\d+) \| /gm)].map(([, code]) => Number(code));
+  assert.equal(listed, Object.values(exitCodes));
+});
+
+test("docs/errors.md names the commands that can resume", async () => {
+  const resumable: string[] = [];
+  for (const { name, load } of commands) if ((await load()).command.resumable) resumable.push(name);
+  const sentence = /Commands that can resume: (.*?)\./.exec(read("docs/errors.md"))?.[1] ?? "";
+  const named = [...sentence.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  assert.equal(named.sort(), resumable.sort());
+});
+
+test("the planned memory of docs/training.md follows from its formula", () => {
+  const [d, f, heads, keys, h, layers, rows, tokens] = [128, 344, 4, 4, 32, 4, 2064, 1024] as const;
+  const w = (heads + 2 * keys) * h;
+  const parameters = 2 * rows * d + layers * (d * w + heads * h * d + 3 * d * f + 2 * d) + d;
+  const kept = 4 * tokens * layers * (2 * d + heads * h + w + 2 * f + heads + 2);
+  const working = 4 * tokens * (6 * d + w + heads * h + heads + 4 * f + 5) + 1024 * rows;
+  const total = 16 * parameters + kept + working + 12 * tokens;
+  assert.match(read("docs/training.md"), `gives ${total.toLocaleString("en")} bytes`);
+});
+
+test("library examples type-check and run", () => {
+  const folder = mkdtempSync(join(tmpdir(), "belle-docs-"));
+  try {
+    const files = blocks("ts").map(({ text }, i) => {
+      const file = join(folder, `example${i}.mts`);
+      writeFileSync(file, text.replaceAll('"belle-train"', JSON.stringify(join(root, "ts/index.ts"))));
+      return file;
+    });
+    assert.is(files.length, 3);
+    const compilerOptions = {
+      rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
+      typeRoots: [join(root, "node_modules/@types")],
+    };
+    const config = join(folder, "tsconfig.json");
+    writeFileSync(
+      config,
+      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: [], files }),
+    );
+    const run = (args: string[]) =>
+      execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    try {
+      run([join(root, "node_modules/typescript/bin/tsc"), "-p", config]);
+    } catch (error) {
+      assert.unreachable(`the examples do not type-check:\n${(error as { stdout: string }).stdout}`);
+    }
+    const outputs = files.map((file) => run(["--import", "tsx", file]));
+    for (const output of outputs.slice(0, 2)) {
+      const losses = [...output.matchAll(/(?:loss|损失) ([\d.]+)/g)].map(([, loss]) => Number(loss));
+      assert.is(losses.length, 20, output);
+      assert.ok(losses.at(-1)! < 0.5 * losses[0]!, `the loss falls: ${losses.join(" ")}`);
+    }
+    assert.match(outputs[2]!, /^ERR_BELLE_NOT_FOUND .*nowhere/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test.run();
