@@ -49,6 +49,24 @@ export function workingPath(output: string, kind: "spill" | "new" | "old" | "dro
   return `${output}.${kind}-${process.pid}-${Date.now()}`;
 }
 
+// What a killed process leaves: `<name>.<kind>-<pid>`, with one or two numbers behind it.
+const leftover = /\.(?:tmp|trash|new|old|spill|dropped)-(\d+)(?:-\d+){0,2}$/;
+
+/** Removes working files and folders of ended processes from a run's output folder and the folders below it. */
+export function sweepFolder(folder: string): void {
+  const pending = [folder];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    const here = at;
+    for (const entry of guardFile(here, () => readdirSync(here, { withFileTypes: true }))) {
+      const path = join(here, entry.name);
+      const match = leftover.exec(entry.name);
+      if (match === null && entry.isDirectory()) pending.push(path);
+      if (match === null || isRunning(Number(match[1]))) continue;
+      guardFile(path, () => rmSync(path, { recursive: true, force: true }));
+    }
+  }
+}
+
 /** Removes working files beside `output` whose process is gone: it was killed in the middle. */
 export function removeLeftovers(output: string): void {
   const prefix = `${basename(output)}.`;

@@ -1,16 +1,17 @@
 // One validated configuration -> a trained model: prepare the data, load or make the model, train, save.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { normalizeSources } from "../config/data.ts";
 import { huggingFaceConfig } from "../config/model.ts";
 import type { RunConfig } from "../config/run.ts";
-import { makeOutputFolder } from "../data/files.ts";
+import { makeOutputFolder, sweepFolder } from "../data/files.ts";
 import { type PrepareProgress, type PrepareResult, prepareData } from "../data/prepare.ts";
 import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import { Model } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { saveModel } from "./save_model.ts";
 import { type TrainEvent, Trainer } from "./trainer.ts";
 
 export type RunEvent =
@@ -67,6 +68,7 @@ export async function trainingRun(
   const tokenizerPath = config.tokenizer?.path ?? config.model.path!;
   const tokenizer = await Tokenizer.load(tokenizerPath);
   makeOutputFolder(config.train.output_dir);
+  sweepFolder(config.train.output_dir);
   const data = await prepareRunData(config, tokenizer, signal, report);
   const extraFiles = await tokenizerFiles(config, tokenizer, tokenizerPath);
   const model = await loadModel(config, tokenizer);
@@ -92,7 +94,7 @@ export async function trainingRun(
     } finally {
       trainer.dispose();
     }
-    const path = await saveFinal(model, join(config.train.output_dir, "final"), extraFiles);
+    const path = await saveModel(model, join(config.train.output_dir, "final"), extraFiles);
     report({ type: "saved", path });
     return { model: path, step };
   } finally {
@@ -217,23 +219,4 @@ async function tokenizerFiles(config: RunConfig, tokenizer: Tokenizer, path: str
   return ["tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"]
     .map((name) => join(path, name))
     .filter((file) => existsSync(file));
-}
-
-/** Saves beside `folder`, then exchanges: the model of an earlier run stays whole until the new one is. */
-async function saveFinal(model: Model, folder: string, extraFiles: string[]): Promise<string> {
-  if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "MANIFEST.json"))) {
-    throw new BelleError(
-      "ERR_BELLE_IO",
-      `${folder}: holds files that belle-train did not write; move them away. The last checkpoint has the trained weights.`,
-    );
-  }
-  const fresh = `${folder}.new-${process.pid}`;
-  await model.save(fresh, { extraFiles });
-  if (existsSync(folder)) {
-    const old = `${folder}.old-${process.pid}`;
-    await rename(folder, old);
-    await rename(fresh, folder);
-    await rm(old, { recursive: true, force: true });
-  } else await rename(fresh, folder);
-  return folder;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { huggingFaceConfig } from "../../config/model.ts";
 import { Model } from "../../model/model.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { saveModel } from "../../train/save_model.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
 import { readSubTokens, type TokenizerResult } from "./tokenizer_stage.ts";
 
@@ -31,7 +32,7 @@ export async function extendModel(config: ExtendAndTuneConfig, tokenizer: Tokeni
       seed: config.seed,
       ...(init === "subtoken-mean" ? { subTokens: await readSubTokens(tokenizer.folder) } : {}),
     });
-    await model.save(folder, { extraFiles: [join(tokenizer.folder, "tokenizer.model")] });
+    await saveModel(model, folder, [join(tokenizer.folder, "tokenizer.model")]);
     return { folder, parameters: model.parameterCount, oldRows, rows: model.vocabSize };
   } finally {
     model.dispose();

@@ -2,7 +2,7 @@
 // fine-tuned, answers questions before and after, is scored, and one report tells the story.
 import { join } from "node:path";
 import type { Language } from "../../config/language.ts";
-import { makeOutputFolder } from "../../data/files.ts";
+import { makeOutputFolder, sweepFolder } from "../../data/files.ts";
 import type { Evaluation } from "../../eval/summary.ts";
 import { clientFromConfig } from "../../judge/from_config.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
@@ -38,6 +38,7 @@ export async function extendAndTune(config: ExtendAndTuneConfig, options: Recipe
   await questionsOf(config);
   if (config.evaluation.by === "judge") clientFromConfig(config.evaluation.judge);
   makeOutputFolder(config.output_dir);
+  sweepFolder(config.output_dir);
   const stages = config.answers.before ? 6 : 5;
   const runner = new StageRunner<RecipeProgress>(config.output_dir, stages, options.signal, emit);
   const tokenizer = await runner.run("tokenizer", await tokenizerInputs(config), (context) =>
