@@ -33,8 +33,9 @@ class EventFile {
     this.#now = now;
     const seconds = now();
     this.#file = openSync(join(dir, eventFileName(seconds, hostname(), process.pid)), "a");
-    const restart = resumedStep > 0 ? [restartEvent(seconds, resumedStep + 1)] : [];
-    this.#head = Buffer.concat([versionEvent(seconds), ...restart]);
+    // A reader then forgets what an earlier run said of the steps to come; of a fresh run, everything.
+    const restart = restartEvent(seconds, resumedStep > 0 ? resumedStep + 1 : 0);
+    this.#head = Buffer.concat([versionEvent(seconds), restart]);
   }
 
   write(step: number, scalars: Readonly<Record<string, number>>): void {
