@@ -2,14 +2,13 @@
 // the environment. Types of what is exported: ts/native/binding.ts.
 #include <napi.h>
 
-#include <algorithm>
 #include <memory>
-#include <thread>
 
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/version.h"
 #include "native/backend/registry.h"
+#include "native/core/thread_pool.h"
 
 namespace belle::addon {
 namespace {
@@ -23,9 +22,7 @@ constexpr const char* kCompiler = "gcc " __VERSION__;
 Napi::Value cpu(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("isa", backend::cpu_isa());
-  // As ThreadPool counts: the cores this process may use, at most 64.
-  result.Set("threads",
-             Napi::Number::New(info.Env(), std::clamp(std::thread::hardware_concurrency(), 1u, 64u)));
+  result.Set("threads", Napi::Number::New(info.Env(), default_threads()));
   return result;
 }
 

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace belle {
@@ -21,35 +24,51 @@ struct ThreadPool::State {
   uint64_t generation = 0;
   size_t active = 0;
   bool stop = false;
+  std::exception_ptr thrown;  // by body, the first one
 
-  void drain(int thread) {
-    for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) (*body)(chunk, thread);
+  // An exception that left a thread would end the process, one that left run() would leave the workers with a
+  // dead body.
+  void drain(int thread) noexcept {
+    try {
+      for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;)
+        (*body)(chunk, thread);
+    } catch (...) {
+      next.store(chunks, std::memory_order_relaxed);
+      const std::lock_guard lock(mutex);
+      if (!thrown) thrown = std::current_exception();
+    }
+  }
+
+  void work(int thread) {
+    uint64_t seen = 0;
+    std::unique_lock lock(mutex);
+    for (;;) {
+      wake.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
+      lock.unlock();
+      drain(thread);
+      lock.lock();
+      if (--active == 0) done.notify_one();
+    }
   }
 };
 
-static int usable_cores() {
+int default_threads() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::clamp(CPU_COUNT(&set), 1, 64);
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 64u));
 }
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
-  if (threads <= 0) threads = std::min(usable_cores(), 64);
-  for (int index = 1; index < threads; ++index) {
-    state_->workers.emplace_back([state = state_.get(), index] {
-      uint64_t seen = 0;
-      std::unique_lock lock(state->mutex);
-      for (;;) {
-        state->wake.wait(lock, [&] { return state->stop || state->generation != seen; });
-        if (state->stop) return;
-        seen = state->generation;
-        lock.unlock();
-        state->drain(index);
-        lock.lock();
-        if (--state->active == 0) state->done.notify_one();
-      }
-    });
+  if (threads <= 0) threads = default_threads();
+  state_->workers.reserve(static_cast<size_t>(threads) - 1);
+  try {
+    for (int index = 1; index < threads; ++index) {
+      state_->workers.emplace_back([state = state_.get(), index] { state->work(index); });
+    }
+  } catch (const std::system_error&) {  // a limit on threads or memory; those that started do the work
   }
 }
 
@@ -81,6 +100,7 @@ void ThreadPool::run(size_t chunks, const std::function<void(size_t, int)>& body
   state_->drain(0);
   std::unique_lock lock(state_->mutex);
   state_->done.wait(lock, [&] { return state_->active == 0; });
+  if (state_->thrown) std::rethrow_exception(std::exchange(state_->thrown, nullptr));
 }
 
 }  // namespace belle
