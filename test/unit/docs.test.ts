@@ -202,19 +202,40 @@ test("links lead somewhere, anchors included", () => {
   assert.ok(links > 40, `${links} links found`);
 });
 
-test("both READMEs have the same headings, code, tables and links", () => {
-  const shape = (page: string) => ({
+/** What a page and its translation must share. Anchors differ, and so do comments and texts in code. */
+function shapeOf(page: string) {
+  const plain = (target: string) => target.replace(".zh-CN", "").replace(/#.*/, "");
+  return {
     headings: headingsOf(page).map(({ level }) => level),
-    rows: proseOf(page).filter((line) => line.startsWith("|")).length,
-    items: proseOf(page).filter((line) => line.startsWith("- ")).length,
-    links: [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target.replace(".zh-CN", "")),
+    cells: proseOf(page)
+      .filter((line) => line.startsWith("|"))
+      .map((line) => line.replaceAll("\\|", "").split("|").length),
+    items: proseOf(page).filter((line) => /^(- |\d+\. )/.test(line)).length,
+    links: [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => plain(target)),
     code: blocksOf(page).flatMap(({ language, text }) => {
       if (language === "text") return [language];
       if (language === "ts") return [language, text.replace(/\/\/.*$/gm, "").replace(/`[^`]*`/g, "``")];
       return [language, text.replace(/\s+#.*$/gm, "")];
     }),
-  });
-  assert.equal(shape("README.zh-CN.md"), shape("README.md"));
+  };
+}
+
+test("a translated page has the headings, tables, code and links of the English one", () => {
+  const translated = pages.filter((page) => page.endsWith(".zh-CN.md"));
+  assert.ok(translated.length >= 10, translated.join());
+  for (const page of translated) {
+    const english = page.replace(".zh-CN", "");
+    assert.equal(shapeOf(page), shapeOf(english), page);
+    assert.match(read(page), /\p{Script=Han}/u);
+    for (const [, target = ""] of read(page).matchAll(/\]\(([^)\s#]+\.md)/g)) {
+      const chinese = join(dirname(page), target.replace(/\.md$/, ".zh-CN.md"));
+      const toItself = join(dirname(page), target) === english;
+      assert.ok(
+        toItself || target.includes(".zh-CN") || !existsSync(join(root, chinese)),
+        `${page}: ${target} has a translation`,
+      );
+    }
+  }
 });
 
 /** The exit code of the command line for an error. */
@@ -224,19 +245,27 @@ function exitCodeOf(code: BelleErrorCode, stoppedBy?: NodeJS.Signals): number {
   return reportFailure(new BelleError(code, "x"), options);
 }
 
-test("docs/errors.md lists every code with its meaning and exit code, and every exit code", () => {
-  const page = read("docs/errors.md");
-  const rows = [...page.matchAll(/^\| `(ERR_BELLE_\w+)` \| (.*) \| (.*) \|$/gm)];
-  assert.equal(
-    rows.map(([, code, meaning]) => [code, meaning]),
-    Object.entries(errorCodes),
-  );
-  for (const [, code, , exit = ""] of rows) {
-    assert.is(Number.parseInt(exit, 10), exitCodeOf(code as BelleErrorCode), code);
+test("the pages of errors list every code with its meaning and exit code, and every exit code", () => {
+  for (const path of ["docs/errors.md", "docs/errors.zh-CN.md"]) {
+    const page = read(path);
+    const rows = [...page.matchAll(/^\| `(ERR_BELLE_\w+)` \| (.*) \| (.*) \|$/gm)];
+    const wanted = Object.entries(errorCodes);
+    assert.equal(
+      rows.map(([, code]) => code),
+      wanted.map(([code]) => code),
+    );
+    if (!path.includes("zh"))
+      assert.equal(
+        rows.map(([, , meaning]) => meaning),
+        wanted.map(([, meaning]) => meaning),
+      );
+    for (const [, code, , exit = ""] of rows) {
+      assert.is(Number.parseInt(exit, 10), exitCodeOf(code as BelleErrorCode), code);
+    }
+    const listed = [...page.matchAll(/^\| (\d+) \| /gm)].map(([, code]) => Number(code));
+    assert.equal(listed, Object.values(exitCodes));
   }
   assert.is(exitCodeOf("ERR_BELLE_ABORTED", "SIGTERM"), 75);
-  const listed = [...page.matchAll(/^\| (\d+) \| /gm)].map(([, code]) => Number(code));
-  assert.equal(listed, Object.values(exitCodes));
 });
 
 test("docs/errors.md names the commands that can resume", async () => {
@@ -254,7 +283,8 @@ test("the planned memory of docs/training.md follows from its formula", () => {
   const kept = 4 * tokens * layers * (2 * d + heads * h + w + 2 * f + heads + 2);
   const working = 4 * tokens * (6 * d + w + heads * h + heads + 4 * f + 5) + 1024 * rows;
   const total = 16 * parameters + kept + working + 12 * tokens;
-  assert.match(read("docs/training.md"), `gives ${total.toLocaleString("en")} bytes`);
+  for (const page of ["docs/training.md", "docs/training.zh-CN.md"])
+    assert.match(read(page), total.toLocaleString("en"));
 });
 
 test("library examples type-check and run", () => {
@@ -265,7 +295,7 @@ test("library examples type-check and run", () => {
       writeFileSync(file, text.replaceAll('"belle-train"', JSON.stringify(join(root, "ts/index.ts"))));
       return file;
     });
-    assert.is(files.length, 3);
+    assert.is(files.length, 4);
     const compilerOptions = {
       rewriteRelativeImportExtensions: false,
       allowImportingTsExtensions: true,
@@ -289,7 +319,7 @@ test("library examples type-check and run", () => {
       assert.is(losses.length, 20, output);
       assert.ok(losses.at(-1)! < 0.5 * losses[0]!, `the loss falls: ${losses.join(" ")}`);
     }
-    assert.match(outputs[2]!, /^ERR_BELLE_NOT_FOUND .*nowhere/);
+    for (const output of outputs.slice(2)) assert.match(output, /^ERR_BELLE_NOT_FOUND .*nowhere/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
