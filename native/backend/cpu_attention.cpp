@@ -16,10 +16,12 @@ Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_
   Check check(op);
   check.size("heads", heads, 1).size("kv_heads", kv_heads, 1).size("head_dim", head_dim, 1);
   if (check.ok()) {
-    check.that(heads % kv_heads == 0,
-               std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) +
-                   " kv heads evenly; num_attention_heads must be a multiple of num_key_value_heads");
-    check.that(head_dim <= 4096, "head_dim is " + std::to_string(head_dim) + "; at most 4096 is supported");
+    check.that(heads % kv_heads == 0, [&] {
+      return std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) +
+             " kv heads evenly; num_attention_heads must be a multiple of num_key_value_heads";
+    });
+    check.that(head_dim <= 4096,
+               [&] { return "head_dim is " + std::to_string(head_dim) + "; at most 4096 is supported"; });
   }
   return check;
 }
@@ -30,14 +32,19 @@ Status check(const char* op, const belle_attention_args& a) {
   BELLE_TRY(heads_check(op, a.heads, a.kv_heads, a.head_dim).status());
   BELLE_TRY(Check(op)
                 .that(a.cu_seqlens[0] == 0,
-                      "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) + "; it must start with 0")
+                      [&] {
+                        return "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) +
+                               "; it must start with 0";
+                      })
                 .status());
   for (int32_t i = 0; i < a.documents; ++i) {
     BELLE_TRY(Check(op)
                   .that(a.cu_seqlens[i + 1] >= a.cu_seqlens[i],
-                        "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
-                            std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
-                            "; it must not decrease")
+                        [&] {
+                          return "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
+                                 std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
+                                 "; it must not decrease";
+                        })
                   .status());
   }
   const int64_t tokens = a.cu_seqlens[a.documents];
@@ -185,9 +192,11 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
     for (int32_t s = 0; s < a.sequences; ++s) {
       BELLE_TRY(Check(kOp)
                     .that(a.lengths[s] >= 1 && a.lengths[s] <= a.cache_rows,
-                          "sequence " + std::to_string(s) + " has length " + std::to_string(a.lengths[s]) +
-                              ", its cache holds 1 to " + std::to_string(a.cache_rows) +
-                              " rows; give it a larger cache or stop it")
+                          [&] {
+                            return "sequence " + std::to_string(s) + " has length " +
+                                   std::to_string(a.lengths[s]) + ", its cache holds 1 to " +
+                                   std::to_string(a.cache_rows) + " rows; give it a larger cache or stop it";
+                          })
                     .status());
       work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
     }

@@ -1,6 +1,7 @@
 #pragma once
 // Check: the argument checks of one op, as a chain that keeps its first error.
 //   BELLE_TRY(Check("rope").f32(type).size("tokens", tokens).pointer("x", x, tokens).status());
+// Nothing is allocated while all is well: ops run inside training steps.
 #include <cstdint>
 #include <string>
 
@@ -33,8 +34,10 @@ class Check {
     if (p || elements <= 0) return *this;
     return fail(StatusCode::invalid_argument, std::string(name) + " is NULL; pass a buffer from alloc()");
   }
-  Check& that(bool good, const std::string& message) {
-    return good ? *this : fail(StatusCode::invalid_argument, message);
+  // message() makes the text, when it is needed.
+  template <class Message>
+  Check& that(bool good, const Message& message) {
+    return good ? *this : fail(StatusCode::invalid_argument, message());
   }
   Status status() const { return status_; }
   bool ok() const { return status_.ok(); }

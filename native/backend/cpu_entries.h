@@ -1,6 +1,7 @@
 #pragma once
 // The entries of the CPU backend, by subject; open_cpu puts them together.
 #include <mutex>
+#include <new>
 
 #include "native/backend/cpu_context.h"
 #include "native/include/belle/backend.h"
@@ -16,12 +17,17 @@ void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwis
 // A Status as it crosses the ABI; a message too long is cut at a character's border.
 belle_status to_c(const Status& status);
 
-// Runs an op's body alone on its context.
+// out_of_memory, made without memory.
+belle_status memory_ran_out();
+
+// Runs an op's body alone on its context. No exception crosses the ABI.
 template <class Body>
-belle_status run_op(void* context, Body body) {
+belle_status run_op(void* context, Body body) try {
   CpuContext& cpu = *static_cast<CpuContext*>(context);
   const std::lock_guard lock(cpu.mutex);
   return to_c(body(cpu));
+} catch (const std::bad_alloc&) {
+  return memory_ran_out();
 }
 
 }  // namespace belle::backend

@@ -61,8 +61,11 @@ Status check(const belle_linear_cross_entropy_args& a) {
   for (int64_t row = 0; row < a.rows; ++row) {
     BELLE_TRY(Check("linear_cross_entropy")
                   .that(a.targets[row] < a.vocab,
-                        "the target of row " + std::to_string(row) + " is " + std::to_string(a.targets[row]) +
-                            ", the vocabulary has " + std::to_string(a.vocab) + " rows; check the labels")
+                        [&] {
+                          return "the target of row " + std::to_string(row) + " is " +
+                                 std::to_string(a.targets[row]) + ", the vocabulary has " +
+                                 std::to_string(a.vocab) + " rows; check the labels";
+                        })
                   .status());
   }
   return {};

@@ -17,7 +17,7 @@ uint64_t physical_bytes() {
   return pages > 0 && size > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(size) : ~uint64_t{0};
 }
 
-belle_status alloc(void* context, size_t bytes, void** out) {
+belle_status alloc(void* context, size_t bytes, void** out) try {
   CpuContext& cpu = *static_cast<CpuContext*>(context);
   const Check check = Check("alloc").pointer("out", out);
   if (!check.ok()) return to_c(check.status());
@@ -40,6 +40,8 @@ belle_status alloc(void* context, size_t bytes, void** out) {
   while (now > peak && !cpu.bytes_peak.compare_exchange_weak(peak, now)) {
   }
   return {};
+} catch (const std::bad_alloc&) {  // of the message: the block itself is not made by new
+  return memory_ran_out();
 }
 
 void release(void* context, void* buffer) {

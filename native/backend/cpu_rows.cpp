@@ -188,14 +188,21 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
                   .pointer("x", x, tokens)
                   .pointer("positions", positions, tokens)
                   .that(head_dim % 2 == 0,
-                        "head_dim is " + std::to_string(head_dim) + "; RoPE turns pairs, it must be even")
-                  .that(theta > 0, "theta is " + std::to_string(theta) + "; rope_theta must be above 0")
+                        [&] {
+                          return "head_dim is " + std::to_string(head_dim) +
+                                 "; RoPE turns pairs, it must be even";
+                        })
+                  .that(theta > 0,
+                        [&] { return "theta is " + std::to_string(theta) + "; rope_theta must be above 0"; })
                   .status());
     int64_t rows = 0;
     for (int64_t t = 0; t < tokens; ++t) {
       BELLE_TRY(Check("rope")
-                    .that(positions[t] >= 0, "the position of token " + std::to_string(t) + " is " +
-                                                 std::to_string(positions[t]) + "; positions start at 0")
+                    .that(positions[t] >= 0,
+                          [&] {
+                            return "the position of token " + std::to_string(t) + " is " +
+                                   std::to_string(positions[t]) + "; positions start at 0";
+                          })
                     .status());
       if (positions[t] < kRopeRows) rows = std::max<int64_t>(rows, positions[t] + 1);
     }
@@ -222,13 +229,15 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
 
 Status check_ids(const char* op, const int32_t* ids, int64_t tokens, int64_t vocab) {
   for (int64_t t = 0; t < tokens; ++t) {
-    if (ids[t] >= 0 && ids[t] < vocab) continue;
-    return Check(op)
-        .that(false, "id " + std::to_string(ids[t]) + " of token " + std::to_string(t) +
-                         " is outside the table" +
-                         (ids[t] >= 0 ? " of " + std::to_string(vocab) + " rows" : "") +
-                         "; the tokenizer and the model do not fit")
-        .status();
+    BELLE_TRY(Check(op)
+                  .that(ids[t] >= 0 && ids[t] < vocab,
+                        [&] {
+                          return "id " + std::to_string(ids[t]) + " of token " + std::to_string(t) +
+                                 " is outside the table" +
+                                 (ids[t] >= 0 ? " of " + std::to_string(vocab) + " rows" : "") +
+                                 "; the tokenizer and the model do not fit";
+                        })
+                  .status());
   }
   return {};
 }

@@ -17,11 +17,12 @@ struct BackendInfo {
 
 std::vector<BackendInfo> list();
 
-// name: auto | cpu | cuda. threads: CPU threads, 0 = all usable cores. A missing op or an ABI mismatch is an error here.
-// The returned backend owns its thread pool and memory accounting; each Model opens its own.
+// name: auto | cpu | cuda. threads: CPU threads, 0 = all usable cores. A missing op or an ABI mismatch is an
+// error here. The returned backend owns its thread pool and memory accounting; each Model opens its own.
 Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads);
 
-// The instruction set the CPU kernels run with: "avx512", "avx2" or "baseline". BELLE_CPU_ISA forces a lower one.
+// The instruction set the CPU kernels run with: "avx512", "avx2" or "baseline". BELLE_CPU_ISA forces a lower
+// one.
 std::string cpu_isa();
 
 inline Status from_c(const belle_status& status) {

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -68,7 +67,7 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
     for (int index = 1; index < threads; ++index) {
       state_->workers.emplace_back([state = state_.get(), index] { state->work(index); });
     }
-  } catch (const std::system_error&) {  // a limit on threads or memory; those that started do the work
+  } catch (const std::exception&) {  // a limit on threads or memory; those that started do the work
   }
 }
 
