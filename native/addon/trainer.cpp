@@ -56,8 +56,7 @@ struct DataSource {
     // All now, rather than the 900th at step 900.
     for (size_t i = 0; i < batches.size(); ++i) {
       const train::Batch& batch = batches[i];
-      const Status status =
-          model::prepare_batch({batch.input_ids, batch.cu_seqlens, batch.labels}, model).status();
+      const Status status = model::check_batch({batch.input_ids, batch.cu_seqlens, batch.labels}, model);
       if (!status.ok()) {
         return Status(status.code(), name + ".batches[" + std::to_string(i) + "]: " + status.message());
       }

@@ -232,10 +232,8 @@ Status check_prompts(const model::DecoderConfig& config, std::span<const std::ve
               "prompt " + std::to_string(i) + " is empty; start it with the bos token"};
     }
     const int32_t bounds[] = {0, static_cast<int32_t>(std::min<size_t>(prompts[i].size(), INT32_MAX))};
-    const auto checked = model::prepare_batch({prompts[i], bounds, {}}, config);
-    if (!checked.ok()) {
-      return {checked.status().code(), "prompt " + std::to_string(i) + ": " + checked.status().message()};
-    }
+    const Status checked = model::check_batch({prompts[i], bounds, {}}, config);
+    if (!checked.ok()) return {checked.code(), "prompt " + std::to_string(i) + ": " + checked.message()};
   }
   return {};
 }

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "native/model/decoder.h"
-#include "native/model/prepared_batch.h"
 #include "native/model/state.h"
 
 namespace belle::model {
@@ -15,8 +14,11 @@ Status write_ids(const belle_backend& b, int32_t* device, std::span<const int32_
   return backend::from_c(b.write(b.context, device, host.data(), host.size_bytes()));
 }
 
-// Puts the batch on the device and returns the pass over it.
-Result<Pass> stage(const Model::State& state, const PackedBatch& batch, const PreparedBatch& prepared) {
+// Checks the batch, puts it on the device and returns the pass over it.
+Result<Pass> stage(Model::State& state, const PackedBatch& batch, bool training) {
+  PreparedBatch& prepared = state.prepared;
+  BELLE_TRY(prepare_batch(batch, state.config, &prepared));
+  BELLE_TRY(state.ensure_workspace(static_cast<int64_t>(batch.input_ids.size()), training));
   const belle_backend& b = *state.backend;
   const Activations& act = state.workspace->activations();
   BELLE_TRY(write_ids(b, act.ids, batch.input_ids));
@@ -60,18 +62,16 @@ Status need_labels(const PackedBatch& batch, const char* what) {
 
 Result<ForwardResult> Model::forward(const PackedBatch& batch, const ForwardRequest& request) {
   if (request.gradients) BELLE_TRY(need_labels(batch, "a gradient"));
-  BELLE_ASSIGN(const PreparedBatch prepared, prepare_batch(batch, state_->config));
-  BELLE_TRY(state_->ensure_workspace(static_cast<int64_t>(batch.input_ids.size()), request.gradients));
-  BELLE_ASSIGN(const Pass pass, stage(*state_, batch, prepared));
+  BELLE_ASSIGN(const Pass pass, stage(*state_, batch, request.gradients));
   BELLE_TRY(run_forward(pass));
   ForwardResult result;
-  result.supervised_tokens = prepared.supervised_tokens;
+  result.supervised_tokens = state_->prepared.supervised_tokens;
   if (request.logits) BELLE_TRY(read_logits(pass, &result.logits));
   if (request.gradients) {
     const belle_backend& b = *state_->backend;
     const size_t bytes = static_cast<size_t>(state_->map.elements) * sizeof(float);
     BELLE_ASSIGN(const DeviceBuffer gradients, DeviceBuffer::allocate(state_->backend, bytes));
-    const auto count = static_cast<double>(std::max<int64_t>(prepared.supervised_tokens, 1));
+    const auto count = static_cast<double>(std::max<int64_t>(result.supervised_tokens, 1));
     BELLE_TRY(backward_decoder(pass, static_cast<float>(1.0 / count), gradients.floats(), false));
     result.gradients.resize(static_cast<size_t>(state_->map.elements));
     BELLE_TRY(backend::from_c(b.read(b.context, result.gradients.data(), gradients.data(), bytes)));
@@ -87,9 +87,7 @@ Result<ForwardResult> Model::forward(const PackedBatch& batch, const ForwardRequ
 Result<double> Model::forward_backward(const PackedBatch& batch, float grad_scale, float* gradients,
                                        bool embeddings_only) {
   BELLE_TRY(need_labels(batch, "a gradient"));
-  BELLE_ASSIGN(const PreparedBatch prepared, prepare_batch(batch, state_->config));
-  BELLE_TRY(state_->ensure_workspace(static_cast<int64_t>(batch.input_ids.size()), true));
-  BELLE_ASSIGN(const Pass pass, stage(*state_, batch, prepared));
+  BELLE_ASSIGN(const Pass pass, stage(*state_, batch, true));
   BELLE_TRY(run_forward(pass));
   BELLE_TRY(backward_decoder(pass, grad_scale, gradients, embeddings_only));
   return sum_losses(pass);
@@ -108,12 +106,10 @@ Result<std::vector<double>> Model::log_likelihood(std::span<const std::vector<in
       return Status(StatusCode::invalid_argument,
                     "sequence " + std::to_string(i) + " is empty; a likelihood needs at least one token");
     }
-    const PackedBatch alone{sequences[i], {}, {}};
     const int32_t bounds[] = {0, static_cast<int32_t>(std::min<size_t>(sequences[i].size(), INT32_MAX))};
-    const auto checked = prepare_batch({alone.input_ids, bounds, {}}, state_->config);
+    const Status checked = check_batch({sequences[i], bounds, {}}, state_->config);
     if (!checked.ok()) {
-      return Status(checked.status().code(),
-                    "sequence " + std::to_string(i) + ": " + checked.status().message());
+      return Status(checked.code(), "sequence " + std::to_string(i) + ": " + checked.message());
     }
     longest = std::max(longest, static_cast<int64_t>(sequences[i].size()));
     total += static_cast<int64_t>(sequences[i].size());
@@ -135,8 +131,7 @@ Result<std::vector<double>> Model::log_likelihood(std::span<const std::vector<in
       ++last;
     }
     const PackedBatch batch{ids, bounds, ids};  // every token but a sequence's first is a target
-    BELLE_ASSIGN(const PreparedBatch prepared, prepare_batch(batch, state_->config));
-    BELLE_ASSIGN(const Pass pass, stage(*state_, batch, prepared));
+    BELLE_ASSIGN(const Pass pass, stage(*state_, batch, false));
     BELLE_TRY(run_forward(pass));
     BELLE_TRY(forward_losses(pass));
     losses.resize(ids.size());
@@ -159,6 +154,8 @@ Result<uint64_t> Model::reserve(int64_t tokens, bool training) {
                   "cannot plan activations for " + std::to_string(tokens) + " tokens");
   }
   BELLE_TRY(state_->ensure_workspace(tokens, training));
+  state_->prepared.positions.reserve(static_cast<size_t>(tokens));
+  state_->prepared.targets.reserve(static_cast<size_t>(tokens));
   return state_->workspace->bytes();
 }
 

@@ -67,26 +67,30 @@ Status check_labels(std::span<const int32_t> labels, size_t tokens, int64_t voca
 
 }  // namespace
 
-Result<PreparedBatch> prepare_batch(const PackedBatch& batch, const DecoderConfig& config) {
-  const size_t tokens = batch.input_ids.size();
+Status check_batch(const PackedBatch& batch, const DecoderConfig& config) {
   BELLE_TRY(check_ids(batch.input_ids, config.vocab_size));
-  BELLE_TRY(check_boundaries(batch.cu_seqlens, tokens, config));
-  BELLE_TRY(check_labels(batch.labels, tokens, config.vocab_size));
-  PreparedBatch prepared;
-  prepared.positions.resize(tokens);
-  if (!batch.labels.empty()) prepared.targets.assign(tokens, -1);
+  BELLE_TRY(check_boundaries(batch.cu_seqlens, batch.input_ids.size(), config));
+  return check_labels(batch.labels, batch.input_ids.size(), config.vocab_size);
+}
+
+Status prepare_batch(const PackedBatch& batch, const DecoderConfig& config, PreparedBatch* out) {
+  BELLE_TRY(check_batch(batch, config));
+  const size_t tokens = batch.input_ids.size();
+  out->positions.resize(tokens);
+  out->targets.assign(batch.labels.empty() ? 0 : tokens, -1);
+  out->supervised_tokens = 0;
   for (size_t document = 0; document + 1 < batch.cu_seqlens.size(); ++document) {
     const int32_t begin = batch.cu_seqlens[document], end = batch.cu_seqlens[document + 1];
     for (int32_t t = begin; t < end; ++t) {
-      prepared.positions[static_cast<size_t>(t)] = t - begin;
+      out->positions[static_cast<size_t>(t)] = t - begin;
       if (batch.labels.empty() || t + 1 == end) continue;
       const int32_t next = batch.labels[static_cast<size_t>(t) + 1];
       if (next == kUnsupervised) continue;
-      prepared.targets[static_cast<size_t>(t)] = next;
-      ++prepared.supervised_tokens;
+      out->targets[static_cast<size_t>(t)] = next;
+      ++out->supervised_tokens;
     }
   }
-  return prepared;
+  return {};
 }
 
 }  // namespace belle::model

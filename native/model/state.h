@@ -6,6 +6,7 @@
 #include "native/core/json.h"
 #include "native/model/device_buffer.h"
 #include "native/model/model.h"
+#include "native/model/prepared_batch.h"
 #include "native/model/weight_map.h"
 #include "native/model/workspace.h"
 
@@ -20,6 +21,7 @@ struct Model::State {
   DeviceBuffer weights;       // float32 [map.elements]
   std::vector<float> slopes;  // ALiBi, [heads]; empty with RoPE
   std::unique_ptr<Workspace> workspace;
+  PreparedBatch prepared;  // the batch of the running pass; kept between passes, so that no step allocates
 
   const float* weight(int64_t offset) const { return offset < 0 ? nullptr : weights.floats() + offset; }
   // Keeps the workspace when it is large enough, else plans another one.

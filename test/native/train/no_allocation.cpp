@@ -1,0 +1,99 @@
+// "No allocation inside a step": once every micro-batch has been seen, steps take no memory from the heap.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "test/native/check.h"
+#include "test/native/train/fixture.h"
+
+namespace {
+std::atomic<int64_t> allocations{0};
+}  // namespace
+
+// Every form of new of this program ends in one of these two.
+void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* block = std::malloc(bytes > 0 ? bytes : 1)) return block;
+  throw std::bad_alloc();
+}
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  ++allocations;
+  void* block = nullptr;
+  if (posix_memalign(&block, static_cast<size_t>(alignment), bytes) == 0) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free(block); }
+// What the backend's buffers and scratch memory come from.
+extern "C" void* aligned_alloc(size_t alignment, size_t bytes) {
+  ++allocations;
+  void* block = nullptr;
+  return posix_memalign(&block, alignment, bytes) == 0 ? block : nullptr;
+}
+
+namespace belle::train {
+namespace {
+
+std::unique_ptr<model::Model> tiny_bloom(int threads) {
+  model::DecoderConfig config;
+  config.family = model::Family::bloom;
+  config.vocab_size = 97;
+  config.hidden_size = 32;
+  config.intermediate_size = 128;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = config.num_key_value_heads = 4;
+  config.head_dim = 8;
+  config.tie_word_embeddings = true;
+  auto made = model::Model::create(config, 11, {.backend = "cpu", .threads = threads});
+  CHECK_OK(made.status());
+  return made.ok() ? made.take() : nullptr;
+}
+
+// Allocations from the first event of the second epoch to the last event of the run.
+int64_t allocations_after_warm_up(model::Model& model, const TrainConfig& config) {
+  constexpr int64_t kSteps = 4;  // of an epoch: 8 micro-batches, 2 a step
+  const std::vector<Batch> batches = fixture::random_batches(8);
+  auto trainer = Trainer::create(model, memory_source(batches), memory_source(batches), config);
+  CHECK_OK(trainer.status());
+  if (!trainer.ok()) return -1;
+  int64_t before = -1, after = -1, evaluations = 0;
+  const std::function<void(const Event&)> on_event = [&](const Event& event) {
+    if (std::holds_alternative<EvalEvent>(event)) ++evaluations;
+    const auto* step = std::get_if<StepEvent>(&event);
+    if (step == nullptr) return;
+    after = allocations;
+    if (step->step == kSteps + 1) before = after;
+  };
+  const std::atomic<bool> stop{false};
+  CHECK_OK(trainer.value()->run(stop, on_event));
+  CHECK(evaluations >= 2);
+  CHECK(before > 0);
+  return after - before;
+}
+
+TEST("no allocation inside a step: the counter counts") {
+  const int64_t before = allocations;
+  const auto one = std::make_unique<std::vector<float>>(100);
+  CHECK_EQ(allocations - before, int64_t{2});
+  std::free(std::aligned_alloc(64, 128));
+  CHECK_EQ(allocations - before, int64_t{3});
+}
+
+TEST("no allocation inside a step") {
+  for (const int threads : {1, 2}) {
+    for (const Trainable trainable : {Trainable::all, Trainable::embeddings}) {
+      TrainConfig config = fixture::quick_config();
+      config.num_train_epochs = 4;
+      config.eval_steps = 2;
+      config.trainable = trainable;
+      const auto llama = fixture::tiny_model(threads), bloom = tiny_bloom(threads);
+      CHECK_EQ(allocations_after_warm_up(*llama, config), int64_t{0});
+      CHECK_EQ(allocations_after_warm_up(*bloom, config), int64_t{0});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace belle::train
