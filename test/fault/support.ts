@@ -16,14 +16,18 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "belle-fault-"));
 }
 
-/** A model of one layer with the quickstart's tokenizer: config.json, model.safetensors, tokenizer.model, MANIFEST.json. */
-export async function makeTinyModel(folder: string): Promise<void> {
+/**
+ * A model of one layer with the quickstart's tokenizer: config.json, model.safetensors, tokenizer.model, MANIFEST.json.
+ * `rows` of embeddings; default: as many as the tokenizer has.
+ */
+export async function makeTinyModel(folder: string, rows?: number): Promise<void> {
   const tokenizer = await Tokenizer.load(quickstartBase);
   const fields = createModelSchema.parse({
     hidden_size: 16,
     num_hidden_layers: 1,
     num_attention_heads: 2,
     max_position_embeddings: 64,
+    ...(rows === undefined ? {} : { vocab_size: rows }),
   });
   const model = await Model.create(huggingFaceConfig(fields, tokenizer), { seed: 1 });
   try {
