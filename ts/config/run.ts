@@ -7,6 +7,24 @@ import { modelSchema } from "./model.ts";
 import { tokenizerSchema } from "./tokenizer.ts";
 import { trainSchema } from "./train.ts";
 
+/** data.max_length must not be above train.max_length: a refinement of every section that holds both. */
+export function refuseLongData(
+  value: { data: { max_length?: number | undefined }; train: { max_length: number } },
+  context: z.RefinementCtx,
+): void {
+  const length = value.data.max_length;
+  if (length === undefined || length <= value.train.max_length) return;
+  context.addIssue(
+    refusal(
+      {
+        en: `is ${length}, above train.max_length (${value.train.max_length}); leave it out to use that`,
+        zh: `为 ${length}，大于 train.max_length（${value.train.max_length}）；省略即可使用后者`,
+      },
+      ["data", "max_length"],
+    ),
+  );
+}
+
 export const runSchema = z
   .strictObject({
     model: field(modelSchema, "The model to train.", "要训练的模型。"),
@@ -31,18 +49,7 @@ export const runSchema = z
         ),
       );
     }
-    const length = value.data.max_length;
-    if (length !== undefined && length > value.train.max_length) {
-      context.addIssue(
-        refusal(
-          {
-            en: `is ${length}, above train.max_length (${value.train.max_length}); leave it out to use that`,
-            zh: `为 ${length}，大于 train.max_length（${value.train.max_length}）；省略即可使用后者`,
-          },
-          ["data", "max_length"],
-        ),
-      );
-    }
+    refuseLongData(value, context);
   });
 
 export type RunConfig = z.output<typeof runSchema>;

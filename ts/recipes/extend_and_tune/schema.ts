@@ -1,19 +1,22 @@
 // The YAML of the extend-and-tune recipe: BELLE's vocabulary extension as one job (arXiv 2304.07854, section 5).
 import { z } from "zod";
 import { dataSchema } from "../../config/data.ts";
-import { field } from "../../config/field.ts";
+import { field, refusal } from "../../config/field.ts";
 import { generateSchema } from "../../config/generate.ts";
 import { judgeSchema } from "../../config/judge.ts";
 import { createModelSchema } from "../../config/model.ts";
+import { refuseLongData } from "../../config/run.ts";
 import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
 import { trainSchema } from "../../config/train.ts";
 
 const phaseTrainSchema = trainSchema.omit({ output_dir: true });
 
-const phaseSchema = z.strictObject({
-  data: field(dataSchema, "What to train on, and what to hold out.", "训练数据与留出数据。"),
-  train: field(phaseTrainSchema.prefault({}), "How to train.", "训练参数。"),
-});
+const phaseSchema = z
+  .strictObject({
+    data: field(dataSchema, "What to train on, and what to hold out.", "训练数据与留出数据。"),
+    train: field(phaseTrainSchema.prefault({}), "How to train.", "训练参数。"),
+  })
+  .superRefine(refuseLongData);
 
 const evaluationBy = {
   en: "rules: each item's own check, no judge needed; judge: a judging model.",
@@ -25,29 +28,36 @@ export const extendAndTuneSchema = z.strictObject({
   output_dir: field(z.string().min(1), "Folder of everything the run writes.", "全部输出所在的文件夹。"),
   seed: field(z.int().min(0).default(42), "Seed of new weights and new rows.", "新权重与新词嵌入的随机种子。"),
   tokenizer: field(
-    z.strictObject({
-      base: field(
-        z.string().min(1),
-        "Tokenizer to extend: tokenizer.model or a folder.",
-        "要扩充的分词器：tokenizer.model 或文件夹。",
-      ),
-      train: field(tokenizerTrainSchema, "Training of the BPE to append.", "待追加 BPE 的训练参数。"),
-      merge_mode: field(
-        z.enum(["safe", "belle", "chinese-llama"]).default("safe"),
-        "How the pieces are appended; see `belle-train tokenizer merge`.",
-        "追加方式，见 `belle-train tokenizer merge`。",
-      ),
-      held_out: field(
-        z.string().min(1).optional(),
-        "Text file whose lines measure tokens per line before and after.",
-        "用于统计扩充前后每行 token 数的文本文件。",
-      ),
-      held_out_head: field(
-        z.int().min(0).default(0),
-        "Or keep the first lines of the first training file out of training, and measure on them.",
-        "或者从第一个训练文件中留出开头若干行，不参与训练，用于统计。",
-      ),
-    }),
+    z
+      .strictObject({
+        base: field(
+          z.string().min(1),
+          "Tokenizer to extend: tokenizer.model or a folder.",
+          "要扩充的分词器：tokenizer.model 或文件夹。",
+        ),
+        train: field(tokenizerTrainSchema, "Training of the BPE to append.", "待追加 BPE 的训练参数。"),
+        merge_mode: field(
+          z.enum(["safe", "belle", "chinese-llama"]).default("safe"),
+          "How the pieces are appended; see `belle-train tokenizer merge`.",
+          "追加方式，见 `belle-train tokenizer merge`。",
+        ),
+        held_out: field(
+          z.string().min(1).optional(),
+          "Text file whose lines measure tokens per line before and after.",
+          "用于统计扩充前后每行 token 数的文本文件。",
+        ),
+        held_out_head: field(
+          z.int().min(0).default(0),
+          "Or keep the first lines of the first training file out of training, and measure on them.",
+          "或者从第一个训练文件中留出开头若干行，不参与训练，用于统计。",
+        ),
+      })
+      .superRefine((value, context) => {
+        if (value.held_out === undefined || value.held_out_head === 0) return;
+        const en = "cannot be used together with held_out; keep one of the two";
+        const zh = "不能与 held_out 同时使用，请只保留其一";
+        context.addIssue(refusal({ en, zh }, ["held_out_head"]));
+      }),
     "Vocabulary extension.",
     "词表扩充。",
   ),
@@ -63,8 +73,11 @@ export const extendAndTuneSchema = z.strictObject({
         ),
         threads: field(z.int().min(0).max(4096).default(0), "CPU threads; 0: all cores.", "CPU 线程数；0 为全部核心。"),
       })
-      .refine((value) => (value.path === undefined) !== (value.create === undefined), {
-        error: "needs exactly one of path and create",
+      .superRefine((value, context) => {
+        if ((value.path === undefined) !== (value.create === undefined)) return;
+        context.addIssue(
+          refusal({ en: "needs exactly one of path and create", zh: "必须且只能给出 path 与 create 之一" }, []),
+        );
       }),
     "The model to extend.",
     "要扩充的模型。",
