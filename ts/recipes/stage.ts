@@ -1,14 +1,17 @@
 // A recipe is a list of stages. A stage's result is committed beside its outputs with the fingerprint of everything it
 // was made from, so a run that was interrupted, or killed, goes on where it stood and repeats nothing it has.
-import { mkdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fingerprint } from "../config/fingerprint.ts";
+import { throwIfAborted } from "../native/abort.ts";
 import { nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 
 export type StageEvent<P> =
   | { type: "stage-start"; stage: string; index: number; stages: number }
   | { type: "stage-kept"; stage: string; index: number; stages: number }
+  | { type: "stage-aside"; stage: string; from: string; to: string }
   | { type: "stage-progress"; stage: string; progress: P }
   | { type: "stage-done"; stage: string; index: number; stages: number; seconds: number };
 
@@ -17,18 +20,26 @@ export interface StageContext<P> {
   report(progress: P): void;
 }
 
+export interface Stage {
+  name: string;
+  /** Everything that decides the result: config sections, fingerprints of files and of earlier stages. */
+  inputs: unknown;
+  /** Files the result speaks of: a record without them is not kept. */
+  outputs: readonly string[];
+  /** Folder the body goes on in after a stop. Work in it that was begun from other inputs is set aside first. */
+  resumesIn?: string;
+}
+
 interface StageRecord {
-  stage: string;
   inputs: string;
-  seconds: number;
-  result: unknown;
+  result?: unknown;
 }
 
 /** Runs stages under one output folder; records go to `<folder>/stages/<stage>.json`. */
 export class StageRunner<P> {
   private readonly folder: string;
   private readonly stages: number;
-  private readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
   private readonly emit: (event: StageEvent<P>) => void;
   private index = 0;
 
@@ -40,50 +51,64 @@ export class StageRunner<P> {
   }
 
   /**
-   * The stage's result: the recorded one when its inputs are the same, else what `body` returns, recorded. `inputs` is
-   * everything that decides the result (config sections, fingerprints of files and of earlier stages). The result is
-   * plain JSON.
+   * The stage's result: the recorded one when its inputs are the same and its outputs are there, else what `body`
+   * returns, recorded. The result is plain JSON. Throws ERR_BELLE_ABORTED before a stage when the signal was raised.
    */
-  async run<R>(stage: string, inputs: unknown, body: (context: StageContext<P>) => Promise<R>): Promise<R> {
-    this.signal?.throwIfAborted();
-    const index = ++this.index;
-    const key = fingerprint(inputs);
-    const path = join(this.folder, "stages", `${stage}.json`);
+  async run<R>(stage: Stage, body: (context: StageContext<P>) => Promise<R>): Promise<R> {
+    throwIfAborted(this.signal, "The recipe");
+    const { name } = stage;
+    const place = { stage: name, index: ++this.index, stages: this.stages };
+    const key = fingerprint(stage.inputs);
+    const path = join(this.folder, "stages", `${name}.json`);
     const record = await readRecord(path);
-    if (record?.inputs === key) {
-      this.emit({ type: "stage-kept", stage, index, stages: this.stages });
+    if (record?.inputs === key && "result" in record && stage.outputs.every((output) => existsSync(output))) {
+      this.emit({ type: "stage-kept", ...place });
       return record.result as R;
     }
-    this.emit({ type: "stage-start", stage, index, stages: this.stages });
+    this.emit({ type: "stage-start", ...place });
+    if (stage.resumesIn !== undefined) await this.begin(name, key, stage.resumesIn);
     const started = performance.now();
     const result = await body({
       signal: this.signal,
-      report: (progress) => this.emit({ type: "stage-progress", stage, progress }),
+      report: (progress) => this.emit({ type: "stage-progress", stage: name, progress }),
     });
     const seconds = (performance.now() - started) / 1000;
-    const made: StageRecord = { stage, inputs: key, seconds, result };
-    await mkdir(dirname(path), { recursive: true });
-    await nativeAsync(() => binding().writeFile(path, `${JSON.stringify(made, null, 2)}\n`));
-    this.emit({ type: "stage-done", stage, index, stages: this.stages, seconds });
-    return result;
+    const text = await writeRecord(path, { stage: name, inputs: key, seconds, result });
+    this.emit({ type: "stage-done", ...place, seconds });
+    // What the record holds, so that a run that made the stage and one that kept it go on from the same value.
+    return (JSON.parse(text) as { result: R }).result;
   }
+
+  /** Notes what the work in `folder` is begun from, after setting aside what was begun from anything else. */
+  private async begin(name: string, inputs: string, folder: string): Promise<void> {
+    const path = join(this.folder, "stages", `${name}.begun.json`);
+    if ((await readRecord(path))?.inputs === inputs) return;
+    if (existsSync(folder)) {
+      let number = 1;
+      while (existsSync(`${folder}.earlier-${number}`)) number++;
+      const to = `${folder}.earlier-${number}`;
+      await rename(folder, to);
+      this.emit({ type: "stage-aside", stage: name, from: folder, to });
+    }
+    await writeRecord(path, { stage: name, inputs });
+  }
+}
+
+async function writeRecord(path: string, record: StageRecord & { stage: string; seconds?: number }): Promise<string> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  await mkdir(dirname(path), { recursive: true });
+  await nativeAsync(() => binding().writeFile(path, text));
+  return text;
 }
 
 /** A record that is missing or unreadable means the stage has not been done. */
 async function readRecord(path: string): Promise<StageRecord | undefined> {
-  let text: string;
   try {
-    text = await readFile(path, "utf8");
+    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    const ours = typeof value === "object" && value !== null && "inputs" in value && typeof value.inputs === "string";
+    return ours ? (value as StageRecord) : undefined;
   } catch {
+    // Written by commit, so text that is no JSON is damage from outside: do the stage again.
     return undefined;
   }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && "inputs" in value && "result" in value) {
-      return value as StageRecord;
-    }
-  } catch {
-    // Written by commit, so this is damage from outside: do the stage again.
-  }
-  return undefined;
 }

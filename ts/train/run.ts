@@ -1,5 +1,5 @@
 // One validated configuration -> a trained model: prepare the data, load or make the model, train, save.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { normalizeSources } from "../config/data.ts";
@@ -11,6 +11,7 @@ import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import { Model } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { extendRows } from "./extend_rows.ts";
 import { saveModel } from "./save_model.ts";
 import { type TrainEvent, Trainer } from "./trainer.ts";
 
@@ -148,7 +149,13 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
           `The tokenizer has ${tokenizer.vocabSize} rows, the model ${model.vocabSize}: add model.resize to the configuration to extend the embeddings.`,
         );
       }
-      await extendRows(model, tokenizer, resize, config.train.seed);
+      await extendRows(model, {
+        pieces: tokenizer.vocabSize,
+        multiple: resize.pad_to_multiple_of,
+        init: resize.init,
+        seed: config.train.seed,
+        mergeReport: resize.sub_tokens,
+      });
     }
     const longest = model.maxPositionEmbeddings;
     const length = config.data.max_length ?? config.train.max_length;
@@ -163,48 +170,6 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
     model.dispose();
     throw error;
   }
-}
-
-async function extendRows(
-  model: Model,
-  tokenizer: Tokenizer,
-  resize: NonNullable<RunConfig["model"]["resize"]>,
-  seed: number,
-): Promise<void> {
-  const multiple = resize.pad_to_multiple_of;
-  const rows = Math.ceil(tokenizer.vocabSize / multiple) * multiple;
-  if (resize.init !== "subtoken-mean") {
-    await model.resizeVocabulary({ rows, init: resize.init, seed });
-    return;
-  }
-  const { baseRows, subTokens } = readMergeReport(resize.sub_tokens!);
-  // Rows the model already has beyond the base tokenizer keep their values; padding rows get the plain mean.
-  const lists = Array.from(
-    { length: rows - model.vocabSize },
-    (_, i) => subTokens[model.vocabSize - baseRows + i] ?? [],
-  );
-  await model.resizeVocabulary({ rows, subTokens: lists, init: "subtoken-mean", seed });
-}
-
-function readMergeReport(path: string): { baseRows: number; subTokens: number[][] } {
-  const wrong = (why: string, cause?: unknown) =>
-    new BelleError(
-      "ERR_BELLE_CONFIG",
-      `model.resize.sub_tokens: ${path} ${why}; give the merge-report.json that \`belle-train tokenizer merge\` wrote.`,
-      { cause },
-    );
-  let report: { baseRows?: unknown; subTokens?: unknown };
-  try {
-    report = JSON.parse(readFileSync(path, "utf8")) as typeof report;
-  } catch (cause) {
-    throw wrong("cannot be read as JSON", cause);
-  }
-  const { baseRows, subTokens } = report ?? {};
-  const isList = (list: unknown): list is number[] => Array.isArray(list) && list.every((id) => Number.isInteger(id));
-  if (typeof baseRows !== "number" || !Array.isArray(subTokens) || !subTokens.every(isList)) {
-    throw wrong("has no baseRows and subTokens");
-  }
-  return { baseRows, subTokens };
 }
 
 /** Files copied into checkpoints: tokenizer.model under that name, and what transformers reads beside it. */

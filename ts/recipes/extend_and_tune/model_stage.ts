@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { huggingFaceConfig } from "../../config/model.ts";
 import { Model } from "../../model/model.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { extendRows } from "../../train/extend_rows.ts";
 import { saveModel } from "../../train/save_model.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
-import { readSubTokens, type TokenizerResult } from "./tokenizer_stage.ts";
+import type { TokenizerResult } from "./tokenizer_stage.ts";
 
 export interface ModelResult {
   folder: string;
@@ -14,9 +15,13 @@ export interface ModelResult {
   rows: number;
 }
 
+export function extendedFolder(config: ExtendAndTuneConfig): string {
+  return join(config.output_dir, "model-extended");
+}
+
 export async function extendModel(config: ExtendAndTuneConfig, tokenizer: TokenizerResult): Promise<ModelResult> {
   const { path, create, init, threads } = config.model;
-  const folder = join(config.output_dir, "model-extended");
+  const folder = extendedFolder(config);
   const model =
     create === undefined
       ? await Model.load(path!, { threads })
@@ -26,11 +31,12 @@ export async function extendModel(config: ExtendAndTuneConfig, tokenizer: Tokeni
         });
   try {
     const oldRows = model.vocabSize;
-    await model.resizeVocabulary({
-      rows: Math.max(tokenizer.rows, oldRows),
+    await extendRows(model, {
+      pieces: tokenizer.rows,
+      multiple: 1,
       init,
       seed: config.seed,
-      ...(init === "subtoken-mean" ? { subTokens: await readSubTokens(tokenizer.folder) } : {}),
+      mergeReport: join(tokenizer.folder, "merge-report.json"),
     });
     await saveModel(model, folder, [join(tokenizer.folder, "tokenizer.model")]);
     return { folder, parameters: model.parameterCount, oldRows, rows: model.vocabSize };

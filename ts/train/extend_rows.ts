@@ -1,0 +1,57 @@
+// The rows a model needs for a larger tokenizer, made of the old rows their pieces were made of.
+import { readFileSync } from "node:fs";
+import type { Model, ResizeOptions } from "../model/model.ts";
+import { BelleError } from "../native/errors.ts";
+
+export interface ExtendRowsOptions {
+  /** Rows of the tokenizer. */
+  pieces: number;
+  /** The model's rows become a multiple of this. */
+  multiple: number;
+  init: NonNullable<ResizeOptions["init"]>;
+  seed: number;
+  /** merge-report.json of the vocabulary merge; needed with init: subtoken-mean. */
+  mergeReport: string | undefined;
+}
+
+/**
+ * Adds the rows the tokenizer has and the model has not; a model that has them all is left as it is. Rows the model
+ * already has beyond the base tokenizer (padding) keep their values; new padding rows get the plain mean.
+ */
+export async function extendRows(model: Model, options: ExtendRowsOptions): Promise<void> {
+  const { pieces, multiple, init, seed, mergeReport } = options;
+  if (pieces <= model.vocabSize) return;
+  const rows = Math.ceil(pieces / multiple) * multiple;
+  if (init !== "subtoken-mean") {
+    await model.resizeVocabulary({ rows, init, seed });
+    return;
+  }
+  if (mergeReport === undefined) {
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", "init: subtoken-mean needs the report of the vocabulary merge.");
+  }
+  const { baseRows, subTokens } = readMergeReport(mergeReport);
+  const first = model.vocabSize;
+  const lists = Array.from({ length: rows - first }, (_, i) => subTokens[first - baseRows + i] ?? []);
+  await model.resizeVocabulary({ rows, subTokens: lists, init, seed });
+}
+
+function readMergeReport(path: string): { baseRows: number; subTokens: number[][] } {
+  const wrong = (why: string, cause?: unknown) =>
+    new BelleError(
+      "ERR_BELLE_CONFIG",
+      `model.resize.sub_tokens: ${path} ${why}; give the merge-report.json that \`belle-train tokenizer merge\` wrote.`,
+      { cause },
+    );
+  let report: { baseRows?: unknown; subTokens?: unknown } | null;
+  try {
+    report = JSON.parse(readFileSync(path, "utf8")) as typeof report;
+  } catch (cause) {
+    throw wrong("cannot be read as JSON", cause);
+  }
+  const { baseRows, subTokens } = report ?? {};
+  const isList = (list: unknown): list is number[] => Array.isArray(list) && list.every((id) => Number.isInteger(id));
+  if (typeof baseRows !== "number" || !Array.isArray(subTokens) || !subTokens.every(isList)) {
+    throw wrong("has no baseRows and subTokens");
+  }
+  return { baseRows, subTokens };
+}
