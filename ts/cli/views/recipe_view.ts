@@ -48,6 +48,13 @@ export function recipeView(context: Context): { onEvent(event: RecipeEvent): voi
         context.note({ en: `${place} ${en}${kept ? " (kept)" : ""}`, zh: `${place} ${zh}${kept ? "（沿用）" : ""}` });
         break;
       }
+      case "stage-aside":
+        pause();
+        context.note({
+          en: `      what was begun from other inputs was set aside: ${event.to}`,
+          zh: `      由其他输入开始的内容已移至：${event.to}`,
+        });
+        break;
       case "stage-done":
         pause();
         context.note({ en: `      ${event.seconds.toFixed(1)} s`, zh: `      ${event.seconds.toFixed(1)} 秒` });

@@ -9,17 +9,27 @@ import { localGenerator } from "../../eval/local_generator.ts";
 import type { Evaluation } from "../../eval/summary.ts";
 import { clientFromConfig } from "../../judge/from_config.ts";
 import { Model } from "../../model/model.ts";
+import { BelleError } from "../../native/errors.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import type { StageContext } from "../stage.ts";
 import type { RecipeProgress } from "./events.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
 import { fileFingerprint } from "./tokenizer_stage.ts";
 
-/** The questions of the run: all, or `limit` of them in proportion to the categories. */
+/**
+ * The questions of the run: all, or `limit` of them in proportion to the categories. Throws ERR_BELLE_INVALID_DATA where
+ * they are to be scored by rule and one has none.
+ */
 export async function questionsOf(config: ExtendAndTuneConfig): Promise<EvalItem[]> {
   const { questions, limit } = config.answers;
   const { items } = await loadEvalSet(questions);
-  return limit === undefined ? items : sampleStratified(items, limit, config.seed);
+  const chosen = limit === undefined ? items : sampleStratified(items, limit, config.seed);
+  const without = config.evaluation.by === "rules" ? chosen.find((item) => item.check === undefined) : undefined;
+  if (without === undefined) return chosen;
+  throw new BelleError(
+    "ERR_BELLE_INVALID_DATA",
+    `${questions}: item "${without.id}" has no "check"; add one to it, or set evaluation.by: judge.`,
+  );
 }
 
 /** Answers and scores of one model, in `<output_dir>/evaluation/<name>`. */
@@ -78,7 +88,7 @@ async function answer(
       tokenizer,
       template: templates[config.finetune.data.template],
       generate: config.answers.generate,
-      weights: await fileFingerprint(join(folder, "MANIFEST.json")),
+      weights: await fileFingerprint(join(folder, "MANIFEST.json"), undefined),
     });
     return await generateAnswers({
       items,

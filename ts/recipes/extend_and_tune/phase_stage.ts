@@ -21,6 +21,12 @@ export interface PhaseResult {
   metrics: string;
 }
 
+/** Where a phase works, its trained model, and its record. */
+export function phaseOutputs(config: ExtendAndTuneConfig, phase: "pretrain" | "finetune") {
+  const folder = join(config.output_dir, phase);
+  return { folder, model: join(folder, "final"), metrics: join(folder, "metrics.jsonl") };
+}
+
 export async function runPhase(
   config: ExtendAndTuneConfig,
   phase: "pretrain" | "finetune",
@@ -28,12 +34,11 @@ export async function runPhase(
   context: StageContext<RecipeProgress>,
 ): Promise<PhaseResult> {
   const { data, train } = config[phase];
-  const output_dir = join(config.output_dir, phase);
   const run = runSchema.parse({
     model: { path: from.model, threads: config.model.threads },
     tokenizer: { path: from.tokenizer },
     data,
-    train: { ...train, eval_on_start: true, output_dir },
+    train: { ...train, eval_on_start: true, output_dir: phaseOutputs(config, phase).folder },
   });
   let trainTokens = 0;
   let samples = 0;
@@ -42,6 +47,7 @@ export async function runPhase(
   const done = await trainingRun(run, context.signal, (event) => {
     switch (event.type) {
       case "prepare":
+        if (event.progress.phase === "hash") break;
         context.report({ kind: "prepare", done: event.progress.done, total: event.progress.total });
         break;
       case "data":
@@ -60,7 +66,7 @@ export async function runPhase(
         context.report({ kind: "train", phase, event, totalSteps });
     }
   });
-  const metrics = join(output_dir, "metrics.jsonl");
+  const { metrics } = phaseOutputs(config, phase);
   const losses = metricCurve(await readMetrics(metrics), "eval", "loss");
   return {
     model: done.model,
@@ -70,7 +76,8 @@ export async function runPhase(
     samples,
     heldOutSamples,
     heldOutBefore: losses.find(([step]) => step === 0)?.[1],
-    heldOutAfter: losses.at(-1)?.[1],
+    // Of this very step: where the last loss is no number, an earlier one must not stand for it.
+    heldOutAfter: losses.find(([step]) => step === done.step)?.[1],
     metrics,
   };
 }

@@ -1,19 +1,25 @@
 // extend-and-tune: a BPE is trained and merged, the model gets the rows, its embeddings are pre-trained, it is
 // fine-tuned, answers questions before and after, is scored, and one report tells the story.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Language } from "../../config/language.ts";
 import { makeOutputFolder, sweepFolder } from "../../data/files.ts";
 import type { Evaluation } from "../../eval/summary.ts";
 import { clientFromConfig } from "../../judge/from_config.ts";
-import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { StageRunner } from "../stage.ts";
 import { evaluateModel, questionsOf } from "./evaluation_stage.ts";
 import type { RecipeEvent, RecipeProgress } from "./events.ts";
-import { extendModel, type ModelResult } from "./model_stage.ts";
-import { type PhaseResult, runPhase } from "./phase_stage.ts";
+import { modelFingerprint } from "./model_fingerprint.ts";
+import { extendedFolder, extendModel, type ModelResult } from "./model_stage.ts";
+import { type PhaseResult, phaseOutputs, runPhase } from "./phase_stage.ts";
 import { writeReport } from "./report_stage.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
-import { extendTokenizer, fileFingerprint, type TokenizerResult, tokenizerInputs } from "./tokenizer_stage.ts";
+import {
+  extendTokenizer,
+  fileFingerprint,
+  type TokenizerResult,
+  tokenizerFolder,
+  tokenizerInputs,
+} from "./tokenizer_stage.ts";
 
 export interface ExtendAndTuneResult {
   tokenizer: TokenizerResult;
@@ -25,6 +31,8 @@ export interface ExtendAndTuneResult {
   report: string;
 }
 
+type Runner = StageRunner<RecipeProgress>;
+
 export interface RecipeOptions {
   language: Language;
   signal?: AbortSignal;
@@ -32,7 +40,8 @@ export interface RecipeOptions {
 }
 
 /** Runs, or goes on with, the recipe; what is finished under output_dir and made from the same inputs is kept. */
-export async function extendAndTune(config: ExtendAndTuneConfig, options: RecipeOptions): Promise<ExtendAndTuneResult> {
+export async function extendAndTune(given: ExtendAndTuneConfig, options: RecipeOptions): Promise<ExtendAndTuneResult> {
+  const config = { ...given, output_dir: resolve(given.output_dir) };
   const emit = options.onEvent ?? (() => {});
   // What the last stages need is looked at before the first: not after hours of training.
   await questionsOf(config);
@@ -41,59 +50,76 @@ export async function extendAndTune(config: ExtendAndTuneConfig, options: Recipe
   sweepFolder(config.output_dir);
   const stages = config.answers.before ? 6 : 5;
   const runner = new StageRunner<RecipeProgress>(config.output_dir, stages, options.signal, emit);
-  const tokenizer = await runner.run("tokenizer", await tokenizerInputs(config), (context) =>
-    extendTokenizer(config, context),
-  );
-  const model = await runner.run("extend", await extendInputs(config, tokenizer), () => extendModel(config, tokenizer));
-  const first = { model: model.folder, tokenizer: tokenizer.folder };
-  const pretrain = await runner.run("pretrain", await phaseInputs(config, "pretrain", model.folder), (context) =>
-    runPhase(config, "pretrain", first, context),
-  );
-  const second = { model: pretrain.model, tokenizer: tokenizer.folder };
-  const before = config.answers.before
-    ? await runner.run("before", await evaluationInputs(config, pretrain.model), (context) =>
-        evaluateModel(config, "before", pretrain.model, context),
-      )
-    : undefined;
-  const finetune = await runner.run("finetune", await phaseInputs(config, "finetune", pretrain.model), (context) =>
-    runPhase(config, "finetune", second, context),
-  );
-  const after = await runner.run("after", await evaluationInputs(config, finetune.model), (context) =>
-    evaluateModel(config, "after", finetune.model, context),
-  );
+  const tokenizer = await makeTokenizer(config, runner);
+  const model = await makeModel(config, runner, tokenizer);
+  const pretrain = await makePhase(config, runner, "pretrain", model.folder, tokenizer.folder);
+  const before = config.answers.before ? await makeEvaluation(config, runner, "before", pretrain.model) : undefined;
+  const finetune = await makePhase(config, runner, "finetune", pretrain.model, tokenizer.folder);
+  const after = await makeEvaluation(config, runner, "after", finetune.model);
   const result = { tokenizer, model, pretrain, finetune, before, after };
   const report = await writeReport(config, result, options.language);
   emit({ type: "report", path: report });
   return { ...result, report };
 }
 
-async function extendInputs(config: ExtendAndTuneConfig, tokenizer: TokenizerResult): Promise<unknown> {
-  const { threads: _, ...model } = config.model;
-  const base = model.path === undefined ? (await Tokenizer.load(config.tokenizer.base)).fingerprint : null;
-  const weights = model.path === undefined ? null : await modelFingerprint(model.path);
-  return { model, seed: config.seed, tokenizer: tokenizer.fingerprint, base, weights };
+// Paths are taken from the configuration, never from a record: a run's folder may have been moved since.
+
+async function makeTokenizer(config: ExtendAndTuneConfig, runner: Runner): Promise<TokenizerResult> {
+  const folder = tokenizerFolder(config);
+  const outputs = [join(folder, "tokenizer.model"), join(folder, "merge-report.json")];
+  const stage = { name: "tokenizer", inputs: await tokenizerInputs(config, runner.signal), outputs };
+  return { ...(await runner.run(stage, (context) => extendTokenizer(config, context))), folder };
 }
 
-async function phaseInputs(
+async function makeModel(config: ExtendAndTuneConfig, runner: Runner, tokenizer: TokenizerResult) {
+  const { threads: _, path, ...model } = config.model;
+  const weights = path === undefined ? null : await modelFingerprint(path, runner.signal);
+  const { fingerprint, baseFingerprint } = tokenizer;
+  const inputs = { model, seed: config.seed, tokenizer: fingerprint, base: baseFingerprint, weights };
+  const folder = extendedFolder(config);
+  const stage = { name: "extend", inputs, outputs: [join(folder, "MANIFEST.json")] };
+  return { ...(await runner.run(stage, () => extendModel(config, tokenizer))), folder };
+}
+
+async function makePhase(
   config: ExtendAndTuneConfig,
+  runner: Runner,
   phase: "pretrain" | "finetune",
   from: string,
-): Promise<unknown> {
+  tokenizer: string,
+): Promise<PhaseResult> {
   const { data, train } = config[phase];
+  // When and how many checkpoints are written decides nothing: a run under way may be given others.
+  const { save_steps: _, save_total_limit: __, peak_flops: ___, ...deciding } = train;
   const paths = [...data.sources, ...data.eval_sources].map((source) =>
     typeof source === "string" ? source : source.path,
   );
-  return { data, train, files: await Promise.all(paths.map(fileFingerprint)), from: await modelFingerprint(from) };
+  const files: string[] = [];
+  for (const path of paths) files.push(await fileFingerprint(path, runner.signal));
+  const inputs = { data, train: deciding, files, from: await modelFingerprint(from, runner.signal) };
+  const { folder, model, metrics } = phaseOutputs(config, phase);
+  const outputs = [join(model, "MANIFEST.json"), metrics];
+  const stage = { name: phase, inputs, outputs, resumesIn: folder };
+  const result = await runner.run(stage, (context) => runPhase(config, phase, { model: from, tokenizer }, context));
+  return { ...result, model, metrics };
 }
 
-async function evaluationInputs(config: ExtendAndTuneConfig, folder: string): Promise<unknown> {
+async function makeEvaluation(
+  config: ExtendAndTuneConfig,
+  runner: Runner,
+  name: "before" | "after",
+  folder: string,
+): Promise<Evaluation> {
   const { answers, evaluation, seed } = config;
   const template = config.finetune.data.template;
-  const questions = await fileFingerprint(answers.questions);
-  return { answers, evaluation, seed, template, questions, model: await modelFingerprint(folder) };
-}
-
-/** Folders we wrote carry a manifest with every file's sha256; for others the configuration has to do. */
-async function modelFingerprint(folder: string): Promise<string> {
-  return fileFingerprint(join(folder, "MANIFEST.json")).catch(() => fileFingerprint(join(folder, "config.json")));
+  const questions = await fileFingerprint(answers.questions, runner.signal);
+  const inputs = {
+    answers,
+    evaluation,
+    seed,
+    template,
+    questions,
+    model: await modelFingerprint(folder, runner.signal),
+  };
+  return runner.run({ name, inputs, outputs: [] }, (context) => evaluateModel(config, name, folder, context));
 }

@@ -47,6 +47,7 @@ export const reportText = {
   items: { en: "Items", zh: "题数" },
   macro_average: { en: "Macro average", zh: "宏平均" },
   macro_average_without_others: { en: "Macro average without others", zh: "宏平均（不含其他）" },
+  overall: { en: "Overall", zh: "总分" },
   byRules: {
     en: "Each answer was scored 0 or 1 by a rule written beside its question; bars show 95 % intervals.",
     zh: "每个回答按题目自带的规则记 0 或 1 分；误差线为 95% 置信区间。",

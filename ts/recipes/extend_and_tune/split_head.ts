@@ -5,10 +5,11 @@ import { BelleError } from "../../native/errors.ts";
 
 const newline = 0x0a;
 
-/** The first `lines` lines of `path` go to `files.head`, the others to `files.rest`. */
+/** The first `lines` lines (1 or more) go to `files.head`, the others, of which there must be some, to `files.rest`. */
 export async function splitHead(path: string, lines: number, files: { head: string; rest: string }): Promise<void> {
   let offset = 0;
   let seen = 0;
+  let tail = false;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     let at = 0;
     while (seen < lines) {
@@ -18,12 +19,13 @@ export async function splitHead(path: string, lines: number, files: { head: stri
       at = next + 1;
     }
     offset += seen === lines ? at : chunk.length;
-    if (seen === lines) break;
+    tail = at < chunk.length;
+    if (seen === lines && tail) break;
   }
-  if (seen < lines) {
+  if (seen < lines || !tail) {
     throw new BelleError(
       "ERR_BELLE_INVALID_DATA",
-      `${path} has ${seen} lines; tokenizer.held_out_head (${lines}) must leave some to train on.`,
+      `${path} has ${seen + (tail ? 1 : 0)} lines; tokenizer.held_out_head (${lines}) must leave some to train on.`,
     );
   }
   await pipeline(createReadStream(path, { end: offset - 1 }), createWriteStream(files.head));

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "../../data/byte_stream.ts";
-import { nativeAsync } from "../../native/errors.ts";
+import { BelleError, nativeAsync } from "../../native/errors.ts";
 import { binding } from "../../native/load.ts";
 import { mergeVocabulary } from "../../tokenizer/merge_vocabulary.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
@@ -27,20 +27,23 @@ export interface TokenizerResult {
   heldOut?: { lines: number; characters: number; tokensBefore: number; tokensAfter: number };
 }
 
-/** sha256 of a file's bytes: the identity of an input. */
-export async function fileFingerprint(path: string): Promise<string> {
-  return (await hashFile(path, undefined)).sha256;
+/** sha256 of a file's bytes: the identity of an input. Meaningless once the signal was raised: look at it then. */
+export async function fileFingerprint(path: string, signal: AbortSignal | undefined): Promise<string> {
+  return (await hashFile(path, signal)).sha256;
 }
 
 /** Everything the stage's result is made from. */
-export async function tokenizerInputs(config: ExtendAndTuneConfig): Promise<unknown> {
+export async function tokenizerInputs(config: ExtendAndTuneConfig, signal: AbortSignal | undefined): Promise<unknown> {
   const { tokenizer } = config;
-  return {
-    tokenizer,
-    base: (await Tokenizer.load(tokenizer.base)).fingerprint,
-    files: await Promise.all(tokenizer.train.input.map(fileFingerprint)),
-    heldOut: tokenizer.held_out === undefined ? null : await fileFingerprint(tokenizer.held_out),
-  };
+  const base = (await Tokenizer.load(tokenizer.base)).fingerprint;
+  const files: string[] = [];
+  for (const path of tokenizer.train.input) files.push(await fileFingerprint(path, signal));
+  const heldOut = tokenizer.held_out === undefined ? null : await fileFingerprint(tokenizer.held_out, signal);
+  return { tokenizer, base, files, heldOut };
+}
+
+export function tokenizerFolder(config: ExtendAndTuneConfig): string {
+  return join(config.output_dir, "tokenizer");
 }
 
 export async function extendTokenizer(
@@ -48,10 +51,11 @@ export async function extendTokenizer(
   context: StageContext<RecipeProgress>,
 ): Promise<TokenizerResult> {
   const { base: basePath, train, merge_mode } = config.tokenizer;
-  const folder = join(config.output_dir, "tokenizer");
+  const folder = tokenizerFolder(config);
   await mkdir(folder, { recursive: true });
   const base = await Tokenizer.load(basePath);
   const { held_out, input } = await holdOut(config, folder);
+  const lines = held_out === undefined ? undefined : await heldOutLines(held_out);
   const addition = await trainBpe({
     ...train,
     input,
@@ -78,8 +82,7 @@ export async function extendTokenizer(
     deadOld: report.deadOld,
     deadNew: report.deadNew,
   };
-  if (held_out !== undefined) {
-    const lines = (await readFile(held_out, "utf8")).split("\n").filter((line) => line.trim() !== "");
+  if (lines !== undefined) {
     result.heldOut = {
       lines: lines.length,
       characters: lines.reduce((sum, line) => sum + [...line].length, 0),
@@ -103,8 +106,9 @@ async function holdOut(
   return { held_out: files.head, input: [files.rest, ...others] };
 }
 
-/** The old rows each new row is made of, as the merge left them. */
-export async function readSubTokens(folder: string): Promise<number[][]> {
-  const report = JSON.parse(await readFile(join(folder, "merge-report.json"), "utf8")) as { subTokens: number[][] };
-  return report.subTokens;
+/** The lines that are not blank; ERR_BELLE_INVALID_DATA where there is none to measure on. */
+async function heldOutLines(path: string): Promise<string[]> {
+  const lines = (await readFile(path, "utf8")).split(/\r?\n/u).filter((line) => line.trim() !== "");
+  if (lines.length > 0) return lines;
+  throw new BelleError("ERR_BELLE_INVALID_DATA", `${path}: all held-out lines are blank; hold lines with text out.`);
 }
