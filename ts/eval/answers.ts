@@ -9,6 +9,8 @@ import type { EvalItem } from "./eval_set.ts";
 export interface TextGenerator {
   /** Everything that decides the answers (weights, sampling, template); part of the journal's request ids. */
   readonly fingerprint: string;
+  /** An answer of generateTexts depends on its place in the list, as sampling's does. Default false. */
+  readonly placed?: boolean;
   generateText(prompt: string, signal?: AbortSignal): Promise<string>;
   /** Several prompts at once, answers in their order; used instead of generateText where present. */
   generateTexts?(prompts: readonly string[], signal?: AbortSignal): Promise<string[]>;
@@ -30,28 +32,42 @@ export interface GenerateAnswersOptions {
 /** Item id -> answer. */
 export type Answers = ReadonlyMap<string, string>;
 
-/** Generates what the journal does not hold yet. An abort keeps what was answered and throws ERR_BELLE_ABORTED. */
+interface Question {
+  item: EvalItem;
+  prompt: string;
+  id: string;
+  known: string | undefined;
+}
+
+/**
+ * Generates what the journal does not hold yet. An abort keeps what was answered and throws ERR_BELLE_ABORTED. Going on
+ * gives the answers of a run that was never stopped, also of a sampling model: its batches are then the same ones.
+ */
 export async function generateAnswers(options: GenerateAnswersOptions): Promise<Map<string, string>> {
   const { items, model, signal } = options;
   const template = options.prompt ?? ((question: string) => question);
+  const size = model.generateTexts === undefined ? 1 : (options.batch ?? 16);
+  const placed = model.placed === true && model.generateTexts !== undefined;
   const answers = new Map<string, string>();
   const journal = await Journal.open(options.journal);
   try {
-    const todo: Array<{ item: EvalItem; prompt: string; id: string }> = [];
-    for (const item of items) {
+    const questions = items.map((item, i): Question => {
       const prompt = template(item.question);
-      const id = requestId({ protocol: "belle-answers/1", model: model.fingerprint, prompt, item: item.id });
-      const known = journal.find(id);
-      if (known === undefined) todo.push({ item, prompt, id });
-      else answers.set(item.id, known.text);
-    }
-    const size = model.generateTexts === undefined ? 1 : (options.batch ?? 16);
+      const request = { protocol: "belle-answers/1", model: model.fingerprint, prompt, item: item.id };
+      const id = requestId(placed ? { ...request, place: i % size } : request);
+      const known = journal.find(id)?.text;
+      if (known !== undefined) answers.set(item.id, known);
+      return { item, prompt, id, known };
+    });
+    const unknown = (question: Question) => question.known === undefined;
+    const todo = placed ? questions : questions.filter(unknown);
     options.onProgress?.(answers.size, items.length);
     for (let from = 0; from < todo.length; from += size) {
+      const batch = todo.slice(from, from + size);
+      if (!batch.some(unknown)) continue;
       if (signal?.aborted) {
         throw new BelleError("ERR_BELLE_ABORTED", "Answering was asked to stop.", { cause: signal.reason });
       }
-      const batch = todo.slice(from, from + size);
       const started = performance.now();
       const texts = await answer(
         model,
@@ -60,11 +76,12 @@ export async function generateAnswers(options: GenerateAnswersOptions): Promise<
       );
       const milliseconds = Math.round((performance.now() - started) / batch.length);
       await Promise.all(
-        batch.map(({ item, id }, i) => {
+        batch.map(async ({ item, id, known }, i) => {
+          if (known !== undefined) return;
           const text = texts[i]!;
           answers.set(item.id, text);
           const reply = { id, item: item.id, repeat: 0, ask: 0, text, finishReason: "stop", model: model.fingerprint };
-          return journal.append({ ...reply, promptTokens: 0, completionTokens: 0, milliseconds });
+          await journal.append({ ...reply, promptTokens: 0, completionTokens: 0, milliseconds });
         }),
       );
       options.onProgress?.(answers.size, items.length);

@@ -3,6 +3,7 @@
 import { generateSchema } from "../../config/generate.ts";
 import { parseConfig } from "../../config/load.ts";
 import { templates, toSegments } from "../../data/template.ts";
+import { samplingOptions } from "../../eval/local_generator.ts";
 import { Model } from "../../model/model.ts";
 import { BelleError } from "../../native/errors.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
@@ -74,14 +75,7 @@ export const command = defineCommand({
       let tokens = 0;
       const answers = await model
         .generate(ids, {
-          maxNewTokens: options.max_new_tokens,
-          temperature: options.temperature,
-          topK: options.top_k,
-          topP: options.top_p,
-          repetitionPenalty: options.repetition_penalty,
-          seed: options.seed,
-          vocabulary: Math.min(tokenizer.vocabSize, model.vocabSize),
-          stop: model.eosTokenIds.length > 0 ? model.eosTokenIds : tokenizer.eosId >= 0 ? [tokenizer.eosId] : [],
+          ...samplingOptions(model, tokenizer, options),
           signal: context.signal,
           onToken: () =>
             progress.update({ done: ++tokens, total: 0, unit: context.text({ en: "tokens", zh: "个 token" }) }),
