@@ -86,6 +86,25 @@ test("resuming cuts metrics.jsonl back to the resumed step", () => {
   }
 });
 
+test("an evaluation that the continued run has is not written twice", () => {
+  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
+  try {
+    for (const resumedStep of [0, 2, 2]) {
+      const recorder = createRecorder({ dir, jsonl: true, tensorboard: false, resumedStep });
+      if (resumedStep === 0) for (const number of [1, 2]) recorder.record(step(number, 1));
+      recorder.record({ type: "eval", step: 2, loss: 0.5, supervisedTokens: 7 });
+      recorder.close();
+    }
+    const rows = readFileSync(join(dir, "metrics.jsonl"), "utf8").trim().split("\n");
+    assert.equal(
+      rows.map((row) => (JSON.parse(row) as { type: string }).type),
+      ["step", "step", "eval"],
+    );
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
 test("a torn last line is dropped on resume", () => {
   const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
   const path = join(dir, "metrics.jsonl");

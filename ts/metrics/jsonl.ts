@@ -18,9 +18,12 @@ function stepOf(line: string): number | undefined {
   }
 }
 
-/** Keeps the lines of steps up to `step`, in order; a torn last line goes. The file changes whole or not at all. */
-export function truncateMetrics(path: string, step: number): void {
-  if (!existsSync(path)) return;
+/**
+ * Keeps the lines of steps up to `step`, in order, and returns them; a torn last line goes. The file changes whole or
+ * not at all.
+ */
+export function truncateMetrics(path: string, step: number): string[] {
+  if (!existsSync(path)) return [];
   const kept = readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => {
@@ -36,15 +39,23 @@ export function truncateMetrics(path: string, step: number): void {
     closeSync(file);
   }
   renameSync(temporary, path);
+  return kept;
 }
 
 export class JsonlWriter {
   readonly #file: number;
+  readonly #evaluated: Set<number>;
 
   /** Appends to `path`; lines of steps after `resumedStep` are removed first, and all of them for a fresh run. */
   constructor(path: string, resumedStep: number) {
-    truncateMetrics(path, resumedStep > 0 ? resumedStep : -1);
+    const rows = truncateMetrics(path, resumedStep > 0 ? resumedStep : -1).map((line) => JSON.parse(line) as MetricRow);
+    this.#evaluated = new Set(rows.filter(({ type }) => type === "eval").map(({ step }) => step));
     this.#file = openSync(path, "a");
+  }
+
+  /** The run that is continued has this evaluation already: a finished run that is resumed evaluates once more. */
+  evaluated(step: number): boolean {
+    return this.#evaluated.has(step);
   }
 
   write(row: MetricRow): void {

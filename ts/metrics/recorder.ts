@@ -111,6 +111,7 @@ function write(event: NativeTrainEvent, jsonl: JsonlWriter | undefined, board: E
       break;
     }
     case "eval":
+      if (jsonl?.evaluated(event.step)) break;
       jsonl?.write({ type: "eval", step: event.step, loss: event.loss, supervised_tokens: event.supervisedTokens });
       board?.write(event.step, { "eval/loss": event.loss });
       break;
