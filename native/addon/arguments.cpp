@@ -126,11 +126,12 @@ std::vector<int32_t> ids_argument(const Napi::Value& value, const std::string& n
   const Napi::Uint32Array array = value.As<Napi::Uint32Array>();
   std::vector<int32_t> ids(array.ElementLength());
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (array.Data()[i] > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
-      throw_argument(value.Env(), name + "[" + std::to_string(i) + "] = " + std::to_string(array.Data()[i]) +
-                                      " is not a token id.");
+    const uint32_t id = array.Data()[i];  // once: shared memory may change between two reads
+    if (id > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
+      throw_argument(value.Env(),
+                     name + "[" + std::to_string(i) + "] = " + std::to_string(id) + " is not a token id.");
     }
-    ids[i] = static_cast<int32_t>(array.Data()[i]);
+    ids[i] = static_cast<int32_t>(id);
   }
   return ids;
 }

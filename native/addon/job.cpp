@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "native/addon/errors.h"
@@ -37,24 +36,29 @@ Napi::Promise Job::start(Napi::Env env, Work work, StopFlag stop, Napi::Value on
                                       job, &Job::finalize, job, &Job::call_js, &job->function_);
   if (status != napi_ok) throw Napi::Error::New(env);
   static_cast<void>(owner.release());  // finalize() owns it now: it runs after the last call_js()
+  auto& jobs = instance(env).jobs;
   try {
+    jobs.insert(job);  // before the thread starts: the end of the environment must find it
     job->thread_ = std::thread([job] { job->run(); });
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
+    jobs.erase(job);
+    job->work_ = nullptr;  // what it holds (a model) is free at once
     napi_release_threadsafe_function(job->function_, napi_tsfn_abort);
     throw make_error(env,
                      Status(StatusCode::out_of_memory, std::string("The system refused a new thread (") +
                                                            error.what() + "); lower the number of jobs."));
   }
-  instance(env).jobs.insert(job);
   return promise;
 }
 
 void Job::run() {
   Result<Settle> outcome = Status(StatusCode::internal, "the job ended without a result");
+  // Made while there is memory.
+  Status exhausted(StatusCode::out_of_memory, "Memory ran out; use a smaller batch, model or vocabulary.");
   try {
     outcome = work_(*this);
   } catch (const std::bad_alloc&) {
-    outcome = Status(StatusCode::out_of_memory, "Memory ran out; use a smaller batch, model or vocabulary.");
+    outcome = std::move(exhausted);
   } catch (const std::exception& error) {
     outcome = Status(StatusCode::internal, std::string("unexpected native error: ") + error.what());
   } catch (...) {

@@ -19,7 +19,7 @@ using SharedShardWriter = std::shared_ptr<ShardWriter>;
 
 struct Sample {
   std::vector<int32_t> ids;
-  std::span<const uint8_t> mask;
+  std::vector<uint8_t> mask;
 };
 
 class ShardWriterWrap : public Wrap<ShardWriterWrap, SharedShardWriter> {
@@ -45,7 +45,7 @@ class ShardWriterWrap : public Wrap<ShardWriterWrap, SharedShardWriter> {
 
   void add_pack(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const SharedShardWriter& writer = shared(env);
+    const SharedShardWriter writer = shared(env);  // a getter of a row may call abort()
     if (!info[0].IsArray() || info[0].As<Napi::Array>().Length() == 0) {
       throw_argument(env, "samples must be an array with at least one sample.");
     }
@@ -56,8 +56,9 @@ class ShardWriterWrap : public Wrap<ShardWriterWrap, SharedShardWriter> {
     for (uint32_t i = 0; i < rows.Length(); ++i) {
       const std::string name = "samples[" + std::to_string(i) + "]";
       const Options row(rows.Get(i), name);
-      Sample sample{int32_argument(row.get("ids"), name + ".ids"),
-                    bytes_argument(row.get("mask"), name + ".mask")};
+      const auto mask = bytes_argument(row.get("mask"), name + ".mask");
+      Sample sample{{}, {mask.begin(), mask.end()}};  // copied before a getter runs again
+      sample.ids = int32_argument(row.get("ids"), name + ".ids");
       if (sample.ids.size() != sample.mask.size()) {
         throw_argument(env, name + " has " + std::to_string(sample.ids.size()) + " ids but " +
                                 std::to_string(sample.mask.size()) + " mask bytes; give one per id.");
