@@ -97,7 +97,7 @@ Napi::Value ModelWrap::read_parameter(const Napi::CallbackInfo& info) {
   const ModelLease model = lease_model(env, shared(env));
   for (const model::Parameter& parameter : held_->parameters) {
     if (parameter.name != name) continue;
-    std::vector<float> values = model->read_parameter(parameter);
+    std::vector<float> values = take(env, model->read_parameter(parameter));
     const size_t elements = values.size();
     return Napi::Float32Array::New(env, elements, take_buffer(env, std::move(values)), 0);
   }
@@ -182,8 +182,12 @@ void ModelWrap::dispose(const Napi::CallbackInfo& info) {
   held_ = nullptr;
 }
 
+// A job may still hold the handle: what it reports later would never be taken back.
 void ModelWrap::Finalize(Napi::BasicEnv env) {
-  if (held_) Napi::MemoryManagement::AdjustExternalMemory(env, -held_->reported);
+  if (!held_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -held_->reported);
+  held_->reported = 0;
+  held_->disposed = true;
 }
 
 Napi::Function ModelWrap::define(Napi::Env env) {

@@ -147,12 +147,11 @@ const belle_backend& Model::backend() const { return *state_->backend; }
 int64_t Model::parameter_elements() const { return state_->map.elements; }
 float* Model::weights() { return state_->weights.floats(); }
 
-std::vector<float> Model::read_parameter(const Parameter& parameter) const {
+Result<std::vector<float>> Model::read_parameter(const Parameter& parameter) const {
   std::vector<float> values(static_cast<size_t>(parameter.elements));
   const belle_backend& b = *state_->backend;
-  const belle_status status = b.read(b.context, values.data(), state_->weights.floats() + parameter.offset,
-                                     values.size() * sizeof(float));
-  if (status.code != 0) values.clear();
+  BELLE_TRY(backend::from_c(b.read(b.context, values.data(), state_->weights.floats() + parameter.offset,
+                                   values.size() * sizeof(float))));
   return values;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 // Model: the weights of one decoder on one backend, and what can be computed with them.
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -66,8 +65,6 @@ struct SaveRequest {
   std::vector<std::string> extra_files = {};  // copied beside the weights (tokenizer.model, ...)
 };
 
-class Workspace;  // activations of one batch shape; defined in workspace.h
-
 class Model {
  public:
   // A Hugging Face folder: config.json, safetensors, generation_config.json when it is there. Weights may be
@@ -83,8 +80,7 @@ class Model {
   const belle_backend& backend() const;
   int64_t parameter_elements() const;  // length of the flat buffer
   float* weights();                    // flat, device; master copy in float32
-  std::vector<float> read_parameter(
-      const Parameter& parameter) const;  // to host; empty when the device failed
+  Result<std::vector<float>> read_parameter(const Parameter& parameter) const;  // to host
   Status write_parameter(const Parameter& parameter, std::span<const float> values);
 
   // Checks ids, cu_seqlens and labels, plans or reuses a workspace, runs forward (and backward when asked).

@@ -9,14 +9,12 @@
 namespace belle::model {
 namespace {
 
-constexpr int64_t kAlignment = 16;  // floats: one 64-byte line, so that kernels start aligned
-
 class Builder {
  public:
   explicit Builder(WeightMap& map) : map_(map) {}
 
   int64_t add(std::string name, std::vector<int64_t> shape, bool embedding = false) {
-    map_.elements = (map_.elements + kAlignment - 1) / kAlignment * kAlignment;
+    map_.elements = (map_.elements + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
     return add_adjacent(std::move(name), std::move(shape), embedding);
   }
   // Directly after the previous parameter, so that both are one matrix to a GEMM.

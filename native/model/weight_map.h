@@ -26,10 +26,14 @@ struct LayerOffsets {
   int64_t down = -1, down_bias = -1;                    // [d, ff], [d]
 };
 
+// Elements: parameters start at multiples of it, one 64-byte line, so that kernels start aligned. The gaps
+// stay zero.
+inline constexpr int64_t kParameterAlignment = 16;
+
 struct WeightMap {
-  std::vector<Parameter> parameters;  // in the order of the flat buffer
-  int64_t elements = 0;    // of the flat buffer; parameters start at multiples of 16, gaps stay zero
-  int64_t embedding = -1;  // [vocab, d]
+  std::vector<Parameter> parameters;                      // in the order of the flat buffer
+  int64_t elements = 0;                                   // of the flat buffer
+  int64_t embedding = -1;                                 // [vocab, d]
   int64_t embedding_norm = -1, embedding_norm_bias = -1;  // [d]
   std::vector<LayerOffsets> layers;
   int64_t final_norm = -1, final_norm_bias = -1;  // [d]

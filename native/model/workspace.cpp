@@ -2,20 +2,24 @@
 
 #include <algorithm>
 
+#include "native/core/checked.h"
+
 namespace belle::model {
 namespace {
 
 // Rows of logits held at once. Fixed, because the order in which the head's gradient is summed depends on it.
 constexpr int64_t kLogitRows = 256;
 
-// Hands out 64-byte aligned pieces of one block; with a null base it only counts.
+// Hands out 64-byte aligned pieces of one block; with a null base it only counts, up to UINT64_MAX, which no
+// machine can allocate. One piece of checked sizes stays far below that, all layers of them need not.
 class Planner {
  public:
   explicit Planner(void* base) : base_(static_cast<uint8_t*>(base)) {}
   template <class T = float>
   T* take(int64_t elements) {
     T* piece = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
-    used_ += (static_cast<uint64_t>(elements) * sizeof(T) + 63) / 64 * 64;
+    const uint64_t bytes = (static_cast<uint64_t>(elements) * sizeof(T) + 63) / 64 * 64;
+    if (!checked_add(used_, bytes, &used_)) used_ = UINT64_MAX;
     return piece;
   }
   uint64_t used() const { return used_; }

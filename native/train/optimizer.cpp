@@ -6,8 +6,7 @@
 
 namespace belle::train {
 
-// Parameters start at multiples of this many elements (native/model/weight_map.h).
-static constexpr int64_t kPadding = 16;
+using model::kParameterAlignment;
 
 Result<Optimizer> Optimizer::create(model::Model& model, Trainable trainable) {
   Optimizer made(model);
@@ -19,14 +18,14 @@ Result<Optimizer> Optimizer::create(model::Model& model, Trainable trainable) {
     const bool decay = parameter.shape.size() >= 2;
     Segment* last = made.segments_.empty() ? nullptr : &made.segments_.back();
     if (last && last->last == i && last->decay == decay &&
-        parameter.offset - (last->offset + last->elements) < kPadding) {
+        parameter.offset - (last->offset + last->elements) < kParameterAlignment) {
       const int64_t grown = parameter.offset + parameter.elements - last->offset;
       total += grown - last->elements;
       last->elements = grown;
       last->last = i + 1;
       continue;
     }
-    total = (total + kPadding - 1) / kPadding * kPadding;
+    total = (total + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
     made.segments_.push_back({parameter.offset, parameter.elements, total, decay, i, i + 1});
     total += parameter.elements;
   }

@@ -1,4 +1,5 @@
 // What a batch may hold, and the sentence each bad one gets.
+#include "native/model/state.h"
 #include "test/native/model/tiny.h"
 
 using namespace belle;
@@ -93,4 +94,17 @@ TEST("write_parameter: refuses a wrong count") {
       message_of(model->write_parameter(model->parameters()[1], std::vector<float>(3))),
       std::string(
           "model.layers.0.input_layernorm.weight with shape [24] has 24 elements, but 3 values were given"));
+}
+
+TEST("workspace: a plan past 64 bits is refused, not wrapped") {
+  model::DecoderConfig config = tiny_llama();
+  config.intermediate_size = 1 << 20;
+  config.num_hidden_layers = 4096;
+  CHECK_OK(model::check_decoder_config(config));
+  CHECK_EQ(model::Workspace::planned_bytes(config, INT32_MAX, true), UINT64_MAX);
+  auto model = make_tiny(tiny_llama());
+  const auto refused = model::Workspace::create(model->state().backend, config, INT32_MAX, true).status();
+  CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::out_of_memory));
+  CHECK(refused.message().starts_with(
+      "the activations of 2147483647 tokens need 18446744073709551615 bytes ("));
 }

@@ -17,7 +17,7 @@ using HostTensors = std::map<std::string, HostTensor>;
 
 static HostTensors tensors_of(const model::Model& model) {
   HostTensors out;
-  for (const auto& p : model.parameters()) out[p.name] = {p.shape, model.read_parameter(p)};
+  for (const auto& p : model.parameters()) out[p.name] = {p.shape, model.read_parameter(p).take()};
   return out;
 }
 
@@ -40,7 +40,7 @@ static void check_same(const model::Model& a, const model::Model& b) {
   CHECK_EQ(a.parameters().size(), b.parameters().size());
   for (size_t i = 0; i < a.parameters().size(); ++i) {
     CHECK_EQ(a.parameters()[i].name, b.parameters()[i].name);
-    CHECK(same_bits(a.read_parameter(a.parameters()[i]), b.read_parameter(b.parameters()[i])));
+    CHECK(same_bits(a.read_parameter(a.parameters()[i]).take(), b.read_parameter(b.parameters()[i]).take()));
   }
 }
 
@@ -75,9 +75,9 @@ TEST("folder: bfloat16 rounds each weight to nearest even, once") {
     CHECK_OK(g.model->save(folder, {.dtype = DType::bf16}));
     const auto again = load_model(folder);
     for (size_t i = 0; i < g.model->parameters().size(); ++i) {
-      auto expected = g.model->read_parameter(g.model->parameters()[i]);
+      auto expected = g.model->read_parameter(g.model->parameters()[i]).take();
       for (float& value : expected) value = bf16_to_f32(f32_to_bf16(value));
-      CHECK(same_bits(expected, again->read_parameter(again->parameters()[i])));
+      CHECK(same_bits(expected, again->read_parameter(again->parameters()[i]).take()));
     }
     const auto config = io::read_json_file(folder + "/config.json");
     CHECK_EQ(*config.value().find("dtype")->string(), std::string("bfloat16"));
@@ -216,9 +216,9 @@ TEST("create: the same seed gives the same bits, another seed others; norms 1, b
     check_same(*a, *b);
     double sum = 0, squares = 0, count = 0;
     for (const auto& p : a->parameters()) {
-      const auto values = a->read_parameter(p);
+      const auto values = a->read_parameter(p).take();
       if (p.shape.size() == 2) {
-        CHECK(!same_bits(values, c->read_parameter(p)));
+        CHECK(!same_bits(values, c->read_parameter(p).take()));
         for (const float v : values) sum += v, squares += static_cast<double>(v) * v, ++count;
       } else {
         CHECK(same_bits(values, std::vector<float>(values.size(), p.name.ends_with(".bias") ? 0.0f : 1.0f)));

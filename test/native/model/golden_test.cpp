@@ -134,7 +134,7 @@ TEST("golden: new rows are the mean of their old sub-tokens, old rows keep their
   for_each_golden([](Golden& g) {
     const auto parameters = g.model->parameters();
     std::vector<std::vector<float>> before;
-    for (const auto& p : parameters) before.push_back(g.model->read_parameter(p));
+    for (const auto& p : parameters) before.push_back(g.model->read_parameter(p).take());
     const int64_t old_rows = g.model->config().vocab_size;
     const auto sub_tokens = g.lists({"extend", "sub_tokens"});
     CHECK_OK(g.model->resize_vocabulary({.rows = old_rows + static_cast<int64_t>(sub_tokens.size()),
@@ -144,14 +144,14 @@ TEST("golden: new rows are the mean of their old sub-tokens, old rows keep their
     const auto& resized = g.model->parameters();
     CHECK_EQ(resized.size(), parameters.size());
     for (size_t i = 0; i < resized.size(); ++i) {
-      const auto after = g.model->read_parameter(resized[i]);
+      const auto after = g.model->read_parameter(resized[i]).take();
       CHECK(same_bits(std::span(after).first(before[i].size()), before[i]));
       CHECK_EQ(after.size() > before[i].size(), resized[i].embedding);
     }
     const auto d = static_cast<size_t>(g.model->config().hidden_size);
     for (size_t i = 0; i < resized.size(); ++i) {
       if (!resized[i].embedding) continue;
-      const auto after = g.model->read_parameter(resized[i]);
+      const auto after = g.model->read_parameter(resized[i]).take();
       for (size_t row = 0; row < sub_tokens.size(); ++row) {
         for (size_t j = 0; j < d; ++j) {
           double sum = 0;

@@ -25,7 +25,7 @@ static void check_differences(const model::DecoderConfig& config, const char* na
   const auto count = static_cast<double>(result.value().supervised_tokens);
   const Philox random(11, RngStream::test);
   for (const model::Parameter& p : model->parameters()) {
-    const auto weights = model->read_parameter(p);
+    const auto weights = model->read_parameter(p).take();
     const float* gradient = result.value().gradients.data() + p.offset;
     double norm = 0;
     for (size_t i = 0; i < weights.size(); ++i) norm += std::pow(static_cast<double>(gradient[i]), 2);

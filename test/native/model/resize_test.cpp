@@ -8,7 +8,7 @@ using namespace belle::test;
 // Rows [first, last) of the parameter, d columns.
 static std::vector<float> rows_of(const model::Model& model, const model::Parameter& p, int64_t first,
                                   int64_t last) {
-  const auto values = model.read_parameter(p);
+  const auto values = model.read_parameter(p).take();
   const int64_t d = p.shape[1];
   return {values.begin() + first * d, values.begin() + last * d};
 }
@@ -87,8 +87,8 @@ TEST("resize: mean-cov draws have the mean and covariance of the old rows, whate
     auto again = make_tiny(config);
     CHECK_OK(
         again->resize_vocabulary({.rows = old_rows + kAdded, .init = model::RowInit::mean_cov, .seed = 3}));
-    CHECK(same_bits(model->read_parameter(model->parameters().front()),
-                    again->read_parameter(again->parameters().front())));
+    CHECK(same_bits(model->read_parameter(model->parameters().front()).take(),
+                    again->read_parameter(again->parameters().front()).take()));
   }
 }
 

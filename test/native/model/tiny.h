@@ -60,7 +60,7 @@ inline std::unique_ptr<model::Model> make_tiny(const model::DecoderConfig& confi
   const Philox random(seed, RngStream::test);
   for (const model::Parameter& p : model->parameters()) {
     if (p.shape.size() != 1) continue;
-    auto values = model->read_parameter(p);
+    auto values = model->read_parameter(p).take();
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] += static_cast<float>(0.2 * random.normal(i, static_cast<uint32_t>(p.offset)));
     }

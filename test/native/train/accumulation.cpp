@@ -116,7 +116,7 @@ TEST("NaN: the update is not applied; five in a row end the run") {
   for (const model::Parameter& parameter : run.model->parameters()) {
     if (parameter.shape.size() == 1) norm = &parameter;
   }
-  const std::vector<float> good = run.model->read_parameter(*norm);
+  const std::vector<float> good = run.model->read_parameter(*norm).take();
   const auto poison = [&] {
     std::vector<float> bad = good;
     bad[3] = NAN;

@@ -65,7 +65,7 @@ void Events::operator()(const Event& event) {
 std::vector<float> weights_of(const model::Model& model) {
   std::vector<float> all;
   for (const model::Parameter& parameter : model.parameters()) {
-    const std::vector<float> values = model.read_parameter(parameter);
+    const std::vector<float> values = model.read_parameter(parameter).take();
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;
