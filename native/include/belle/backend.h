@@ -1,5 +1,5 @@
-/* The backend C ABI: what a device must provide so that the model, the trainer and the distributed code, each written
- * once, run on it. Plain C structs and functions; no STL, no exceptions. A backend never sees a model: only ops.
+/* The backend C ABI: what a device must provide so that the model and the trainer, each written once, run on it. Plain
+ * C structs and functions; no STL, no exceptions. A backend never sees a model: only ops.
  *
  * Conventions
  * - Every tensor is row-major. Sizes are elements unless a name says bytes.
