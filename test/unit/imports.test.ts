@@ -33,20 +33,7 @@ const tsRooms: Record<string, readonly string[]> = {
   eval: ["native", "config", "judge", "model", "tokenizer", "data"],
   report: ["native", "config", "eval", "metrics"],
   recipes: ["native", "config", "tokenizer", "data", "metrics", "model", "train", "judge", "eval", "report"],
-  cli: [
-    "native",
-    "config",
-    "tokenizer",
-    "data",
-    "metrics",
-    "model",
-    "train",
-
-    "judge",
-    "eval",
-    "report",
-    "recipes",
-  ],
+  cli: ["native", "config", "tokenizer", "data", "metrics", "model", "train", "judge", "eval", "report", "recipes"],
 };
 
 function tracked(pattern: RegExp, ...folders: string[]): string[] {
