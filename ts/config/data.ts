@@ -89,6 +89,8 @@ export const dataSchema = z
     }
   });
 
+/** A data file as the library takes it: its path, or an object with the options that are not left at their default. */
+export type DataSource = string | z.input<typeof sourceSchema>;
 export type SourceSection = z.output<typeof sourceSchema>;
 export type DataSection = z.output<typeof dataSchema>;
 export type DataFormat = (typeof formats)[number];

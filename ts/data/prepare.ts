@@ -4,7 +4,8 @@ import { mkdirSync } from "node:fs";
 import { readFile, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import type { SourceSection } from "../config/data.ts";
+import { checkValue } from "../config/check.ts";
+import { type DataSource, sourceSchema } from "../config/data.ts";
 import { fingerprint } from "../config/fingerprint.ts";
 import { throwIfAborted } from "../native/abort.ts";
 import { BelleError, native, nativeAsync } from "../native/errors.ts";
@@ -20,7 +21,7 @@ import { readSource, type SourceResult } from "./source.ts";
 import { type TemplateName, templates } from "./template.ts";
 
 export interface PrepareOptions {
-  sources: readonly SourceSection[];
+  sources: readonly DataSource[];
   /** Folder of the shards; dropped rows are listed beside it in `<output>.dropped.jsonl`. */
   output: string;
   tokenizer: DataTokenizer;
@@ -69,7 +70,7 @@ export async function prepareData(options: PrepareOptions, control: PrepareContr
   const { signal, onProgress } = control;
   throwIfAborted(signal, what);
   const output = resolve(options.output);
-  const plan = normalize(options);
+  const plan = checkedPlan(options);
   if (plan.tokenizer.eosId < 0) {
     throw new BelleError(
       "ERR_BELLE_INVALID_ARGUMENT",
@@ -113,22 +114,38 @@ export async function prepareData(options: PrepareOptions, control: PrepareContr
   }
 }
 
-function normalize(options: PrepareOptions) {
+function checkedPlan(options: PrepareOptions) {
+  const { tokenizer, template = "belle", mode = "belle", onBadLine = "error", cache = true, rows = {} } = options;
+  const whole = (name: string, value: number, least: number, most: number): number => {
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    wrong(`${name} must be a whole number from ${least} to ${most}, not ${value}.`);
+  };
+  const one = <T extends string>(name: string, value: T, known: readonly T[]): T => {
+    if (known.includes(value)) return value;
+    wrong(`${name} must be one of ${known.join(", ")}, not ${String(value)}.`);
+  };
+  const most = Number.MAX_SAFE_INTEGER;
   return {
-    sources: options.sources,
-    tokenizer: options.tokenizer,
-    maxLength: options.maxLength,
-    template: templates[options.template ?? "belle"],
-    mode: options.mode ?? "belle",
-    seed: options.seed ?? 42,
-    onBadLine: options.onBadLine ?? "error",
-    skip: options.rows?.skip ?? 0,
-    take: options.rows?.take ?? Number.POSITIVE_INFINITY,
-    cache: options.cache ?? true,
-  } as const;
+    sources: options.sources.map((source, i) =>
+      checkValue(sourceSchema, typeof source === "string" ? { path: source } : source, `sources.${i}`),
+    ),
+    tokenizer,
+    maxLength: whole("maxLength", options.maxLength, 2, 1_048_576),
+    template: templates[one("template", template, Object.keys(templates) as TemplateName[])],
+    mode: one("mode", mode, ["belle", "belle-compat"]),
+    seed: whole("seed", options.seed ?? 42, 0, most),
+    onBadLine: one("onBadLine", onBadLine, ["error", "skip"]),
+    skip: whole("rows.skip", rows.skip ?? 0, 0, most),
+    take: rows.take === undefined ? Number.POSITIVE_INFINITY : whole("rows.take", rows.take, 0, most),
+    cache,
+  };
 }
 
-export type PreparePlan = ReturnType<typeof normalize>;
+function wrong(message: string): never {
+  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
+}
+
+export type PreparePlan = ReturnType<typeof checkedPlan>;
 
 /** Everything the shards are a function of. Paths are not: the same bytes elsewhere are the same data. */
 function inputsFingerprint(plan: PreparePlan, hashes: ReadonlyArray<{ sha256: string }>): string {

@@ -1,5 +1,6 @@
 // Counts over data files, without writing anything.
-import type { SourceSection } from "../config/data.ts";
+import { checkValue } from "../config/check.ts";
+import { type DataSource, sourceSchema } from "../config/data.ts";
 import { throwIfAborted } from "../native/abort.ts";
 import { BelleError } from "../native/errors.ts";
 import { type DataTokenizer, encodeSegments, supervisedTokens } from "./encode.ts";
@@ -32,10 +33,11 @@ function textsOf(sample: Sample): string[] {
 
 /** Counts rows, turns, characters and, with a tokenizer, tokens. Bad rows are counted, not thrown. */
 export async function dataStats(
-  source: SourceSection,
+  from: DataSource,
   options: { tokenizer?: DataTokenizer; signal?: AbortSignal; onBytes?: (position: number) => void } = {},
 ): Promise<DataStats> {
   const { tokenizer, signal } = options;
+  const source = checkValue(sourceSchema, typeof from === "string" ? { path: from } : from, "source");
   const stats: DataStats = {
     path: source.path,
     format: source.format,

@@ -1,12 +1,10 @@
 // The `train` section to NativeTrainConfig: validated and completed by its schema, so that the library and the YAML
 // accept the same keys with the same defaults.
 import type { z } from "zod";
+import { checkValue } from "../config/check.ts";
 import { fingerprint } from "../config/fingerprint.ts";
-import { detectLanguage } from "../config/language.ts";
-import { problemsOf } from "../config/problems.ts";
 import { trainSchema } from "../config/train.ts";
 import type { NativeTrainConfig } from "../native/binding.ts";
-import { BelleError } from "../native/errors.ts";
 
 /**
  * Keys of the `train` section (docs/config.md), named as Hugging Face TrainingArguments. Unlike in YAML, output_dir has
@@ -20,14 +18,8 @@ const free = new Set(["output_dir", "eval_steps", "eval_on_start", "save_steps",
 export function trainConfig(config: TrainConfig, extraFiles: readonly string[]): NativeTrainConfig {
   const { output_dir = "", ...rest } = config;
   const given = output_dir === "" ? rest : config;
-  const parsed = trainSchema.safeParse(given);
-  if (!parsed.success) {
-    const sentences = parsed.error.issues
-      .flatMap((issue) => problemsOf(trainSchema, issue, given, detectLanguage()))
-      .map((problem) => `config.${problem.path.join(".")}: ${problem.message}`);
-    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", sentences.join("\n"), { cause: parsed.error });
-  }
-  const { recompute: _, zero_stage: __, max_length: ___, ...native } = parsed.data;
+  const parsed = checkValue(trainSchema, given, "config");
+  const { recompute: _, zero_stage: __, max_length: ___, ...native } = parsed;
   return {
     ...native,
     output_dir,
