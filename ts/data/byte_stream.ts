@@ -148,6 +148,7 @@ export async function openBytes(path: string): Promise<ByteStream> {
     head = step.done ? Buffer.alloc(0) : step.value;
   }
   if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
+    await source.return(undefined);
     throw new BelleError("ERR_BELLE_INVALID_DATA", `${path}: is UTF-16; convert it: iconv -f utf-16 -t utf-8 ${path}`);
   }
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) head = head.subarray(3);

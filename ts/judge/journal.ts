@@ -2,13 +2,13 @@
 // that a run that was killed goes on without asking for anything twice. Scores are not stored: they are read from the
 // replies again, and a better parser needs no new calls.
 
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, readFile, rm, truncate } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { fingerprint } from "../config/fingerprint.ts";
 import { BelleError } from "../native/errors.ts";
-import { canonicalJson, parseObject, readLines } from "./json_lines.ts";
+import { parseObject, readLines } from "./json_lines.ts";
 
 export interface JournalReply {
   /** Request id, see {@link requestId}. */
@@ -38,7 +38,7 @@ export type JournalEntry = JournalReply | JournalFailure;
 
 /** SHA-256 of a request's canonical JSON. The request must hold everything that shapes the reply, and never the key. */
 export function requestId(request: Record<string, unknown>): string {
-  return createHash("sha256").update(canonicalJson(request), "utf8").digest("hex");
+  return fingerprint(request);
 }
 
 const version = 1;

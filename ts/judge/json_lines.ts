@@ -109,12 +109,3 @@ export function parseObject(text: string): ParsedLine {
   }
   return { ok: true, value: value as Record<string, unknown> };
 }
-
-/** JSON with sorted keys and without undefined members: equal values have equal texts. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
-    const entries = Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    return Object.fromEntries(entries);
-  });
-}

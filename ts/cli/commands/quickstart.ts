@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BelleError } from "../../native/errors.ts";
 import { quickstart } from "../../recipes/quickstart.ts";
-import { defineCommand } from "../command.ts";
+import { type Context, defineCommand } from "../command.ts";
 import { recipeView } from "../views/recipe_view.ts";
 
 export const command = defineCommand({
@@ -29,7 +29,7 @@ export const command = defineCommand({
   ],
   async run(args, context) {
     const output = resolve(args.output);
-    if (args.fresh) await removeEarlierRun(output);
+    if (args.fresh) await removeEarlierRun(output, context);
     const view = recipeView(context);
     const started = performance.now();
     try {
@@ -53,12 +53,15 @@ export const command = defineCommand({
   },
 });
 
-async function removeEarlierRun(output: string): Promise<void> {
+async function removeEarlierRun(output: string, context: Context): Promise<void> {
   if (!existsSync(output)) return;
   if (!existsSync(join(output, "stages"))) {
     throw new BelleError(
       "ERR_BELLE_USAGE",
-      `${output}: exists and is not the output of an earlier quickstart; choose another --output.`,
+      context.text({
+        en: `${output}: exists and is not the output of an earlier quickstart; choose another --output.`,
+        zh: `${output}：已存在，且不是以前 quickstart 的输出；请换一个 --output。`,
+      }),
     );
   }
   await rm(output, { recursive: true });

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { loadConfig } from "../../config/load.ts";
 import { BelleError } from "../../native/errors.ts";
 import { recipes } from "../../recipes/registry.ts";
-import { defineCommand } from "../command.ts";
+import { type Context, defineCommand } from "../command.ts";
 import { recipeView } from "../views/recipe_view.ts";
 
 export const command = defineCommand({
@@ -32,7 +32,7 @@ export const command = defineCommand({
     ],
   ],
   async run(args, context) {
-    const recipe = await recipeOf(args.config);
+    const recipe = await recipeOf(args.config, context);
     const config = await loadConfig(args.config, recipe.schema, { set: args.set, language: context.language });
     const view = recipeView(context);
     try {
@@ -50,7 +50,7 @@ export const command = defineCommand({
 });
 
 /** The recipe a file names; the schema of that recipe then reports everything else that is wrong in it. */
-async function recipeOf(path: string): Promise<(typeof recipes)[number]> {
+async function recipeOf(path: string, context: Context): Promise<(typeof recipes)[number]> {
   const names = recipes.map((recipe) => recipe.name).join(", ");
   let name: unknown;
   try {
@@ -62,6 +62,13 @@ async function recipeOf(path: string): Promise<(typeof recipes)[number]> {
   }
   const found = recipes.find((recipe) => recipe.name === name);
   if (found !== undefined) return found;
-  const is = name === undefined ? "is missing; it" : `is ${JSON.stringify(name)}; it`;
-  throw new BelleError("ERR_BELLE_CONFIG", `${path}: recipe: ${is} must be one of ${names}.`);
+  const missing = name === undefined;
+  const given = JSON.stringify(name);
+  throw new BelleError(
+    "ERR_BELLE_CONFIG",
+    context.text({
+      en: `${path}: recipe: ${missing ? "is missing; it" : `is ${given}; it`} must be one of ${names}.`,
+      zh: `${path}：recipe：${missing ? "缺失；" : `现在是 ${given}；`}必须是以下之一：${names}。`,
+    }),
+  );
 }
