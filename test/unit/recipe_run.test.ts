@@ -145,7 +145,10 @@ test("only what a change reaches is redone; a phase of other inputs is set aside
 test("aborted in the middle of a phase, then run again: the bits of a run nobody stopped", () =>
   withFolder(async (folder) => {
     await material(folder);
-    const config = configOf(folder);
+    const given = configOf(folder);
+    // Enough steps that an abort arrives long before the last one.
+    const train = { ...given.finetune.train, max_steps: 300, save_steps: 100 };
+    const config = { ...given, finetune: { ...given.finetune, train } };
     const whole = await run({ ...config, output_dir: join(folder, "whole") });
     const controller = new AbortController();
     const onEvent = (event: RecipeEvent) => {

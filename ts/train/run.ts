@@ -12,6 +12,7 @@ import { Model } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { extendRows } from "./extend_rows.ts";
+import { startingPoint } from "./model_fingerprint.ts";
 import { saveModel } from "./save_model.ts";
 import { type TrainEvent, Trainer } from "./trainer.ts";
 
@@ -72,6 +73,7 @@ export async function trainingRun(
   sweepFolder(config.train.output_dir);
   const data = await prepareRunData(config, tokenizer, signal, report);
   const extraFiles = await tokenizerFiles(config, tokenizer, tokenizerPath);
+  const startsFrom = await startingPoint(config.model, tokenizer.fingerprint, signal);
   const model = await loadModel(config, tokenizer);
   try {
     const trainer = await Trainer.create({
@@ -80,6 +82,7 @@ export async function trainingRun(
       ...(data.evaluation ? { evaluation: data.evaluation.folder } : {}),
       config: config.train,
       extraFiles,
+      startsFrom,
     });
     let step = 0;
     try {

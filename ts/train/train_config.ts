@@ -15,15 +15,20 @@ export type TrainConfig = Partial<z.input<typeof trainSchema>>;
 // Keys that may differ between a run and its resumption without changing a step.
 const free = new Set(["output_dir", "eval_steps", "eval_on_start", "save_steps", "save_total_limit", "peak_flops"]);
 
-export function trainConfig(config: TrainConfig, extraFiles: readonly string[]): NativeTrainConfig {
+export function trainConfig(
+  config: TrainConfig,
+  extraFiles: readonly string[],
+  startsFrom?: string,
+): NativeTrainConfig {
   const { output_dir = "", ...rest } = config;
   const given = output_dir === "" ? rest : config;
   const parsed = checkValue(trainSchema, given, "config");
   const { recompute: _, zero_stage: __, max_length: ___, ...native } = parsed;
+  const deciding = Object.fromEntries(Object.entries(native).filter(([key]) => !free.has(key)));
   return {
     ...native,
     output_dir,
     extra_files: [...extraFiles],
-    config_fingerprint: fingerprint(Object.fromEntries(Object.entries(native).filter(([key]) => !free.has(key)))),
+    config_fingerprint: fingerprint({ ...deciding, startsFrom }),
   };
 }

@@ -29,6 +29,8 @@ export interface TrainerOptions {
   config?: TrainConfig;
   /** Files copied into every checkpoint, e.g. tokenizer.model. */
   extraFiles?: readonly string[];
+  /** Identity of the model's weights as they are now, e.g. a hash: resuming refuses checkpoints of another start. */
+  startsFrom?: string;
 }
 
 export interface RunOptions {
@@ -50,9 +52,9 @@ export class Trainer implements Disposable, AsyncDisposable {
    * Throws ERR_BELLE_INVALID_ARGUMENT, ERR_BELLE_INVALID_DATA, ERR_BELLE_OUT_OF_MEMORY.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { model, data, evaluation, config = {}, extraFiles = [] } = options;
+    const { model, data, evaluation, config = {}, extraFiles = [], startsFrom } = options;
     if (!(model instanceof Model)) wrong("model must be a Model; load it with Model.load(folder).");
-    const request = trainConfig(config, extraFiles);
+    const request = trainConfig(config, extraFiles, startsFrom);
     const source = trainData("data", data);
     const heldOut = evaluation === undefined ? undefined : trainData("evaluation", evaluation);
     return new Trainer(await nativeAsync(() => binding().createTrainer(nativeModel(model), source, heldOut, request)));
