@@ -49,8 +49,9 @@ export function workingPath(output: string, kind: "spill" | "new" | "old" | "dro
   return `${output}.${kind}-${process.pid}-${Date.now()}`;
 }
 
-// What a killed process leaves: `<name>.<kind>-<pid>`, with one or two numbers behind it.
-const leftover = /\.(?:tmp|trash|new|old|spill|dropped)-(\d+)(?:-\d+){0,2}$/;
+// What a killed process leaves: `<name>.tmp-<pid>` and `-<count>` behind it, or a working path with its 13 digits of
+// time. A user's own notes.old-2023 is neither.
+const leftover = /\.(?:(?:tmp|trash)-(\d+)(?:-\d+)?|(?:new|old|spill|dropped)-(\d+)-\d{13})$/;
 
 /** Removes working files and folders of ended processes from a run's output folder and the folders below it. */
 export function sweepFolder(folder: string): void {
@@ -61,7 +62,7 @@ export function sweepFolder(folder: string): void {
       const path = join(here, entry.name);
       const match = leftover.exec(entry.name);
       if (match === null && entry.isDirectory()) pending.push(path);
-      if (match === null || isRunning(Number(match[1]))) continue;
+      if (match === null || isRunning(Number(match[1] ?? match[2]))) continue;
       guardFile(path, () => rmSync(path, { recursive: true, force: true }));
     }
   }
