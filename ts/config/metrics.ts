@@ -15,5 +15,3 @@ export const metricsSchema = z.strictObject({
     "两者所在的文件夹；默认取 train.output_dir。",
   ),
 });
-
-export type MetricsSection = z.output<typeof metricsSchema>;

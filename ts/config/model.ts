@@ -164,7 +164,6 @@ export const modelSchema = z
     }
   });
 
-export type ModelSection = z.output<typeof modelSchema>;
 export type CreateModelSection = z.output<typeof createModelSchema>;
 
 /** Text of a Hugging Face config.json for a new model; special token ids below 0 are left out. */

@@ -144,7 +144,3 @@ export const mergeSchema = z.strictObject({
   ),
   output: field(z.string().min(1), "Folder of the merged tokenizer.", "合并后分词器的输出文件夹。"),
 });
-
-export type TokenizerSection = z.output<typeof tokenizerSchema>;
-export type TokenizerTrainSection = z.output<typeof tokenizerTrainSchema>;
-export type MergeSection = z.output<typeof mergeSchema>;

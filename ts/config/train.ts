@@ -140,5 +140,3 @@ export const trainSchema = z.strictObject({
     },
   ),
 });
-
-export type TrainSection = z.output<typeof trainSchema>;

@@ -73,11 +73,6 @@ export interface Averages {
   items: CategoryMean;
 }
 
-/** Unweighted mean of category means, as the papers' tables have it. */
-export function macroAverage(means: readonly number[]): number {
-  return means.reduce((sum, mean) => sum + mean, 0) / means.length;
-}
-
 function categoryMean(id: string, members: readonly ScoredItem[], level: number): CategoryMean {
   const scores = members.flatMap((item) => (item.score === undefined ? [] : [item.score]));
   const items = members.length;

@@ -28,8 +28,9 @@ export async function commitText(path: string, text: string): Promise<void> {
     await rm(temporary, { force: true }).catch(() => undefined);
     const code = (error as NodeJS.ErrnoException).code ?? "";
     throw new BelleError(
-      code === "ENOSPC" ? "ERR_BELLE_DISK_FULL" : "ERR_BELLE_IO",
+      code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" ? "ERR_BELLE_DISK_FULL" : "ERR_BELLE_IO",
       `${path} could not be written (${code}); check the folder's permissions and free space.`,
+      { cause: error },
     );
   }
 }
