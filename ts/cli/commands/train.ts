@@ -4,6 +4,7 @@ import { runSchema } from "../../config/run.ts";
 import { trainingRun } from "../../train/run.ts";
 import { defineCommand } from "../command.ts";
 import { formatCount, type Progress } from "../ui/progress.ts";
+import { stepState } from "../views/step_view.ts";
 
 export const command = defineCommand({
   positionals: {
@@ -79,16 +80,7 @@ export const command = defineCommand({
             });
             break;
           case "step":
-            show("train", { en: "training", zh: "训练" }).update({
-              done: event.step,
-              total: event.totalSteps,
-              unit: context.text({ en: "steps", zh: "步" }),
-              fields: {
-                loss: event.loss.toFixed(4),
-                lr: event.lr.toExponential(2),
-                "tok/s": formatCount(Math.round(event.tokensPerSecond)),
-              },
-            });
+            show("train", { en: "training", zh: "训练" }).update(stepState(event, context));
             break;
           case "eval":
             pause();

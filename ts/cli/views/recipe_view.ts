@@ -2,7 +2,8 @@
 import type { Text } from "../../config/language.ts";
 import type { RecipeEvent } from "../../recipes/registry.ts";
 import type { Context } from "../command.ts";
-import { formatCount, type Progress } from "../ui/progress.ts";
+import type { Progress } from "../ui/progress.ts";
+import { stepState } from "./step_view.ts";
 
 const stageNames: Record<string, Text> = {
   tokenizer: { en: "vocabulary: train a BPE and merge it into the base", zh: "词表：训练 BPE 并合并到基础词表" },
@@ -87,16 +88,7 @@ export function recipeView(context: Context): { onEvent(event: RecipeEvent): voi
   ): void => {
     switch (event.type) {
       case "step":
-        show("train").update({
-          done: event.step,
-          total: event.totalSteps,
-          unit: context.text({ en: "steps", zh: "步" }),
-          fields: {
-            loss: event.loss.toFixed(4),
-            lr: event.lr.toExponential(2),
-            "tok/s": formatCount(Math.round(event.tokensPerSecond)),
-          },
-        });
+        show("train").update(stepState(event, context));
         break;
       case "eval":
         pause();
