@@ -1,5 +1,5 @@
 #include <charconv>
-#include <unordered_set>
+#include <set>
 
 #include "native/core/json.h"
 #include "native/core/utf8.h"
@@ -29,8 +29,10 @@ class Parser {
   // An array or object whose end has not been seen yet.
   struct Open {
     Json value;
-    std::string key;                       // of the member being read
-    std::unordered_set<std::string> keys;  // filled from the 9th member on: small objects are scanned
+    std::string key;  // of the member being read
+    // Filled from the 9th member on: small objects are scanned. A tree, unlike a hash table, has no bad case
+    // that a crafted file could aim at.
+    std::set<std::string> keys;
   };
 
   Status fail(const std::string& what) const {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <unordered_map>
 
 #include "native/core/checked.h"
 #include "native/core/mapped_file.h"
@@ -205,7 +204,7 @@ int64_t TensorView::elements() const { return static_cast<int64_t>(bytes.size() 
 struct SafetensorsFile::State {
   std::optional<MappedFile> file;
   Header header;
-  std::unordered_map<std::string, size_t> places;
+  std::map<std::string, size_t> places;  // a tree: names come from the file
 };
 
 SafetensorsFile::SafetensorsFile(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <unordered_map>
+#include <map>
 
 #include "native/core/utf8.h"
 #include "native/io/safetensors.h"
@@ -13,7 +12,7 @@ static constexpr const char* kIndex = "model.safetensors.index.json";
 
 struct SafetensorsFolder::State {
   std::vector<SafetensorsFile> files;
-  std::unordered_map<std::string, const TensorView*> tensors;
+  std::map<std::string, const TensorView*> tensors;
 };
 
 SafetensorsFolder::SafetensorsFolder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -42,7 +41,7 @@ Result<SafetensorsFolder> SafetensorsFolder::open(const std::string& folder) {
   const Json* map = index.find("weight_map");
   if (!map || !map->object())
     return Status(StatusCode::invalid_data, path + ": has no \"weight_map\" object");
-  std::unordered_map<std::string, size_t> opened;  // shard name -> place in files
+  std::map<std::string, size_t> opened;  // shard name -> place in files
   for (const auto& [name, value] : *map->object()) {
     const std::string* shard = value.string();
     if (!shard || !is_plain_name(*shard)) {
@@ -73,7 +72,6 @@ const TensorView* SafetensorsFolder::find(const std::string& name) const {
 std::vector<std::string> SafetensorsFolder::names() const {
   std::vector<std::string> names;
   for (const auto& [name, view] : state_->tensors) names.push_back(name);
-  std::sort(names.begin(), names.end());
   return names;
 }
 

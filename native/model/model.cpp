@@ -52,6 +52,12 @@ Status load_parameter(const Model::State& state, const Parameter& parameter, con
   return {};
 }
 
+// What cannot be told counts as there: reading it says why.
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
+}
+
 bool is_bias(const Parameter& parameter) { return parameter.name.ends_with(".bias"); }
 
 // Values depend on the parameter's place in the list and the element, not on how the work is cut.
@@ -104,10 +110,8 @@ Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
 
 Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const ModelOptions& options) {
-  if (std::filesystem::exists(folder + "/MANIFEST.json")) {  // a folder of ours: its hashes must hold
-    const auto verified = io::verify_manifest(folder);
-    if (!verified.ok()) return verified.status();
-  }
+  // A folder of ours: its hashes must hold.
+  if (is_there(folder + "/MANIFEST.json")) BELLE_TRY(io::verify_manifest(folder).status());
   BELLE_ASSIGN(Json config_json, io::read_json_file(folder + "/config.json", kMaxConfigBytes));
   auto config = parse_decoder_config(config_json);
   if (!config.ok()) return Status(config.status().code(), folder + "/" + config.status().message());
@@ -123,7 +127,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Mode
   }
   state->original_config = std::move(config_json);
   const std::string generation = folder + "/generation_config.json";
-  if (std::filesystem::exists(generation)) {
+  if (is_there(generation)) {
     BELLE_ASSIGN(state->generation_config, io::read_json_file(generation, kMaxConfigBytes));
   }
   return std::unique_ptr<Model>(new Model(std::move(state)));

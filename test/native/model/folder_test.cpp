@@ -235,3 +235,10 @@ TEST("create: a config with impossible sizes is refused") {
   CHECK_EQ(message_of(model::Model::create(config, 1, {})),
            std::string("config.json: num_key_value_heads is 3, which does not divide 4 attention heads"));
 }
+
+TEST("load: a path the system refuses is an error that names it") {
+  const std::string folder = "/" + std::string(300, 'm');
+  const auto refused = model::Model::load(folder, {.backend = "cpu", .threads = 1}).status();
+  CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::io));
+  CHECK_EQ(refused.message(), "cannot read " + folder + "/MANIFEST.json: File name too long");
+}
