@@ -1,6 +1,6 @@
 #pragma once
-// CommittedFile: a file that appears whole or not at all. Bytes go to `<path>.tmp-<pid>-<n>`; commit() fsyncs, renames
-// over `path` and fsyncs the folder. Destroyed without commit(), it leaves nothing behind.
+// CommittedFile: a file that appears whole or not at all. Bytes go to `<path>.tmp-<pid>-<n>`; commit()
+// fsyncs, renames over `path` and fsyncs the folder. Destroyed without commit(), it leaves nothing behind.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,7 +33,8 @@ Status sync_folder(const std::string& folder);
 // The folder part of a path ("." when there is none); trailing slashes do not count.
 std::string parent_folder(const std::string& path);
 
-// A Status for a failed system call: "cannot <action> <path>: <reason>", with the code `error` (an errno) deserves.
+// A Status for a failed system call: "cannot <action> <path>: <reason>", with the code `error` (an errno)
+// deserves.
 Status system_failure(const std::string& action, const std::string& path, int error);
 
 }  // namespace belle

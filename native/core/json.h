@@ -1,6 +1,7 @@
 #pragma once
-// A bounded JSON reader and a writer, for files we did not write ourselves (safetensors headers, config.json, indexes).
-// RFC 8259, UTF-8 only; object order is kept; duplicate keys, depth over max_depth and trailing bytes are errors.
+// A bounded JSON reader and a writer, for files we did not write ourselves (safetensors headers, config.json,
+// indexes). RFC 8259, UTF-8 only; object order is kept; duplicate keys, depth over max_depth and trailing
+// bytes are errors.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,7 +50,8 @@ class Json {
   // Sets or replaces a member; the value must be an object.
   void set(std::string_view key, Json value);
 
-  // UTF-8 text. indent = 0: one line. Doubles are written so that they read back equal; NaN and infinity as null.
+  // UTF-8 text. indent = 0: one line. Doubles are written so that they read back equal; NaN and infinity as
+  // null.
   std::string dump(int indent = 0) const;
 
  private:

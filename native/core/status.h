@@ -38,8 +38,8 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT: implicit on purpose
-  Result(Status status) : status_(std::move(status)) {}    // NOLINT
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit on purpose
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
   T& value() { return *value_; }
@@ -54,16 +54,15 @@ class [[nodiscard]] Result {
 #define BELLE_CONCAT_INNER(a, b) a##b
 #define BELLE_CONCAT(a, b) BELLE_CONCAT_INNER(a, b)
 // BELLE_TRY(status_expression): leave the function when it failed.
-#define BELLE_TRY(expression)                              \
-  do {                                                     \
-    ::belle::Status belle_status_ = (expression);          \
-    if (!belle_status_.ok()) return belle_status_;         \
+#define BELLE_TRY(expression)                      \
+  do {                                             \
+    ::belle::Status belle_status_ = (expression);  \
+    if (!belle_status_.ok()) return belle_status_; \
   } while (0)
 // BELLE_ASSIGN(auto x, result_expression): x = the value, or leave with the status.
-#define BELLE_ASSIGN(declaration, expression)                                            \
-  auto BELLE_CONCAT(belle_result_, __LINE__) = (expression);                             \
-  if (!BELLE_CONCAT(belle_result_, __LINE__).ok())                                       \
-    return BELLE_CONCAT(belle_result_, __LINE__).status();                               \
+#define BELLE_ASSIGN(declaration, expression)                                                             \
+  auto BELLE_CONCAT(belle_result_, __LINE__) = (expression);                                              \
+  if (!BELLE_CONCAT(belle_result_, __LINE__).ok()) return BELLE_CONCAT(belle_result_, __LINE__).status(); \
   declaration = BELLE_CONCAT(belle_result_, __LINE__).take()
 
 }  // namespace belle

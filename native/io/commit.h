@@ -1,6 +1,6 @@
 #pragma once
-// Files that are committed, not written (docs: checkpoint protocol). A FileWriter is a CommittedFile that hashes while
-// writing; a destroyed, uncommitted writer leaves nothing behind.
+// Files that are committed, not written (docs: checkpoint protocol). A FileWriter is a CommittedFile that
+// hashes while writing; a destroyed, uncommitted writer leaves nothing behind.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,7 +22,8 @@ class FileWriter {
  public:
   static Result<std::unique_ptr<FileWriter>> create(const std::string& path);
   ~FileWriter();
-  Status write(const void* bytes, size_t count);  // disk_full on ENOSPC/EDQUOT/EFBIG, io otherwise; message names path
+  Status write(const void* bytes,
+               size_t count);  // disk_full on ENOSPC/EDQUOT/EFBIG, io otherwise; message names path
   Status write(std::string_view text) { return write(text.data(), text.size()); }
   Result<FileRecord> commit();  // fsync, rename over `path`, fsync the folder
 
@@ -34,7 +35,8 @@ class FileWriter {
 
 // The last component of a path.
 std::string base_name(const std::string& path);
-// True for a name that cannot leave its folder: not empty, no '/', no NUL, not "." or "..", at most 255 bytes.
+// True for a name that cannot leave its folder: not empty, no '/', no NUL, not "." or "..", at most 255
+// bytes.
 bool is_plain_name(std::string_view name);
 
 // Whole-file convenience.
@@ -43,10 +45,10 @@ Result<std::string> read_file(const std::string& path, uint64_t max_bytes);
 // parse_json of a file; the message names the file.
 Result<Json> read_json_file(const std::string& path, uint64_t max_bytes = 64u << 20);
 
-// DirectoryCommit: a folder that appears whole or not at all. Files go to `<path>.tmp-<pid>-<counter>/`; commit()
-// writes MANIFEST.json (manifest_fields, then every file's name, size and sha256 under "files"), fsyncs, renames to
-// `path`, fsyncs the parent. Without commit() the temporary folder is removed. `path` may be an empty folder; one that
-// holds something is refused, never replaced.
+// DirectoryCommit: a folder that appears whole or not at all. Files go to `<path>.tmp-<pid>-<counter>/`;
+// commit() writes MANIFEST.json (manifest_fields, then every file's name, size and sha256 under "files"),
+// fsyncs, renames to `path`, fsyncs the parent. Without commit() the temporary folder is removed. `path` may
+// be an empty folder; one that holds something is refused, never replaced.
 class DirectoryCommit {
  public:
   static Result<std::unique_ptr<DirectoryCommit>> create(const std::string& path);
@@ -64,8 +66,8 @@ class DirectoryCommit {
 // Copies a file into `folder` under `name`, fsynced and hashed.
 Result<FileRecord> copy_file(const std::string& from, const std::string& folder, const std::string& name);
 
-// Reads `<folder>/MANIFEST.json` and checks every file's size, and its sha256 when `hashes`. The message names the
-// first bad file.
+// Reads `<folder>/MANIFEST.json` and checks every file's size, and its sha256 when `hashes`. The message
+// names the first bad file.
 Result<Json> verify_manifest(const std::string& folder, bool hashes = true);
 
 // Bytes free for this user on the file system that holds `path`'s nearest existing ancestor.

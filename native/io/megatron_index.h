@@ -1,6 +1,7 @@
 #pragma once
-// The constants of Megatron-LM's .idx (core/datasets/indexed_dataset.py): 9-byte magic, u64 version, u8 dtype code,
-// u64 sequences, u64 document boundaries, then int32 lengths, int64 byte pointers, int64 document boundaries.
+// The constants of Megatron-LM's .idx (core/datasets/indexed_dataset.py): 9-byte magic, u64 version, u8 dtype
+// code, u64 sequences, u64 document boundaries, then int32 lengths, int64 byte pointers, int64 document
+// boundaries.
 #include <cstdint>
 #include <string>
 #include <string_view>

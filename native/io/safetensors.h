@@ -1,7 +1,8 @@
 #pragma once
-// safetensors (huggingface/safetensors): a strict reader over memory maps, single file or sharded with an index, and a
-// writer. Stricter than the reference: no duplicate names, no holes, no unknown fields, names <= 512 bytes without
-// control characters, rank <= 8, header <= 100 MB, padding by 0x20 only, index shard names are plain file names.
+// safetensors (huggingface/safetensors): a strict reader over memory maps, single file or sharded with an
+// index, and a writer. Stricter than the reference: no duplicate names, no holes, no unknown fields, names <=
+// 512 bytes without control characters, rank <= 8, header <= 100 MB, padding by 0x20 only, index shard names
+// are plain file names.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -48,7 +49,7 @@ class SafetensorsFolder {
   SafetensorsFolder(SafetensorsFolder&&) noexcept;
   ~SafetensorsFolder();
   const TensorView* find(const std::string& name) const;
-  std::vector<std::string> names() const;
+  std::vector<std::string> names() const;  // sorted
 
  private:
   struct State;
@@ -67,9 +68,11 @@ struct TensorToWrite {
   std::function<Status(const std::function<Status(const void*, size_t)>& sink)> write;
 };
 
-// Writes `<folder>/model.safetensors`, or shards of at most max_shard_bytes with an index, all inside a folder that a
-// DirectoryCommit owns. Returns the records of every file written. metadata {"format":"pt"} is always set.
-Result<std::vector<FileRecord>> write_safetensors_folder(const std::string& folder, const std::vector<TensorToWrite>& tensors,
+// Writes `<folder>/model.safetensors`, or shards of at most max_shard_bytes with an index, all inside a
+// folder that a DirectoryCommit owns. Returns the records of every file written. metadata {"format":"pt"} is
+// always set.
+Result<std::vector<FileRecord>> write_safetensors_folder(const std::string& folder,
+                                                         const std::vector<TensorToWrite>& tensors,
                                                          uint64_t max_shard_bytes);
 // One file at `path`, committed. Wider dtypes come first, so that every tensor is aligned to its element.
 Result<FileRecord> write_safetensors_file(const std::string& path, const std::vector<TensorToWrite>& tensors,

@@ -1,14 +1,17 @@
-/* The backend C ABI: what a device must provide so that the model and the trainer, each written once, run on it. Plain
- * C structs and functions; no STL, no exceptions. A backend never sees a model: only ops.
+/* The backend C ABI: what a device must provide so that the model and the trainer, each written once, run on
+ * it. Plain C structs and functions; no STL, no exceptions. A backend never sees a model: only ops.
  *
  * Conventions
  * - Every tensor is row-major. Sizes are elements unless a name says bytes.
  * - `void*` buffers are device addresses obtained from alloc() (or offsets into one).
- * - Floating buffers have the dtype the args struct names; statistics, losses and optimizer moments are float32.
+ * - Floating buffers have the dtype the args struct names; statistics, losses and optimizer moments are
+ * float32.
  * - All work goes to the backend's one stream, in order; read() and synchronize() wait for it.
- * - Reductions have a fixed order that does not depend on the number of threads or on how documents are packed.
+ * - Reductions have a fixed order that does not depend on the number of threads or on how documents are
+ * packed.
  * - "accumulate": the op adds to what is there (gradients); otherwise it overwrites.
- * - cu_seqlens is host memory: int32 [documents + 1], 0 first, total tokens last; no token sees another document.
+ * - cu_seqlens is host memory: int32 [documents + 1], 0 first, total tokens last; no token sees another
+ * document.
  */
 #ifndef BELLE_BACKEND_H
 #define BELLE_BACKEND_H
@@ -29,27 +32,37 @@ typedef struct belle_status {
   char message[252];
 } belle_status;
 
-/* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] + beta * C (+ bias[n]). Leading dimensions in elements. fp32 accumulation. */
+/* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] + beta * C (+ bias[n]). Leading dimensions in elements. fp32
+ * accumulation. */
 typedef struct belle_gemm_args {
   int64_t m, n, k;
-  const void* a; int64_t lda; int32_t transpose_a; /* 0: A is [m,k]; 1: A is stored [k,m] */
-  const void* b; int64_t ldb; int32_t transpose_b; /* 0: B is [k,n]; 1: B is stored [n,k] */
-  void* c; int64_t ldc;
+  const void* a;
+  int64_t lda;
+  int32_t transpose_a; /* 0: A is [m,k]; 1: A is stored [k,m] */
+  const void* b;
+  int64_t ldb;
+  int32_t transpose_b; /* 0: B is [k,n]; 1: B is stored [n,k] */
+  void* c;
+  int64_t ldc;
   float alpha, beta;
   const void* bias; /* [n] or NULL */
   int32_t a_type, b_type, c_type;
 } belle_gemm_args;
 
-/* Varlen causal attention. Query token t, head h, element e is at q[t*q_stride + h*q_head_stride + e]; k and v likewise
- * with kv head h / (heads / kv_heads). out is [tokens, heads, head_dim] dense; lse is [heads, tokens] float32.
- * score = scale * q·k + alibi_slopes[h] * (key position - query position) when alibi_slopes (host, float32 [heads]) is set. */
+/* Varlen causal attention. Query token t, head h, element e is at q[t*q_stride + h*q_head_stride + e]; k and
+ * v likewise with kv head h / (heads / kv_heads). out is [tokens, heads, head_dim] dense; lse is [heads,
+ * tokens] float32. score = scale * q·k + alibi_slopes[h] * (key position - query position) when alibi_slopes
+ * (host, float32 [heads]) is set. */
 typedef struct belle_attention_args {
   const void *q, *k, *v;
   int64_t q_stride, q_head_stride, kv_stride, kv_head_stride;
-  void* out; float* lse;
-  const int32_t* cu_seqlens; int32_t documents;
+  void* out;
+  float* lse;
+  const int32_t* cu_seqlens;
+  int32_t documents;
   int32_t heads, kv_heads, head_dim;
-  float scale; const float* alibi_slopes;
+  float scale;
+  const float* alibi_slopes;
   int32_t type;
 } belle_attention_args;
 
@@ -62,36 +75,47 @@ typedef struct belle_attention_backward_args {
 } belle_attention_backward_args;
 
 /* One new token of each of `sequences` sequences against its cache. Sequence s owns cache rows
- * [s*cache_rows, s*cache_rows + lengths[s]) of k_cache and v_cache ([rows, kv_heads, head_dim]), the new token's
- * row included. q and out are [sequences, heads, head_dim]. lengths is host memory. */
+ * [s*cache_rows, s*cache_rows + lengths[s]) of k_cache and v_cache ([rows, kv_heads, head_dim]), the new
+ * token's row included. q and out are [sequences, heads, head_dim]. lengths is host memory. */
 typedef struct belle_attention_decode_args {
-  const void* q; int64_t q_stride, q_head_stride;
-  const void *k_cache, *v_cache; int64_t cache_rows;
-  const int32_t* lengths; int32_t sequences;
+  const void* q;
+  int64_t q_stride, q_head_stride;
+  const void *k_cache, *v_cache;
+  int64_t cache_rows;
+  const int32_t* lengths;
+  int32_t sequences;
   int32_t heads, kv_heads, head_dim;
-  float scale; const float* alibi_slopes;
-  void* out; int32_t type;
+  float scale;
+  const float* alibi_slopes;
+  void* out;
+  int32_t type;
 } belle_attention_decode_args;
 
-/* Softmax cross-entropy of hidden[rows,d] head[vocab,d]^T over the rows whose target >= 0, in chunks that never hold
- * more than chunk_rows rows of logits. losses[rows] gets each row's loss (0 where unsupervised).
- * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) accumulated with the
- * gradients of grad_scale * sum(losses). */
+/* Softmax cross-entropy of hidden[rows,d] head[vocab,d]^T over the rows whose target >= 0, in chunks that
+ * never hold more than chunk_rows rows of logits. losses[rows] gets each row's loss (0 where unsupervised).
+ * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) accumulated
+ * with the gradients of grad_scale * sum(losses). */
 typedef struct belle_linear_cross_entropy_args {
   int64_t rows, d, vocab;
-  const void* hidden; const void* head;
+  const void* hidden;
+  const void* head;
   const int32_t* targets; /* device */
   float* losses;          /* device */
-  void* dhidden; float* dhead; float grad_scale;
-  float* logits_scratch; int64_t chunk_rows; /* scratch [chunk_rows, vocab] */
+  void* dhidden;
+  float* dhead;
+  float grad_scale;
+  float* logits_scratch;
+  int64_t chunk_rows; /* scratch [chunk_rows, vocab] */
   int32_t type;
 } belle_linear_cross_entropy_args;
 
-/* AdamW with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it; step counts from 1.
- * g = grad * grad_scale; w -= lr*weight_decay*w; m,v updated; w -= lr * mhat / (sqrt(vhat) + eps). */
+/* AdamW with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it; step counts
+ * from 1. g = grad * grad_scale; w -= lr*weight_decay*w; m,v updated; w -= lr * mhat / (sqrt(vhat) + eps). */
 typedef struct belle_adamw_args {
   int64_t n;
-  float* weight; const float* grad; float *m, *v;
+  float* weight;
+  const float* grad;
+  float *m, *v;
   float grad_scale;
   double lr, beta1, beta2, eps, weight_decay; /* double: 1 - 0.999f is off by 1.3e-5, torch takes 1 - 0.999 */
   int64_t step;
@@ -114,27 +138,42 @@ struct belle_backend {
 
   /* ops; tokens = rows */
   belle_status (*gemm)(void* context, const belle_gemm_args*);
-  belle_status (*embedding)(void* context, void* out, const void* table, const int32_t* ids, int64_t tokens, int64_t d, int32_t type);
+  belle_status (*embedding)(void* context, void* out, const void* table, const int32_t* ids, int64_t tokens,
+                            int64_t d, int32_t type);
   /* dtable (float32 [vocab,d]) accumulate; rows summed in token order */
-  belle_status (*embedding_backward)(void* context, float* dtable, const void* dout, const int32_t* ids, int64_t tokens, int64_t d, int64_t vocab, int32_t type);
+  belle_status (*embedding_backward)(void* context, float* dtable, const void* dout, const int32_t* ids,
+                                     int64_t tokens, int64_t d, int64_t vocab, int32_t type);
   /* rstd float32 [tokens] */
-  belle_status (*rms_norm)(void* context, void* out, float* rstd, const void* x, const void* weight, float eps, int64_t tokens, int64_t d, int32_t type);
+  belle_status (*rms_norm)(void* context, void* out, float* rstd, const void* x, const void* weight,
+                           float eps, int64_t tokens, int64_t d, int32_t type);
   /* dx overwritten, dweight (may be NULL) accumulate */
-  belle_status (*rms_norm_backward)(void* context, void* dx, float* dweight, const void* dout, const void* x, const void* weight, const float* rstd, int64_t tokens, int64_t d, int32_t type);
-  belle_status (*layer_norm)(void* context, void* out, float* mean, float* rstd, const void* x, const void* weight, const void* bias, float eps, int64_t tokens, int64_t d, int32_t type);
-  belle_status (*layer_norm_backward)(void* context, void* dx, float* dweight, float* dbias, const void* dout, const void* x, const void* weight, const float* mean, const float* rstd, int64_t tokens, int64_t d, int32_t type);
-  /* rotate-half RoPE in place on x[t*stride + h*head_stride + e]; positions int32 [tokens] (device); inverse = 1 rotates back (backward) */
-  belle_status (*rope)(void* context, void* x, const int32_t* positions, int64_t tokens, int32_t heads, int32_t head_dim, int64_t stride, int64_t head_stride, float theta, int32_t inverse, int32_t type);
+  belle_status (*rms_norm_backward)(void* context, void* dx, float* dweight, const void* dout, const void* x,
+                                    const void* weight, const float* rstd, int64_t tokens, int64_t d,
+                                    int32_t type);
+  belle_status (*layer_norm)(void* context, void* out, float* mean, float* rstd, const void* x,
+                             const void* weight, const void* bias, float eps, int64_t tokens, int64_t d,
+                             int32_t type);
+  belle_status (*layer_norm_backward)(void* context, void* dx, float* dweight, float* dbias, const void* dout,
+                                      const void* x, const void* weight, const float* mean, const float* rstd,
+                                      int64_t tokens, int64_t d, int32_t type);
+  /* rotate-half RoPE in place on x[t*stride + h*head_stride + e]; positions int32 [tokens] (device); inverse
+   * = 1 rotates back (backward) */
+  belle_status (*rope)(void* context, void* x, const int32_t* positions, int64_t tokens, int32_t heads,
+                       int32_t head_dim, int64_t stride, int64_t head_stride, float theta, int32_t inverse,
+                       int32_t type);
   belle_status (*attention)(void* context, const belle_attention_args*);
   belle_status (*attention_backward)(void* context, const belle_attention_backward_args*);
   belle_status (*attention_decode)(void* context, const belle_attention_decode_args*);
   belle_status (*swiglu)(void* context, void* out, const void* gate, const void* up, int64_t n, int32_t type);
-  belle_status (*swiglu_backward)(void* context, void* dgate, void* dup, const void* dout, const void* gate, const void* up, int64_t n, int32_t type);
+  belle_status (*swiglu_backward)(void* context, void* dgate, void* dup, const void* dout, const void* gate,
+                                  const void* up, int64_t n, int32_t type);
   belle_status (*gelu_tanh)(void* context, void* out, const void* x, int64_t n, int32_t type);
-  belle_status (*gelu_tanh_backward)(void* context, void* dx, const void* dout, const void* x, int64_t n, int32_t type);
+  belle_status (*gelu_tanh_backward)(void* context, void* dx, const void* dout, const void* x, int64_t n,
+                                     int32_t type);
   belle_status (*add)(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type);
   /* dbias[d] accumulate: column sums of dout[tokens,d] */
-  belle_status (*bias_backward)(void* context, float* dbias, const void* dout, int64_t tokens, int64_t d, int32_t type);
+  belle_status (*bias_backward)(void* context, float* dbias, const void* dout, int64_t tokens, int64_t d,
+                                int32_t type);
   belle_status (*linear_cross_entropy)(void* context, const belle_linear_cross_entropy_args*);
   belle_status (*adamw)(void* context, const belle_adamw_args*);
   /* *out (host) = sum of squares in float64, fixed order */
@@ -143,10 +182,11 @@ struct belle_backend {
   belle_status (*sum)(void* context, const float* x, int64_t n, double* out);
 };
 
-/* A backend in a library of its own (libbelle_cuda.so) exports these two symbols. open fills *out with a backend whose
- * every entry is set; close ends it and frees what it still holds. The library itself is never unloaded. */
+/* A backend in a library of its own (libbelle_cuda.so) exports these two symbols. open fills *out with a
+ * backend whose every entry is set; close ends it and frees what it still holds. The library itself is never
+ * unloaded. */
 typedef belle_status (*belle_backend_open_fn)(int32_t device, belle_backend** out); /* "belle_backend_open" */
-typedef void (*belle_backend_close_fn)(belle_backend*);                             /* "belle_backend_close" */
+typedef void (*belle_backend_close_fn)(belle_backend*); /* "belle_backend_close" */
 
 #ifdef __cplusplus
 }
