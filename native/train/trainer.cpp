@@ -148,15 +148,21 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
 Status Trainer::run(const std::atomic<bool>& stop, const Emit& emit) {
   State& s = *state_;
   BELLE_TRY(s.open_output(emit));
-  if (s.config.eval_on_start && s.progress.step == 0) BELLE_TRY(s.evaluate(stop, emit));
+  // A run that was stopped at a step with an evaluation left it out: it is made before the next step.
+  const bool first = s.progress.step == 0 ? s.config.eval_on_start : s.resumed && s.due(s.config.eval_steps);
+  if (first) BELLE_TRY(s.evaluate(stop, emit));
   while (s.progress.step < s.plan.total_steps && !stop) {
     BELLE_TRY(s.train_step(emit));
     if (s.due(s.config.eval_steps)) BELLE_TRY(s.evaluate(stop, emit));
     const bool last = s.progress.step == s.plan.total_steps || stop;
     if (!last && s.due(s.config.save_steps)) BELLE_TRY(s.save_or_warn(emit));
   }
-  const bool stopped = s.progress.step < s.plan.total_steps;
-  if (!stopped) BELLE_TRY(s.evaluate(stop, emit));
+  bool stopped = s.progress.step < s.plan.total_steps;
+  if (!stopped) {
+    BELLE_TRY(s.evaluate(stop, emit));
+    // Stopped in the last evaluation: the steps are done, the figure is not.
+    stopped = s.eval && s.evaluated_step != s.progress.step;
+  }
   BELLE_TRY(s.save(emit));
   emit(DoneEvent{s.progress.step, stopped});
   if (!stopped) return {};

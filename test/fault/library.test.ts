@@ -88,6 +88,38 @@ for (const [name, damage] of [
   }
 }
 
+test("a run that is stopped before an evaluation makes it when it goes on", () =>
+  withFolder(async (dir) => {
+    const data = await shards(dir);
+    await makeTinyModel(join(dir, "model"));
+    const config = { output_dir: join(dir, "out"), max_steps: 6, max_length: 64, eval_steps: 1, save_steps: 0 };
+    const evaluated = new Set<number>();
+    let stops = 0;
+    for (let done = false; !done; ) {
+      const model = await Model.load(join(dir, "model"));
+      const trainer = await Trainer.create({ model, data, evaluation: data, config });
+      const controller = new AbortController();
+      try {
+        for await (const event of trainer.run({ resume: true, signal: controller.signal })) {
+          if (event.type === "step") controller.abort();
+          if (event.type === "eval") evaluated.add(event.step);
+          if (event.type === "done") done = !event.stopped;
+        }
+      } catch (error) {
+        assert.is((error as { code?: string }).code, "ERR_BELLE_ABORTED");
+        stops++;
+      } finally {
+        trainer.dispose();
+        model.dispose();
+      }
+    }
+    assert.ok(stops > 0);
+    assert.equal(
+      [...evaluated].sort((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6],
+    );
+  }));
+
 test("a failed load leaves nothing behind, a whole folder loads after it", () =>
   withFolder(async (dir) => {
     const folder = join(dir, "model");
