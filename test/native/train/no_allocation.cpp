@@ -8,12 +8,13 @@
 
 namespace {
 std::atomic<int64_t> allocations{0};
+thread_local bool refuse = false;  // as if memory had run out
 }  // namespace
 
 // Every form of new of this program ends in one of these two.
 void* operator new(size_t bytes) {
   ++allocations;
-  if (void* block = std::malloc(bytes > 0 ? bytes : 1)) return block;
+  if (void* block = refuse ? nullptr : std::malloc(bytes > 0 ? bytes : 1)) return block;
   throw std::bad_alloc();
 }
 void* operator new(size_t bytes, std::align_val_t alignment) {
@@ -79,6 +80,21 @@ TEST("no allocation inside a step: the counter counts") {
   CHECK_EQ(allocations - before, int64_t{2});
   std::free(std::aligned_alloc(64, 128));
   CHECK_EQ(allocations - before, int64_t{3});
+}
+
+TEST("an op without memory for its error text says that memory ran out") {
+  const auto model = fixture::tiny_model();
+  const belle_backend& b = model->backend();
+  void* block = nullptr;
+  refuse = true;
+  const belle_status op = b.gemm(b.context, nullptr), alloc = b.alloc(b.context, SIZE_MAX, &block);
+  refuse = false;
+  for (const belle_status& status : {op, alloc}) {
+    CHECK_EQ(status.code, static_cast<int32_t>(StatusCode::out_of_memory));
+    CHECK_EQ(std::string(status.message),
+             "memory ran out in an op of the CPU backend; use a smaller model, batch or max_length");
+  }
+  CHECK(block == nullptr);
 }
 
 TEST("no allocation inside a step") {
