@@ -18,6 +18,9 @@ export { trainBpe } from "./tokenizer/train_bpe.ts";
 // Data
 
 export type { DataSource } from "./config/data.ts";
+export type { DataTokenizer, Encoded } from "./data/encode.ts";
+export { encodeSegments } from "./data/encode.ts";
+export { groupConversations, groupTexts } from "./data/grouped.ts";
 export type { TokensManifest } from "./data/manifest.ts";
 export type { PrepareControl, PrepareOptions, PrepareProgress, PrepareResult } from "./data/prepare.ts";
 export { prepareData } from "./data/prepare.ts";

@@ -125,7 +125,7 @@ test("the README's two commands, and npm scripts and files the examples run, exi
   };
   for (const readme of ["README.md", "README.zh-CN.md"]) {
     const [first, second] = blocksOf(readme).filter(({ language }) => language === "sh");
-    assert.is(first!.text.trim(), "npm ci && npx belle-train quickstart");
+    assert.is(first!.text.trim(), "npm ci && npm run quickstart");
     assert.is(second!.text.trim(), "npm test");
   }
   assert.is(manifest.bin["belle-train"], "dist/cli/main.js");

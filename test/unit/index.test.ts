@@ -11,8 +11,8 @@ const test = suite("index");
 // Stable: adding a name is one line here, taking one away breaks someone's program.
 const names = `
   BelleError ChatClient Journal Model Tokenizer Trainer
-  averageScores clientFromConfig createRecorder dataStats errorCodes estimateJudge evalReport evaluateByJudge
-  evaluateByRules extendAndTune extendAndTuneSchema generateAnswers judge judgeSchema loadConfig loadEvalSet
+  averageScores clientFromConfig createRecorder dataStats encodeSegments errorCodes estimateJudge evalReport evaluateByJudge
+  evaluateByRules extendAndTune extendAndTuneSchema generateAnswers groupConversations groupTexts judge judgeSchema loadConfig loadEvalSet
   localGenerator mergeVocabulary metricCurve nineCategoryScheme pairedDifference parseConfig parseScore prepareData
   quickstart readAnswers readMetrics readScores readSummary runSchema sampleStratified schemeOfClasses scoreByRule
   scoresTable templates toSegments trainBpe trainingRun twelveUseCaseScheme writeEvaluation writeReport

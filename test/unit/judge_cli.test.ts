@@ -130,12 +130,12 @@ test("a judge that fails for good exits 75, keeps what was paid for, and the nex
   );
 });
 
-test("a refused key exits 1 and names the variable", async () => {
+test("a refused key exits 3 and names the variable", async () => {
   await scene(
     () => ({ kind: "status", status: 401, body: `{"error":{"message":"Incorrect API key provided: ${canary}"}}` }),
     async (run) => {
       const { code, err } = await run();
-      assert.is(code, 1);
+      assert.is(code, 3);
       assert.match(err, "Incorrect API key provided: [redacted]. Set the environment variable JUDGE_KEY to a key");
     },
   );

@@ -13,6 +13,7 @@ const codeOf: Partial<Record<BelleErrorCode, number>> = {
   ERR_BELLE_INVALID_ARGUMENT: exitCodes.usage,
   ERR_BELLE_ENVIRONMENT: exitCodes.environment,
   ERR_BELLE_NATIVE_LOAD: exitCodes.environment,
+  ERR_BELLE_AUTH: exitCodes.environment,
   ERR_BELLE_ABORTED: exitCodes.interrupted,
 };
 

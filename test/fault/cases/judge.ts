@@ -29,7 +29,7 @@ export const judgeCases: BadInput[] = [
   {
     name: "judge: the key's variable is not set",
     make: (place) => judge(place, "model=judge-1", "api_key_env=BELLE_NO_SUCH_KEY"),
-    code: 1,
+    code: 3,
     error: "ERR_BELLE_AUTH",
     says: ["BELLE_NO_SUCH_KEY is not set", "export BELLE_NO_SUCH_KEY="],
   },
@@ -76,7 +76,7 @@ export const judgeServiceCases: BadInput[] = [
   {
     name: "judge: the key is wrong",
     make: (place) => judge(place, "model=judge-1", "api_key_env=HOME", `base_url=${server!.baseUrl}`),
-    code: 1,
+    code: 3,
     error: "ERR_BELLE_AUTH",
     says: ["127.0.0.1", "401", "HOME"],
   },
