@@ -109,8 +109,9 @@ export { writeReport } from "./report/write.ts";
 // Recipes
 
 export type { RecipeEvent } from "./recipes/extend_and_tune/events.ts";
-export type { ExtendAndTuneResult, RecipeOptions } from "./recipes/extend_and_tune/recipe.ts";
+export type { RecipeOptions } from "./recipes/extend_and_tune/recipe.ts";
 export { extendAndTune } from "./recipes/extend_and_tune/recipe.ts";
+export type { ExtendAndTuneResult } from "./recipes/extend_and_tune/result.ts";
 export type { ExtendAndTuneConfig } from "./recipes/extend_and_tune/schema.ts";
 export { extendAndTuneSchema } from "./recipes/extend_and_tune/schema.ts";
 export { quickstart } from "./recipes/quickstart.ts";

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseConfig } from "../config/load.ts";
-import type { ExtendAndTuneResult, RecipeOptions } from "./extend_and_tune/recipe.ts";
+import type { RecipeOptions } from "./extend_and_tune/recipe.ts";
 import { extendAndTune } from "./extend_and_tune/recipe.ts";
+import type { ExtendAndTuneResult } from "./extend_and_tune/result.ts";
 import { type ExtendAndTuneConfig, extendAndTuneSchema } from "./extend_and_tune/schema.ts";
 
 /** The embedded material; ts/recipes and dist/recipes are both two folders below the package. */

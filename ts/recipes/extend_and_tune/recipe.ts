@@ -9,9 +9,10 @@ import { modelFingerprint } from "../../train/model_fingerprint.ts";
 import { StageRunner } from "../stage.ts";
 import { evaluateModel, questionsOf } from "./evaluation_stage.ts";
 import type { RecipeEvent, RecipeProgress } from "./events.ts";
-import { extendedFolder, extendModel, type ModelResult } from "./model_stage.ts";
+import { extendedFolder, extendModel } from "./model_stage.ts";
 import { type PhaseResult, phaseOutputs, runPhase } from "./phase_stage.ts";
 import { writeReport } from "./report_stage.ts";
+import type { ExtendAndTuneResult } from "./result.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
 import {
   extendTokenizer,
@@ -20,16 +21,6 @@ import {
   tokenizerFolder,
   tokenizerInputs,
 } from "./tokenizer_stage.ts";
-
-export interface ExtendAndTuneResult {
-  tokenizer: TokenizerResult;
-  model: ModelResult;
-  pretrain: PhaseResult;
-  finetune: PhaseResult;
-  before: Evaluation | undefined;
-  after: Evaluation;
-  report: string;
-}
 
 type Runner = StageRunner<RecipeProgress>;
 

@@ -9,8 +9,8 @@ import { binding } from "../../native/load.ts";
 import { renderHtml } from "../../report/html.ts";
 import type { Cell, Column, Report, Section } from "../../report/report.ts";
 import type { PhaseResult } from "./phase_stage.ts";
-import type { ExtendAndTuneResult } from "./recipe.ts";
 import { reportText } from "./report_text.ts";
+import type { ExtendAndTuneResult } from "./result.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
 
 type Run = Omit<ExtendAndTuneResult, "report">;
