@@ -11,7 +11,7 @@ std::atomic<int64_t> allocations{0};
 thread_local bool refuse = false;  // as if memory had run out
 }  // namespace
 
-// Every form of new of this program ends in one of these two.
+// All forms that the program uses, for a sanitizer would give the others functions of its own.
 void* operator new(size_t bytes) {
   ++allocations;
   if (void* block = refuse ? nullptr : std::malloc(bytes > 0 ? bytes : 1)) return block;
@@ -23,6 +23,14 @@ void* operator new(size_t bytes, std::align_val_t alignment) {
   if (posix_memalign(&block, static_cast<size_t>(alignment), bytes) == 0) return block;
   throw std::bad_alloc();
 }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return refuse ? nullptr : std::malloc(bytes > 0 ? bytes : 1);
+}
+void* operator new[](size_t bytes) { return ::operator new(bytes); }
+void* operator new[](size_t bytes, const std::nothrow_t& no) noexcept { return ::operator new(bytes, no); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete[](void* block, size_t) noexcept { std::free(block); }
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, size_t) noexcept { std::free(block); }
 void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
