@@ -65,6 +65,7 @@ struct Trainer::State {
   Batch eval_batch;
 
   Status open_output(const Emit& emit);
+  void prune(const Emit& emit);
   Status train_step(const Emit& emit);
   Status load_window(const Window& place, StepEvent* event);
   Status accumulate(const Window& place, StepEvent* event);
@@ -181,7 +182,10 @@ Status Trainer::State::open_output(const Emit& emit) {
   if (const Status swept = io::remove_leftovers(config.output_dir, "checkpoint-"); !swept.ok()) {
     emit(WarningEvent{"what a killed run left was not removed: " + swept.message()});
   }
-  if (resumed || progress.step > 0) return {};
+  if (resumed || progress.step > 0) {
+    if (progress.step > 0) prune(emit);  // a kill may have come between a save and its pruning
+    return {};
+  }
   BELLE_ASSIGN(const std::vector<Checkpoint> found, list_checkpoints(config.output_dir));
   if (found.empty()) return {};
   return Status(StatusCode::invalid_argument,
@@ -307,11 +311,13 @@ Status Trainer::State::save(const Emit& emit) {
   BELLE_TRY(write_checkpoint(path, model, optimizer, progress, config.extra_files));
   saved_step = progress.step;
   emit(CheckpointEvent{progress.step, path, seconds_since(start)});
-  if (const Status pruned = prune_checkpoints(config.output_dir, progress.step, config.save_total_limit);
-      !pruned.ok()) {
-    emit(WarningEvent{"an old checkpoint was not removed: " + pruned.message()});
-  }
+  prune(emit);
   return {};
+}
+
+void Trainer::State::prune(const Emit& emit) {
+  const Status pruned = prune_checkpoints(config.output_dir, progress.step, config.save_total_limit);
+  if (!pruned.ok()) emit(WarningEvent{"an old checkpoint was not removed: " + pruned.message()});
 }
 
 Status Trainer::State::save_or_warn(const Emit& emit) {

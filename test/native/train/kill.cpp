@@ -97,3 +97,19 @@ TEST("kill -9: nothing that was reported as saved is lost, and the run ends with
   const auto entries = std::filesystem::directory_iterator(folder);
   CHECK_EQ(std::distance(begin(entries), end(entries)), 2);  // two checkpoints, no leftovers
 }
+
+TEST("resuming removes what a kill between a save and its pruning left") {
+  const std::string folder = test::temporary_folder();
+  TrainConfig config = config_for(folder);
+  config.save_total_limit = 5;
+  Run first;
+  CHECK_OK(first.create(config, random_batches(7)));
+  CHECK_OK(first.run());
+  CHECK_EQ(list_checkpoints(folder).value().size(), size_t{5});
+  config.save_total_limit = 2;
+  Run last;
+  CHECK_OK(last.create(config, random_batches(7)));
+  CHECK_OK(last.resume().status());
+  CHECK_OK(last.run());
+  CHECK_EQ(list_checkpoints(folder).value().size(), size_t{2});
+}
