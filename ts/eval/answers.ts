@@ -2,6 +2,7 @@
 
 import { Journal, requestId } from "../judge/journal.ts";
 import { parseObject, readLines } from "../judge/json_lines.ts";
+import { throwIfAborted } from "../native/abort.ts";
 import { BelleError } from "../native/errors.ts";
 import type { EvalItem } from "./eval_set.ts";
 
@@ -65,9 +66,7 @@ export async function generateAnswers(options: GenerateAnswersOptions): Promise<
     for (let from = 0; from < todo.length; from += size) {
       const batch = todo.slice(from, from + size);
       if (!batch.some(unknown)) continue;
-      if (signal?.aborted) {
-        throw new BelleError("ERR_BELLE_ABORTED", "Answering was asked to stop.", { cause: signal.reason });
-      }
+      throwIfAborted(signal, "Answering");
       const started = performance.now();
       const texts = await answer(
         model,

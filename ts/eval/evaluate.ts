@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Journal } from "../judge/journal.ts";
 import { type JudgeEvent, type JudgeItem, type JudgeOptions, type Judgment, judge } from "../judge/judge.ts";
 import { promptFingerprint } from "../judge/prompts.ts";
+import { commitText } from "../native/commit_text.ts";
 import { BelleError } from "../native/errors.ts";
 import type { Answers } from "./answers.ts";
 import {
@@ -15,7 +16,6 @@ import {
   twelveUseCaseScheme,
 } from "./averages.ts";
 import { canaryItems, isCanary, reportCanaries } from "./canaries.ts";
-import { commitText } from "./commit_file.ts";
 import { type EvalItem, fingerprintItems } from "./eval_set.ts";
 import { scoreByRule } from "./rules.ts";
 import { type EvalSummary, type Evaluation, type JudgeProtocol, type ScoreRow, summarySchema } from "./summary.ts";

@@ -1,5 +1,6 @@
 // A client of OpenAI-compatible chat completions over fetch: one retry layer, one adaptive limiter, no key in any error.
 
+import { throwIfAborted } from "../native/abort.ts";
 import { BelleError } from "../native/errors.ts";
 import {
   type ChatCompletion,
@@ -9,7 +10,7 @@ import {
   readRefusal,
   retryAfterMs,
 } from "./chat_response.ts";
-import { AdaptiveLimiter, pause, throwIfAborted } from "./limiter.ts";
+import { AdaptiveLimiter, pause } from "./limiter.ts";
 import { type Secret, secretFromEnvironment } from "./secret.ts";
 
 export type { ChatCompletion } from "./chat_response.ts";
@@ -156,7 +157,7 @@ export class ChatClient implements ChatCompleter {
       return outcome;
     } catch (error) {
       if (error instanceof BelleError) throw error;
-      throwIfAborted(signal);
+      throwIfAborted(signal, "Judging");
       return this.#broken(error, timer.signal.aborted);
     } finally {
       clearTimeout(timeout);

@@ -1,6 +1,7 @@
 // Judges answers: k replies an item, each read by the score parser, every paid reply journaled before it counts.
 
 import { setMaxListeners } from "node:events";
+import { abortError } from "../native/abort.ts";
 import { BelleError } from "../native/errors.ts";
 import type { ChatCompleter, ChatCompletion, ChatMessage, ChatRequest } from "./chat_client.ts";
 import { useCaseOf } from "./classes.ts";
@@ -117,7 +118,7 @@ class Bench {
     const messages = judgeMessages(item, this.#options);
     const verdicts: Verdict[] = [];
     for (let repeat = 0; repeat < this.#options.repeats; repeat++) {
-      if (stopping()) throw new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.");
+      if (stopping()) throw abortError(undefined, "Judging");
       verdicts.push(await this.#verdict(item, messages, repeat));
     }
     const scores = verdicts.flatMap((verdict) => (verdict.score === undefined ? [] : [verdict.score]));
@@ -307,7 +308,7 @@ export async function* judge(options: JudgeOptions): AsyncGenerator<JudgeEvent, 
       yield { type: "progress", done, total: items.length, etaSeconds, counts: structuredClone(counts) };
     }
     if (failure !== undefined) throw failure;
-    if (stopping) throw new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.", { cause: signal?.reason });
+    if (stopping) throw abortError(signal, "Judging");
     yield { type: "done", counts: structuredClone(bench.counts) };
   } finally {
     stopping = true;

@@ -1,20 +1,14 @@
 // How many requests may be under way: additive increase, multiplicative decrease.
 
-import { BelleError } from "../native/errors.ts";
-
-/** Throws ERR_BELLE_ABORTED when the signal has been raised. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.", { cause: signal.reason });
-}
+import { abortError, throwIfAborted } from "../native/abort.ts";
 
 /** Sleeps; rejects with ERR_BELLE_ABORTED as soon as the signal is raised. */
 export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  throwIfAborted(signal);
+  throwIfAborted(signal, "Judging");
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);
-      reject(new BelleError("ERR_BELLE_ABORTED", "The judge was asked to stop.", { cause: signal?.reason }));
+      reject(abortError(signal, "Judging"));
     };
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", stop);
@@ -50,7 +44,7 @@ export class AdaptiveLimiter {
   /** Waits for a place; the caller must call release() once. */
   async acquire(signal?: AbortSignal): Promise<void> {
     for (;;) {
-      throwIfAborted(signal);
+      throwIfAborted(signal, "Judging");
       const held = this.#heldUntil - Date.now();
       if (held > 0) {
         await pause(held, signal);

@@ -1,12 +1,11 @@
 // A recipe is a list of stages. A stage's result is committed beside its outputs with the fingerprint of everything it
 // was made from, so a run that was interrupted, or killed, goes on where it stood and repeats nothing it has.
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { fingerprint } from "../config/fingerprint.ts";
 import { throwIfAborted } from "../native/abort.ts";
-import { nativeAsync } from "../native/errors.ts";
-import { binding } from "../native/load.ts";
+import { commitText } from "../native/commit_text.ts";
 
 export type StageEvent<P> =
   | { type: "stage-start"; stage: string; index: number; stages: number }
@@ -96,8 +95,7 @@ export class StageRunner<P> {
 
 async function writeRecord(path: string, record: StageRecord & { stage: string; seconds?: number }): Promise<string> {
   const text = `${JSON.stringify(record, null, 2)}\n`;
-  await mkdir(dirname(path), { recursive: true });
-  await nativeAsync(() => binding().writeFile(path, text));
+  await commitText(path, text);
   return text;
 }
 

@@ -1,7 +1,7 @@
 // Commits a report in the forms a file name asks for.
 
 import { extname } from "node:path";
-import { commitText } from "../eval/commit_file.ts";
+import { commitText } from "../native/commit_text.ts";
 import { BelleError } from "../native/errors.ts";
 import { renderCsv } from "./csv.ts";
 import { renderHtml } from "./html.ts";

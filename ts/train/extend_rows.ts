@@ -1,7 +1,7 @@
 // The rows a model needs for a larger tokenizer, made of the old rows their pieces were made of.
-import { readFileSync } from "node:fs";
 import type { Model, ResizeOptions } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
+import { readMergeReport } from "../tokenizer/merge_report.ts";
 
 export interface ExtendRowsOptions {
   /** Rows of the tokenizer. */
@@ -33,25 +33,4 @@ export async function extendRows(model: Model, options: ExtendRowsOptions): Prom
   const first = model.vocabSize;
   const lists = Array.from({ length: rows - first }, (_, i) => subTokens[first - baseRows + i] ?? []);
   await model.resizeVocabulary({ rows, subTokens: lists, init, seed });
-}
-
-function readMergeReport(path: string): { baseRows: number; subTokens: number[][] } {
-  const wrong = (why: string, cause?: unknown) =>
-    new BelleError(
-      "ERR_BELLE_CONFIG",
-      `model.resize.sub_tokens: ${path} ${why}; give the merge-report.json that \`belle-train tokenizer merge\` wrote.`,
-      { cause },
-    );
-  let report: { baseRows?: unknown; subTokens?: unknown } | null;
-  try {
-    report = JSON.parse(readFileSync(path, "utf8")) as typeof report;
-  } catch (cause) {
-    throw wrong("cannot be read as JSON", cause);
-  }
-  const { baseRows, subTokens } = report ?? {};
-  const isList = (list: unknown): list is number[] => Array.isArray(list) && list.every((id) => Number.isInteger(id));
-  if (typeof baseRows !== "number" || !Array.isArray(subTokens) || !subTokens.every(isList)) {
-    throw wrong("has no baseRows and subTokens");
-  }
-  return { baseRows, subTokens };
 }

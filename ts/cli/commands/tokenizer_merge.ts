@@ -1,8 +1,7 @@
 // belle-train tokenizer merge
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { nativeAsync } from "../../native/errors.ts";
-import { binding } from "../../native/load.ts";
+import { saveMergeReport } from "../../tokenizer/merge_report.ts";
 import { mergeVocabulary } from "../../tokenizer/merge_vocabulary.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { defineCommand } from "../command.ts";
@@ -46,8 +45,7 @@ export const command = defineCommand({
     const { tokenizer, report } = await mergeVocabulary(base, addition, { mode: args.mode });
     await mkdir(args.output, { recursive: true });
     await tokenizer.save(join(args.output, "tokenizer.model"));
-    const text = JSON.stringify({ mode: args.mode, ...report, subTokens: report.subTokens.map((ids) => [...ids]) });
-    await nativeAsync(() => binding().writeFile(join(args.output, "merge-report.json"), `${text}\n`));
+    await saveMergeReport(args.output, args.mode, report);
     const { subTokens, deadOldPieces, ...counts } = report;
     const { baseRows, added, shared, leftOut, rows, deadOld } = counts;
     context.summary(

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { huggingFaceConfig } from "../../config/model.ts";
 import { Model } from "../../model/model.ts";
+import { mergeReportName } from "../../tokenizer/merge_report.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { extendRows } from "../../train/extend_rows.ts";
 import { saveModel } from "../../train/save_model.ts";
@@ -36,7 +37,7 @@ export async function extendModel(config: ExtendAndTuneConfig, tokenizer: Tokeni
       multiple: 1,
       init,
       seed: config.seed,
-      mergeReport: join(tokenizer.folder, "merge-report.json"),
+      mergeReport: join(tokenizer.folder, mergeReportName),
     });
     await saveModel(model, folder, [join(tokenizer.folder, "tokenizer.model")]);
     return { folder, parameters: model.parameterCount, oldRows, rows: model.vocabSize };

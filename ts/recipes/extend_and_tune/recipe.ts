@@ -5,6 +5,7 @@ import type { Language } from "../../config/language.ts";
 import { makeOutputFolder, sweepFolder } from "../../data/files.ts";
 import type { Evaluation } from "../../eval/summary.ts";
 import { clientFromConfig } from "../../judge/from_config.ts";
+import { mergeReportName } from "../../tokenizer/merge_report.ts";
 import { modelFingerprint } from "../../train/model_fingerprint.ts";
 import { StageRunner } from "../stage.ts";
 import { evaluateModel, questionsOf } from "./evaluation_stage.ts";
@@ -57,7 +58,7 @@ export async function extendAndTune(given: ExtendAndTuneConfig, options: RecipeO
 
 async function makeTokenizer(config: ExtendAndTuneConfig, runner: Runner): Promise<TokenizerResult> {
   const folder = tokenizerFolder(config);
-  const outputs = [join(folder, "tokenizer.model"), join(folder, "merge-report.json")];
+  const outputs = [join(folder, "tokenizer.model"), join(folder, mergeReportName)];
   const stage = { name: "tokenizer", inputs: await tokenizerInputs(config, runner.signal), outputs };
   return { ...(await runner.run(stage, (context) => extendTokenizer(config, context))), folder };
 }

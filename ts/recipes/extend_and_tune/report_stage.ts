@@ -4,8 +4,7 @@ import type { Language } from "../../config/language.ts";
 import type { Evaluation, ScoreRow } from "../../eval/summary.ts";
 import { categoryLabel } from "../../judge/classes.ts";
 import { metricCurve, readMetrics } from "../../metrics/read.ts";
-import { nativeAsync } from "../../native/errors.ts";
-import { binding } from "../../native/load.ts";
+import { commitText } from "../../native/commit_text.ts";
 import { renderHtml } from "../../report/html.ts";
 import type { Cell, Column, Report, Section } from "../../report/report.ts";
 import type { PhaseResult } from "./phase_stage.ts";
@@ -43,7 +42,7 @@ export async function writeReport(config: ExtendAndTuneConfig, run: Run, languag
     ],
   };
   const path = join(config.output_dir, "report.html");
-  await nativeAsync(() => binding().writeFile(path, renderHtml(report)));
+  await commitText(path, renderHtml(report));
   return path;
 }
 

@@ -2,8 +2,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "../../data/byte_stream.ts";
-import { BelleError, nativeAsync } from "../../native/errors.ts";
-import { binding } from "../../native/load.ts";
+import { BelleError } from "../../native/errors.ts";
+import { saveMergeReport } from "../../tokenizer/merge_report.ts";
 import { mergeVocabulary } from "../../tokenizer/merge_vocabulary.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { trainBpe } from "../../tokenizer/train_bpe.ts";
@@ -64,12 +64,7 @@ export async function extendTokenizer(
   });
   const { tokenizer, report } = await mergeVocabulary(base, addition, { mode: merge_mode });
   await addition.save(join(folder, "addition.model"));
-  await nativeAsync(() =>
-    binding().writeFile(
-      join(folder, "merge-report.json"),
-      `${JSON.stringify({ ...report, subTokens: report.subTokens.map((ids) => [...ids]) })}\n`,
-    ),
-  );
+  await saveMergeReport(folder, merge_mode, report);
   await tokenizer.save(join(folder, "tokenizer.model"));
   const result: TokenizerResult = {
     folder,
