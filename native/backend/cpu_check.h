@@ -29,6 +29,10 @@ class Check {
     return fail(StatusCode::invalid_argument, std::string(name) + " is " + std::to_string(value) +
                                                   "; it must be from " + std::to_string(least) + " to 2^40");
   }
+  // A float32 matrix of `tokens` rows of `d` elements, the shape of every row op.
+  Check& rows(int32_t type, int64_t tokens, int64_t d) {
+    return f32(type).size("tokens", tokens).size("d", d, 1);
+  }
   // Needed when elements > 0.
   Check& pointer(const char* name, const void* p, int64_t elements = 1) {
     if (p || elements <= 0) return *this;

@@ -14,6 +14,10 @@ void set_attention_entries(belle_backend& backend);  // cpu_attention.cpp
 void set_row_entries(belle_backend& backend);        // cpu_rows.cpp: norms, rope, embedding
 void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwise, adamw, sums
 
+// A buffer of the ABI as what it holds here.
+inline const float* f32(const void* p) { return static_cast<const float*>(p); }
+inline float* f32(void* p) { return static_cast<float*>(p); }
+
 // A Status as it crosses the ABI; a message too long is cut at a character's border.
 belle_status to_c(const Status& status);
 

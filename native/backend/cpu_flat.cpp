@@ -20,9 +20,6 @@ void over_elements(CpuContext& cpu, int64_t n, double work, Body body) {
   cpu.parallel((n + kStep - 1) / kStep, work * static_cast<double>(n), task);
 }
 
-const float* f32(const void* p) { return static_cast<const float*>(p); }
-float* f32(void* p) { return static_cast<float*>(p); }
-
 belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t n, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("swiglu")

@@ -34,16 +34,11 @@ void over_columns(CpuContext& cpu, int64_t rows, int64_t d, Body body) {
   cpu.parallel(blocks(d, kStrip), 4.0 * static_cast<double>(rows) * static_cast<double>(d), task);
 }
 
-const float* f32(const void* p) { return static_cast<const float*>(p); }
-float* f32(void* p) { return static_cast<float*>(p); }
-
 belle_status rms_norm(void* context, void* out, float* rstd, const void* x, const void* weight, float eps,
                       int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("rms_norm")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("out", out, tokens)
                   .pointer("rstd", rstd, tokens)
                   .pointer("x", x, tokens)
@@ -61,9 +56,7 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
                                int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("rms_norm_backward")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)
                   .pointer("x", x, tokens)
@@ -87,9 +80,7 @@ belle_status layer_norm(void* context, void* out, float* mean, float* rstd, cons
                         const void* bias, float eps, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("layer_norm")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("out", out, tokens)
                   .pointer("mean", mean, tokens)
                   .pointer("rstd", rstd, tokens)
@@ -110,9 +101,7 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
                                  int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("layer_norm_backward")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)
                   .pointer("x", x, tokens)
@@ -141,9 +130,7 @@ belle_status bias_backward(void* context, float* dbias, const void* dout, int64_
                            int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("bias_backward")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("dbias", dbias)
                   .pointer("dout", dout, tokens)
                   .status());
@@ -246,9 +233,7 @@ belle_status embedding(void* context, void* out, const void* table, const int32_
                        int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("embedding")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .pointer("out", out, tokens)
                   .pointer("table", table)
                   .pointer("ids", ids, tokens)
@@ -266,9 +251,7 @@ belle_status embedding_backward(void* context, float* dtable, const void* dout, 
                                 int64_t tokens, int64_t d, int64_t vocab, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("embedding_backward")
-                  .f32(type)
-                  .size("tokens", tokens)
-                  .size("d", d, 1)
+                  .rows(type, tokens, d)
                   .size("vocab", vocab, 1)
                   .pointer("dtable", dtable)
                   .pointer("dout", dout, tokens)
