@@ -44,6 +44,7 @@ constexpr Entry kEntries[] = {
     BELLE_ENTRY(adamw),
     BELLE_ENTRY(sum_squares),
     BELLE_ENTRY(sum),
+    BELLE_ENTRY(peak_flops),
 };
 #undef BELLE_ENTRY
 // An entry added to the struct and not here would go unchecked.

@@ -20,37 +20,49 @@ void over_elements(CpuContext& cpu, int64_t n, double work, Body body) {
   cpu.parallel((n + kStep - 1) / kStep, work * static_cast<double>(n), task);
 }
 
-belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t n, int32_t type) {
+// body(row)
+template <class Body>
+void over_rows(CpuContext& cpu, int64_t tokens, int64_t d, double work, Body body) {
+  const int64_t step = std::max<int64_t>(1, 16384 / d);
+  auto task = [&](size_t chunk, int) {
+    const int64_t first = static_cast<int64_t>(chunk) * step;
+    for (int64_t t = first; t < std::min(first + step, tokens); ++t) body(t);
+  };
+  cpu.parallel((tokens + step - 1) / step, work * static_cast<double>(tokens * d), task);
+}
+
+belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t tokens, int64_t d,
+                    int64_t stride, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("swiglu")
-                  .f32(type)
-                  .size("n", n)
-                  .pointer("out", out, n)
-                  .pointer("gate", gate, n)
-                  .pointer("up", up, n)
+                  .rows(type, tokens, d)
+                  .size("stride", stride, d)
+                  .pointer("out", out, tokens)
+                  .pointer("gate", gate, tokens)
+                  .pointer("up", up, tokens)
                   .status());
-    over_elements(cpu, n, 16, [&](int64_t i, int64_t count) {
-      cpu.kernels.swiglu(f32(out) + i, f32(gate) + i, f32(up) + i, count);
+    over_rows(cpu, tokens, d, 16, [&](int64_t t) {
+      cpu.kernels.swiglu(f32(out) + t * d, f32(gate) + t * stride, f32(up) + t * stride, d);
     });
     return {};
   });
 }
 
 belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* dout, const void* gate,
-                             const void* up, int64_t n, int32_t type) {
+                             const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("swiglu_backward")
-                  .f32(type)
-                  .size("n", n)
-                  .pointer("dgate", dgate, n)
-                  .pointer("dup", dup, n)
-                  .pointer("dout", dout, n)
-                  .pointer("gate", gate, n)
-                  .pointer("up", up, n)
+                  .rows(type, tokens, d)
+                  .size("stride", stride, d)
+                  .pointer("dgate", dgate, tokens)
+                  .pointer("dup", dup, tokens)
+                  .pointer("dout", dout, tokens)
+                  .pointer("gate", gate, tokens)
+                  .pointer("up", up, tokens)
                   .status());
-    over_elements(cpu, n, 24, [&](int64_t i, int64_t count) {
-      cpu.kernels.swiglu_backward(f32(dgate) + i, f32(dup) + i, f32(dout) + i, f32(gate) + i, f32(up) + i,
-                                  count);
+    over_rows(cpu, tokens, d, 24, [&](int64_t t) {
+      cpu.kernels.swiglu_backward(f32(dgate) + t * stride, f32(dup) + t * stride, f32(dout) + t * d,
+                                  f32(gate) + t * stride, f32(up) + t * stride, d);
     });
     return {};
   });
@@ -104,6 +116,7 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
     const belle_adamw_args& a = *args;
     BELLE_TRY(
         Check("adamw")
+            .f32(a.type)
             .size("n", a.n)
             .size("step", a.step, 1)
             .pointer("weight", a.weight, a.n)
@@ -129,7 +142,7 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
         .step_size = static_cast<float>(a.lr / correction1),
     };
     over_elements(cpu, a.n, 16, [&](int64_t i, int64_t count) {
-      cpu.kernels.adamw(a.weight + i, a.grad + i, a.m + i, a.v + i, count, scalars);
+      cpu.kernels.adamw(f32(a.weight) + i, a.grad + i, a.m + i, a.v + i, count, scalars);
     });
     return {};
   });
@@ -162,6 +175,14 @@ belle_status sum(void* context, const float* x, int64_t n, double* out) {
   return sum_with(context, "sum", &ops::KernelTable::sum, x, n, out);
 }
 
+belle_status peak_flops(void* context, int32_t type, double* out) {
+  return run_op(context, [&](CpuContext&) -> Status {
+    BELLE_TRY(Check("peak_flops").f32(type).pointer("out", out).status());
+    *out = 0;
+    return {};
+  });
+}
+
 }  // namespace
 
 void set_flat_entries(belle_backend& b) {
@@ -173,6 +194,7 @@ void set_flat_entries(belle_backend& b) {
   b.adamw = adamw;
   b.sum_squares = sum_squares;
   b.sum = sum;
+  b.peak_flops = peak_flops;
 }
 
 }  // namespace belle::backend

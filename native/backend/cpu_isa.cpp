@@ -16,6 +16,7 @@ std::vector<const ops::KernelTable*> usable_kernels() {
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
+  if (v4 && __builtin_cpu_supports("avx512bf16")) usable.push_back(&ops::avx512bf16::kernels());
   if (v4) usable.push_back(&ops::avx512::kernels());
   if (v3) usable.push_back(&ops::avx2::kernels());
 #endif

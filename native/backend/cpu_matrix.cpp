@@ -77,7 +77,7 @@ Status supervised_chunk(CpuContext& cpu, const belle_linear_cross_entropy_args& 
   const size_t row_bytes = static_cast<size_t>(a.d) * sizeof(float);
   const float *all = static_cast<const float*>(a.hidden), *head = static_cast<const float*>(a.head);
   for (int64_t i = 0; i < count; ++i) __builtin_memcpy(hidden + i * a.d, all + picked[i] * a.d, row_bytes);
-  float* logits = a.logits_scratch;
+  float* logits = static_cast<float*>(a.logits_scratch);
   BELLE_TRY(gemm(cpu, {.m = count,
                        .n = a.vocab,
                        .k = a.d,

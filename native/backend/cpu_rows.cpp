@@ -52,10 +52,11 @@ belle_status rms_norm(void* context, void* out, float* rstd, const void* x, cons
 }
 
 belle_status rms_norm_backward(void* context, void* dx, float* dweight, const void* dout, const void* x,
-                               const void* weight, const float* rstd, int64_t tokens, int64_t d,
-                               int32_t type) {
+                               const void* weight, const float* rstd, const void* residual, int64_t tokens,
+                               int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("rms_norm_backward")
+                  .that(!residual, [] { return std::string("a residual is not added here"); })
                   .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)
@@ -98,9 +99,10 @@ belle_status layer_norm(void* context, void* out, float* mean, float* rstd, cons
 
 belle_status layer_norm_backward(void* context, void* dx, float* dweight, float* dbias, const void* dout,
                                  const void* x, const void* weight, const float* mean, const float* rstd,
-                                 int64_t tokens, int64_t d, int32_t type) {
+                                 const void* residual, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("layer_norm_backward")
+                  .that(!residual, [] { return std::string("a residual is not added here"); })
                   .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)

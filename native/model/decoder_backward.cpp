@@ -45,6 +45,7 @@ struct Backward {
     args.losses = act.losses;
     args.dhidden = act.dnormed;
     args.dhead = gradient(s.map.head);  // the embedding's own gradient when tied
+    args.accumulate = 1;
     args.grad_scale = grad_scale;
     args.logits_scratch = act.logits;
     args.chunk_rows = act.chunk_rows;
@@ -66,8 +67,9 @@ struct Backward {
     // dproduct [T, ff] = dx Wdown
     BELLE_TRY(linear_backward_input(b, act.dproduct, act.dx, s.weight(at.down), T, d, ff, false));
     if (!embeddings_only) {  // product and normed again, as forward made them
-      BELLE_TRY(backend::from_c(c.gelu() ? b.gelu_tanh(b.context, act.product, a.up, n, BELLE_F32)
-                                         : b.swiglu(b.context, act.product, a.gate, a.up, n, BELLE_F32)));
+      BELLE_TRY(backend::from_c(c.gelu()
+                                    ? b.gelu_tanh(b.context, act.product, a.up, n, BELLE_F32)
+                                    : b.swiglu(b.context, act.product, a.gate, a.up, T, ff, ff, BELLE_F32)));
       BELLE_TRY(norm(pass, mlp_norm(at, a), act.normed, a.x_middle));
       BELLE_TRY(weight_gradient(at.down, at.down_bias, act.dx, act.product, d, ff));
     }
@@ -75,8 +77,8 @@ struct Backward {
     if (c.gelu()) {
       BELLE_TRY(backend::from_c(b.gelu_tanh_backward(b.context, act.dup, act.dproduct, a.up, n, BELLE_F32)));
     } else {
-      BELLE_TRY(backend::from_c(
-          b.swiglu_backward(b.context, act.dgate, act.dup, act.dproduct, a.gate, a.up, n, BELLE_F32)));
+      BELLE_TRY(backend::from_c(b.swiglu_backward(b.context, act.dgate, act.dup, act.dproduct, a.gate, a.up,
+                                                  T, ff, ff, BELLE_F32)));
     }
     BELLE_TRY(linear_backward_input(b, act.dnormed, act.dup, s.weight(at.up), T, ff, d, false));
     BELLE_TRY(weight_gradient(at.up, at.up_bias, act.dup, act.normed, ff, d));

@@ -68,7 +68,8 @@ Status add_mlp(const Pass& pass, int64_t layer, float* next) {
     BELLE_TRY(backend::from_c(b.gelu_tanh(b.context, pass.act.product, a.up, n, BELLE_F32)));
   } else {
     BELLE_TRY(linear(b, a.gate, pass.act.normed, s.weight(at.gate), nullptr, pass.tokens, ff, d));
-    BELLE_TRY(backend::from_c(b.swiglu(b.context, pass.act.product, a.gate, a.up, n, BELLE_F32)));
+    BELLE_TRY(
+        backend::from_c(b.swiglu(b.context, pass.act.product, a.gate, a.up, pass.tokens, ff, ff, BELLE_F32)));
   }
   BELLE_TRY(linear(b, pass.act.branch, pass.act.product, s.weight(at.down), s.weight(at.down_bias),
                    pass.tokens, d, ff));

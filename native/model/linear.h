@@ -24,6 +24,7 @@ inline Status linear(const belle_backend& b, float* y, const float* x, const flo
                              .alpha = 1,
                              .beta = 0,
                              .bias = bias,
+                             .residual = nullptr,
                              .a_type = BELLE_F32,
                              .b_type = BELLE_F32,
                              .c_type = BELLE_F32};
@@ -47,6 +48,7 @@ inline Status linear_backward_input(const belle_backend& b, float* dx, const flo
                              .alpha = 1,
                              .beta = accumulate ? 1.0f : 0.0f,
                              .bias = nullptr,
+                             .residual = nullptr,
                              .a_type = BELLE_F32,
                              .b_type = BELLE_F32,
                              .c_type = BELLE_F32};
@@ -70,6 +72,7 @@ inline Status linear_backward_weight(const belle_backend& b, float* dw, float* d
                              .alpha = 1,
                              .beta = 1,
                              .bias = nullptr,
+                             .residual = nullptr,
                              .a_type = BELLE_F32,
                              .b_type = BELLE_F32,
                              .c_type = BELLE_F32};

@@ -30,12 +30,12 @@ inline Status norm_backward(const Pass& pass, const NormSite& at, float* dx, flo
   const float* weight = pass.state.weight(at.weight);
   float* dweight = gradients == nullptr ? nullptr : gradients + at.weight;
   if (!c.layer_norm()) {
-    return backend::from_c(b.rms_norm_backward(b.context, dx, dweight, dout, x, weight, at.rstd, pass.tokens,
-                                               c.hidden_size, BELLE_F32));
+    return backend::from_c(b.rms_norm_backward(b.context, dx, dweight, dout, x, weight, at.rstd, nullptr,
+                                               pass.tokens, c.hidden_size, BELLE_F32));
   }
   float* dbias = gradients == nullptr ? nullptr : gradients + at.bias;
   return backend::from_c(b.layer_norm_backward(b.context, dx, dweight, dbias, dout, x, weight, at.mean,
-                                               at.rstd, pass.tokens, c.hidden_size, BELLE_F32));
+                                               at.rstd, nullptr, pass.tokens, c.hidden_size, BELLE_F32));
 }
 
 inline NormSite attention_norm(const LayerOffsets& at, const LayerActivations& a) {

@@ -100,6 +100,7 @@ Status draw_mean_cov(const Model::State& state, Rows rows, const Philox& random,
                                .alpha = static_cast<float>(1.0 / std::sqrt(static_cast<double>(n))),
                                .beta = 0,
                                .bias = nullptr,
+                               .residual = nullptr,
                                .a_type = BELLE_F32,
                                .b_type = BELLE_F32,
                                .c_type = BELLE_F32};

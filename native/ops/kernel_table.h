@@ -14,7 +14,7 @@
 namespace belle::ops {
 
 struct KernelTable {
-  const char* isa;  // "baseline", "avx2", "avx512"
+  const char* isa;  // "baseline", "avx2", "avx512", "avx512bf16"
   int mr, nr;       // rows and columns of the micro-tile: the panel sizes for pack
   Pack* pack;
   Multiply* multiply;
@@ -52,6 +52,9 @@ namespace avx2 {
 const KernelTable& kernels();
 }
 namespace avx512 {
+const KernelTable& kernels();
+}
+namespace avx512bf16 {
 const KernelTable& kernels();
 }
 

@@ -38,6 +38,26 @@ BELLE_INLINE vf splat(float x) { return x - vf{}; }
 BELLE_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 BELLE_INLINE void store(float* p, vf x) { *reinterpret_cast<vf_unaligned*>(p) = x; }
 
+// bfloat16: the high half of a float32. Stored rounded to nearest even; a NaN stays a NaN. The instruction of
+// AVX512-BF16 also flushes denormal values to zero.
+typedef uint16_t bf16;
+typedef uint16_t vh __attribute__((vector_size(2 * kLanes)));
+typedef uint16_t vh_unaligned __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));
+typedef uint32_t vu __attribute__((vector_size(kVectorBytes)));
+
+BELLE_INLINE vf widen(vh x) { return (vf)(__builtin_convertvector(x, vu) << 16); }
+BELLE_INLINE vh narrow(vf x) {
+#if defined(__AVX512BF16__)
+  return (vh)_mm512_cvtneps_pbh((__m512)x);
+#else
+  const vu bits = (vu)x;
+  const vu rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return __builtin_convertvector((vu)(x != x ? (vi)((bits >> 16) | 0x40) : (vi)rounded), vh);
+#endif
+}
+BELLE_INLINE vf load(const bf16* p) { return widen(*reinterpret_cast<const vh_unaligned*>(p)); }
+BELLE_INLINE void store(bf16* p, vf x) { *reinterpret_cast<vh_unaligned*>(p) = narrow(x); }
+
 // The first `count` lanes; the others are 0 (load) or left alone in memory (store).
 BELLE_INLINE vf load_first(const float* p, int64_t count) {
   if (count >= kLanes) return load(p);
@@ -89,6 +109,17 @@ BELLE_INLINE vi lane_numbers() {
   return x;
 }
 BELLE_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+
+BELLE_INLINE vf load_first(const bf16* p, int64_t count) {
+  if (count >= kLanes) return load(p);
+  vh x = {};
+  __builtin_memcpy(&x, p, static_cast<uint64_t>(count) * 2);
+  return widen(x);
+}
+BELLE_INLINE void store_first(bf16* p, vf x, int64_t count) {
+  const vh y = narrow(x);
+  __builtin_memcpy(p, &y, static_cast<uint64_t>(count >= kLanes ? kLanes : count) * 2);
+}
 
 // Lanes added in a fixed tree: halves onto halves.
 BELLE_INLINE float sum_lanes(vf x) {

@@ -64,6 +64,7 @@ Status Optimizer::apply(const TrainConfig& config, double lr, float gradient_sca
   const belle_backend& b = model_->backend();
   for (const Segment& segment : segments_) {
     belle_adamw_args args{};
+    args.type = BELLE_F32;
     args.n = segment.elements;
     args.weight = model_->weights() + segment.offset;
     args.grad = gradients() + segment.offset;

@@ -16,7 +16,7 @@ test("versions: the addon is of this package and names its compiler and instruct
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   assert.is(binding().version, manifest.version);
   assert.match(binding().compiler, /^(gcc|clang) \d+/);
-  assert.ok(["avx512", "avx2", "baseline"].includes(binding().cpu().isa));
+  assert.ok(["avx512bf16", "avx512", "avx2", "baseline"].includes(binding().cpu().isa));
   assert.ok(binding().cpu().threads >= 1);
   assert.ok(existsSync(bindingPath()));
 });

@@ -234,7 +234,7 @@ export interface NativeBinding {
   readonly version: string;
   readonly backendAbi: number;
   readonly compiler: string;
-  /** { isa: "avx512" | "avx2" | "baseline", threads } */
+  /** { isa: "avx512bf16" | "avx512" | "avx2" | "baseline", threads } */
   cpu(): { isa: string; threads: number };
   backends(): Array<{ name: string; available: boolean; reason: string }>;
 

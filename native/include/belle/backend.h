@@ -4,8 +4,9 @@
  * Conventions
  * - Every tensor is row-major. Sizes are elements unless a name says bytes.
  * - `void*` buffers are device addresses obtained from alloc() (or offsets into one).
- * - Floating buffers have the dtype the args struct names; statistics, losses and optimizer moments are
- * float32.
+ * - Floating buffers have the dtype the op names (`type`): weights, activations and their gradients alike;
+ * statistics, losses, weight gradients and optimizer moments are float32. Inside an op everything is computed
+ * in float32 and rounded once, to nearest even, where a bfloat16 result is stored.
  * - All work goes to the backend's one stream, in order; read() and synchronize() wait for it.
  * - Reductions have a fixed order that does not depend on the number of threads or on how documents are
  * packed.
@@ -22,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BELLE_BACKEND_ABI_VERSION 1u
+#define BELLE_BACKEND_ABI_VERSION 2u
 
 typedef enum belle_dtype { BELLE_F32 = 0, BELLE_BF16 = 1 } belle_dtype;
 
@@ -32,8 +33,9 @@ typedef struct belle_status {
   char message[252];
 } belle_status;
 
-/* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] + beta * C (+ bias[n]). Leading dimensions in elements. fp32
- * accumulation. */
+/* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] + beta * C (+ bias[n]) (+ residual[m,n]). Leading dimensions in
+ * elements. float32 accumulation, one rounding to c_type. a_type = b_type; c_type that or float32. beta = 0:
+ * C is not read. */
 typedef struct belle_gemm_args {
   int64_t m, n, k;
   const void* a;
@@ -45,7 +47,8 @@ typedef struct belle_gemm_args {
   void* c;
   int64_t ldc;
   float alpha, beta;
-  const void* bias; /* [n] or NULL */
+  const void* bias;     /* [n] of b_type, or NULL */
+  const void* residual; /* [m,n] of c_type with leading dimension ldc, or NULL; may be c */
   int32_t a_type, b_type, c_type;
 } belle_gemm_args;
 
@@ -93,8 +96,8 @@ typedef struct belle_attention_decode_args {
 
 /* Softmax cross-entropy of hidden[rows,d] head[vocab,d]^T over the rows whose target >= 0, in chunks that
  * never hold more than chunk_rows rows of logits. losses[rows] gets each row's loss (0 where unsupervised).
- * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) accumulated
- * with the gradients of grad_scale * sum(losses). */
+ * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) overwritten,
+ * or added to when accumulate, with the gradients of grad_scale * sum(losses). */
 typedef struct belle_linear_cross_entropy_args {
   int64_t rows, d, vocab;
   const void* hidden;
@@ -103,17 +106,23 @@ typedef struct belle_linear_cross_entropy_args {
   float* losses;          /* device */
   void* dhidden;
   float* dhead;
+  int32_t accumulate;
   float grad_scale;
-  float* logits_scratch;
-  int64_t chunk_rows; /* scratch [chunk_rows, vocab] */
+  void* logits_scratch; /* [chunk_rows, vocab] of `type` */
+  int64_t chunk_rows;
   int32_t type;
 } belle_linear_cross_entropy_args;
 
 /* AdamW with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it; step counts
- * from 1. g = grad * grad_scale; w -= lr*weight_decay*w; m,v updated; w -= lr * mhat / (sqrt(vhat) + eps). */
+ * from 1. g = grad * grad_scale; w -= lr*weight_decay*w; m,v updated; w -= lr * mhat / (sqrt(vhat) + eps).
+ * type float32: weight is w. type bfloat16: w is a float32 in two halves, bits(w) = (weight << 16) +
+ * remainder with a signed remainder in [-32768, 32767], so that weight is w rounded to nearest; all zero bits
+ * are 0. */
 typedef struct belle_adamw_args {
   int64_t n;
-  float* weight;
+  void* weight;
+  int16_t* remainder; /* [n] with type bfloat16, else NULL */
+  int32_t type;
   const float* grad;
   float *m, *v;
   float grad_scale;
@@ -146,16 +155,17 @@ struct belle_backend {
   /* rstd float32 [tokens] */
   belle_status (*rms_norm)(void* context, void* out, float* rstd, const void* x, const void* weight,
                            float eps, int64_t tokens, int64_t d, int32_t type);
-  /* dx overwritten, dweight (may be NULL) accumulate */
+  /* dx overwritten: the norm's gradient (+ residual[tokens,d] when that is set; it may be dx); dweight (may
+   * be NULL) accumulate */
   belle_status (*rms_norm_backward)(void* context, void* dx, float* dweight, const void* dout, const void* x,
-                                    const void* weight, const float* rstd, int64_t tokens, int64_t d,
-                                    int32_t type);
+                                    const void* weight, const float* rstd, const void* residual,
+                                    int64_t tokens, int64_t d, int32_t type);
   belle_status (*layer_norm)(void* context, void* out, float* mean, float* rstd, const void* x,
                              const void* weight, const void* bias, float eps, int64_t tokens, int64_t d,
                              int32_t type);
   belle_status (*layer_norm_backward)(void* context, void* dx, float* dweight, float* dbias, const void* dout,
                                       const void* x, const void* weight, const float* mean, const float* rstd,
-                                      int64_t tokens, int64_t d, int32_t type);
+                                      const void* residual, int64_t tokens, int64_t d, int32_t type);
   /* rotate-half RoPE in place on x[t*stride + h*head_stride + e]; positions int32 [tokens] (device); inverse
    * = 1 rotates back (backward) */
   belle_status (*rope)(void* context, void* x, const int32_t* positions, int64_t tokens, int32_t heads,
@@ -164,9 +174,12 @@ struct belle_backend {
   belle_status (*attention)(void* context, const belle_attention_args*);
   belle_status (*attention_backward)(void* context, const belle_attention_backward_args*);
   belle_status (*attention_decode)(void* context, const belle_attention_decode_args*);
-  belle_status (*swiglu)(void* context, void* out, const void* gate, const void* up, int64_t n, int32_t type);
+  /* out, dout [tokens, d] dense; gate, up, dgate, dup: row t at t*stride (both halves of one [tokens, 2d]
+   * matrix have stride 2d). dgate may be gate, dup may be up. */
+  belle_status (*swiglu)(void* context, void* out, const void* gate, const void* up, int64_t tokens,
+                         int64_t d, int64_t stride, int32_t type);
   belle_status (*swiglu_backward)(void* context, void* dgate, void* dup, const void* dout, const void* gate,
-                                  const void* up, int64_t n, int32_t type);
+                                  const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type);
   belle_status (*gelu_tanh)(void* context, void* out, const void* x, int64_t n, int32_t type);
   belle_status (*gelu_tanh_backward)(void* context, void* dx, const void* dout, const void* x, int64_t n,
                                      int32_t type);
@@ -180,6 +193,9 @@ struct belle_backend {
   belle_status (*sum_squares)(void* context, const float* x, int64_t n, double* out);
   /* *out (host) = sum in float64, fixed order */
   belle_status (*sum)(void* context, const float* x, int64_t n, double* out);
+  /* *out = floating-point operations per second that this device's matrix units reach on registers, all of
+   * its threads together: measured (some 30 ms) at the first call, kept afterwards */
+  belle_status (*peak_flops)(void* context, int32_t type, double* out);
 };
 
 /* A backend in a library of its own (libbelle_cuda.so) exports these two symbols. open fills *out with a

@@ -25,6 +25,7 @@ static std::vector<Output> run(belle_backend& b, const HeadCase& c, const std::v
   a.rows = c.rows, a.d = c.d, a.vocab = c.vocab, a.chunk_rows = c.chunk_rows;
   a.hidden = bh.f32(), a.head = bw.f32(), a.targets = bt.i32(), a.losses = losses.f32(),
   a.logits_scratch = logits.f32();
+  a.accumulate = 1;
   if (gradients)
     a.dhidden = dhidden.f32(), a.dhead = before.empty() ? nullptr : dhead.f32(), a.grad_scale = 0.125f;
   CHECK_OK(from_c(b.linear_cross_entropy(b.context, &a)));

@@ -64,9 +64,9 @@ TEST("swiglu, gelu_tanh, add: forward and backward") {
       [&](belle_backend& b) {
         Buffer bx(b, x), bu(b, up), bd(b, dout), o1(b, n * 4), o2(b, n * 4), o3(b, n * 4), o4(b, n * 4),
             o5(b, n * 4), o6(b, n * 4);
-        CHECK_OK(from_c(b.swiglu(b.context, o1.f32(), bx.f32(), bu.f32(), count, BELLE_F32)));
-        CHECK_OK(from_c(b.swiglu_backward(b.context, o2.f32(), o3.f32(), bd.f32(), bx.f32(), bu.f32(), count,
-                                          BELLE_F32)));
+        CHECK_OK(from_c(b.swiglu(b.context, o1.f32(), bx.f32(), bu.f32(), 1, count, count, BELLE_F32)));
+        CHECK_OK(from_c(b.swiglu_backward(b.context, o2.f32(), o3.f32(), bd.f32(), bx.f32(), bu.f32(), 1,
+                                          count, count, BELLE_F32)));
         CHECK_OK(from_c(b.gelu_tanh(b.context, o4.f32(), bx.f32(), count, BELLE_F32)));
         CHECK_OK(from_c(b.gelu_tanh_backward(b.context, o5.f32(), bd.f32(), bx.f32(), count, BELLE_F32)));
         CHECK_OK(from_c(b.add(b.context, o6.f32(), bx.f32(), bu.f32(), count, BELLE_F32)));
@@ -74,8 +74,8 @@ TEST("swiglu, gelu_tanh, add: forward and backward") {
                                              {"gelu", o4.read()},   {"dx", o5.read()},    {"add", o6.read()}};
         // In place: the same bits.
         CHECK_OK(from_c(b.gelu_tanh(b.context, o6.f32(), o6.f32(), 0, BELLE_F32)));
-        CHECK_OK(from_c(b.swiglu_backward(b.context, bx.f32(), bu.f32(), bd.f32(), bx.f32(), bu.f32(), count,
-                                          BELLE_F32)));
+        CHECK_OK(from_c(b.swiglu_backward(b.context, bx.f32(), bu.f32(), bd.f32(), bx.f32(), bu.f32(), 1,
+                                          count, count, BELLE_F32)));
         CHECK(same_bits(bx.read(), outputs[1].values));
         CHECK(same_bits(bu.read(), outputs[2].values));
         return outputs;
@@ -87,11 +87,11 @@ TEST("elementwise: an element's bits do not depend on where it stands") {
   const auto x = random_normal(100, 1), up = random_normal(100, 2);
   on_every_isa(1, [&](belle_backend& b, const std::string&) {
     std::vector<float> whole(100), gelu(100);
-    CHECK_OK(from_c(b.swiglu(b.context, whole.data(), x.data(), up.data(), 100, BELLE_F32)));
+    CHECK_OK(from_c(b.swiglu(b.context, whole.data(), x.data(), up.data(), 1, 100, 100, BELLE_F32)));
     CHECK_OK(from_c(b.gelu_tanh(b.context, gelu.data(), x.data(), 100, BELLE_F32)));
     for (size_t i = 0; i < 100; ++i) {
       std::vector<float> one(1), other(1);
-      CHECK_OK(from_c(b.swiglu(b.context, one.data(), &x[i], &up[i], 1, BELLE_F32)));
+      CHECK_OK(from_c(b.swiglu(b.context, one.data(), &x[i], &up[i], 1, 1, 1, BELLE_F32)));
       CHECK_OK(from_c(b.gelu_tanh(b.context, other.data(), &x[i], 1, BELLE_F32)));
       CHECK(same_bits(one, {whole[i]}));
       CHECK(same_bits(other, {gelu[i]}));
@@ -119,6 +119,8 @@ TEST("adamw: three steps as torch.optim.AdamW") {
                Buffer g(b, *gradients[step - 1]);
                const belle_adamw_args args = {static_cast<int64_t>(n),
                                               w.f32(),
+                                              nullptr,
+                                              BELLE_F32,
                                               g.f32(),
                                               m.f32(),
                                               v.f32(),
@@ -146,8 +148,8 @@ TEST("adamw: the values of torch 2.13") {
     Buffer bw(b, std::vector<float>{0.5f, -1.25f, 2.0f}), bm(b, size_t{12}), bv(b, size_t{12});
     for (int64_t step = 1; step <= 3; ++step) {
       Buffer g(b, gradients[step - 1]);
-      const belle_adamw_args args = {3,    bw.f32(), g.f32(), bm.f32(), bv.f32(), 1,
-                                     1e-2, 0.9,      0.999,   1e-8,     0.1,      step};
+      const belle_adamw_args args = {3, bw.f32(), nullptr, BELLE_F32, g.f32(), bm.f32(), bv.f32(),
+                                     1, 1e-2,     0.9,     0.999,     1e-8,    0.1,      step};
       CHECK_OK(from_c(b.adamw(b.context, &args)));
     }
     for (size_t i = 0; i < 3; ++i) {  // two units in the last place
@@ -228,10 +230,10 @@ TEST("flat: errors") {
   float* p = x.data();
   double out = 0;
   constexpr auto invalid = StatusCode::invalid_argument;
-  CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 8, BELLE_F32), invalid, "swiglu: up is NULL");
-  CHECK_REFUSED(b.swiglu(c, p, p, p, 8, BELLE_BF16), StatusCode::unsupported,
+  CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 1, 8, 8, BELLE_F32), invalid, "swiglu: up is NULL");
+  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 8, BELLE_BF16), StatusCode::unsupported,
                 "swiglu: the CPU backend computes in float32, bfloat16 was asked; load with dtype float32");
-  CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 8, BELLE_F32), invalid,
+  CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 1, 8, 8, BELLE_F32), invalid,
                 "swiglu_backward: dup is NULL");
   CHECK_REFUSED(b.gelu_tanh(c, p, p, -8, BELLE_F32), invalid, "gelu_tanh: n is -8");
   CHECK_REFUSED(b.gelu_tanh_backward(c, p, p, nullptr, 8, BELLE_F32), invalid,
@@ -239,7 +241,7 @@ TEST("flat: errors") {
   CHECK_REFUSED(b.add(c, p, p, p, 8, 5), invalid, "add: dtype 5 is unknown");
   CHECK_REFUSED(b.sum(c, nullptr, 8, &out), invalid, "sum: x is NULL");
   CHECK_REFUSED(b.sum_squares(c, p, 8, nullptr), invalid, "sum_squares: out is NULL");
-  belle_adamw_args args = {8, p, p, p, p, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0};
+  belle_adamw_args args = {8, p, nullptr, BELLE_F32, p, p, p, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0};
   CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: step is 0; it must be from 1");
   args.step = 1, args.beta2 = 1;
   CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: beta2 is 1.000000; it must be in [0, 1)");

@@ -69,7 +69,7 @@ TEST("registry: a whole backend library opens and is closed; a broken one is exp
   }
   const std::pair<const char*, const char*> broken[] = {
       {"libfake_old.so",
-       "does not fit: its ABI version is 0, this build needs 1; install the backend library of the same "
+       "does not fit: its ABI version is 0, this build needs 2; install the backend library of the same "
        "release"},
       {"libfake_partial.so", "does not fit: it lacks attention_decode, sum"},
       {"libfake_deaf.so", "no CUDA device was found"},

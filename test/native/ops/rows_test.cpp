@@ -31,11 +31,11 @@ TEST("rms_norm: forward and backward, gradients accumulate") {
                CHECK_OK(from_c(b.rms_norm(b.context, out.f32(), rstd.f32(), bx.f32(), bw.f32(), 1e-5f, rows,
                                           d, BELLE_F32)));
                CHECK_OK(from_c(b.rms_norm_backward(b.context, dx.f32(), dw.f32(), bd.f32(), bx.f32(),
-                                                   bw.f32(), rstd.f32(), rows, d, BELLE_F32)));
+                                                   bw.f32(), rstd.f32(), nullptr, rows, d, BELLE_F32)));
                const auto dx_alone = dx.read();
                // In place over dout, and without a weight gradient: the same dx.
                CHECK_OK(from_c(b.rms_norm_backward(b.context, bd.f32(), nullptr, bd.f32(), bx.f32(), bw.f32(),
-                                                   rstd.f32(), rows, d, BELLE_F32)));
+                                                   rstd.f32(), nullptr, rows, d, BELLE_F32)));
                CHECK(same_bits(bd.read(), dx_alone));
                return std::vector<Output>{
                    {"out", out.read()}, {"rstd", rstd.read()}, {"dx", dx_alone}, {"dweight", dw.read()}};
@@ -58,25 +58,25 @@ TEST("layer_norm: forward and backward, gradients accumulate") {
     const auto plain_back = reference::layer_norm_backward<float>(dout, x, w, plain.mean, plain.rstd);
     const auto exact_back = reference::layer_norm_backward<double>(to<double>(dout), to<double>(x),
                                                                    to<double>(w), exact.mean, exact.rstd);
-    check_op(
-        "layer_norm d " + std::to_string(d),
-        [&](belle_backend& b) {
-          Buffer bx(b, x), bw(b, w), bb(b, bias), bd(b, dout), out(b, x.size() * 4), mean(b, rows * 4),
-              rstd(b, rows * 4);
-          Buffer dx(b, x.size() * 4), dw(b, before), db(b, before);
-          CHECK_OK(from_c(b.layer_norm(b.context, out.f32(), mean.f32(), rstd.f32(), bx.f32(), bw.f32(),
-                                       bb.f32(), 1e-5f, rows, d, BELLE_F32)));
-          CHECK_OK(from_c(b.layer_norm_backward(b.context, dx.f32(), dw.f32(), db.f32(), bd.f32(), bx.f32(),
-                                                bw.f32(), mean.f32(), rstd.f32(), rows, d, BELLE_F32)));
-          return std::vector<Output>{{"out", out.read()}, {"mean", mean.read()},  {"rstd", rstd.read()},
-                                     {"dx", dx.read()},   {"dweight", dw.read()}, {"dbias", db.read()}};
-        },
-        {{plain.out, exact.out},
-         {plain.mean, exact.mean},
-         {plain.rstd, exact.rstd},
-         {plain_back.dx, exact_back.dx},
-         {plus(plain_back.dweight, before), plus(exact_back.dweight, before)},
-         {plus(plain_back.dbias, before), plus(exact_back.dbias, before)}});
+    check_op("layer_norm d " + std::to_string(d),
+             [&](belle_backend& b) {
+               Buffer bx(b, x), bw(b, w), bb(b, bias), bd(b, dout), out(b, x.size() * 4), mean(b, rows * 4),
+                   rstd(b, rows * 4);
+               Buffer dx(b, x.size() * 4), dw(b, before), db(b, before);
+               CHECK_OK(from_c(b.layer_norm(b.context, out.f32(), mean.f32(), rstd.f32(), bx.f32(), bw.f32(),
+                                            bb.f32(), 1e-5f, rows, d, BELLE_F32)));
+               CHECK_OK(from_c(b.layer_norm_backward(b.context, dx.f32(), dw.f32(), db.f32(), bd.f32(),
+                                                     bx.f32(), bw.f32(), mean.f32(), rstd.f32(), nullptr,
+                                                     rows, d, BELLE_F32)));
+               return std::vector<Output>{{"out", out.read()}, {"mean", mean.read()},  {"rstd", rstd.read()},
+                                          {"dx", dx.read()},   {"dweight", dw.read()}, {"dbias", db.read()}};
+             },
+             {{plain.out, exact.out},
+              {plain.mean, exact.mean},
+              {plain.rstd, exact.rstd},
+              {plain_back.dx, exact_back.dx},
+              {plus(plain_back.dweight, before), plus(exact_back.dweight, before)},
+              {plus(plain_back.dbias, before), plus(exact_back.dbias, before)}});
   }
 }
 
@@ -193,11 +193,11 @@ TEST("rows: errors") {
   CHECK_REFUSED(b.rms_norm(c, o, nullptr, p, p, 1e-5f, 2, 4, BELLE_F32), invalid, "rms_norm: rstd is NULL");
   CHECK_REFUSED(b.rms_norm(c, o, o, p, p, 1e-5f, 2, 4, BELLE_BF16), StatusCode::unsupported,
                 "rms_norm: the CPU backend computes in float32");
-  CHECK_REFUSED(b.rms_norm_backward(c, o, nullptr, p, nullptr, p, p, 2, 4, BELLE_F32), invalid,
+  CHECK_REFUSED(b.rms_norm_backward(c, o, nullptr, p, nullptr, p, p, nullptr, 2, 4, BELLE_F32), invalid,
                 "rms_norm_backward: x is NULL");
   CHECK_REFUSED(b.layer_norm(c, o, o, o, p, p, nullptr, 1e-5f, 2, 4, BELLE_F32), invalid,
                 "layer_norm: bias is NULL");
-  CHECK_REFUSED(b.layer_norm_backward(c, o, o, o, p, p, p, p, p, -3, 4, BELLE_F32), invalid,
+  CHECK_REFUSED(b.layer_norm_backward(c, o, o, o, p, p, p, p, p, nullptr, -3, 4, BELLE_F32), invalid,
                 "layer_norm_backward: tokens is -3");
   CHECK_REFUSED(b.bias_backward(c, nullptr, p, 2, 4, BELLE_F32), invalid, "bias_backward: dbias is NULL");
   CHECK_REFUSED(b.rope(c, o, ids.data(), 3, 1, 5, 5, 5, 1e4f, 0, BELLE_F32), invalid,
