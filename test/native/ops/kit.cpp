@@ -1,5 +1,7 @@
 #include "test/native/ops/kit.h"
 
+#include "native/core/dtype.h"
+
 namespace belle::test {
 
 constexpr unsigned char kBandByte = 0xA5;
@@ -11,6 +13,18 @@ Buffer::Buffer(belle_backend& backend, size_t bytes) : backend_(backend), bytes_
   data_ = base_ + kBand;
   std::memset(base_, kBandByte, kBand);
   std::memset(data_ + bytes, kBandByte, kBand);
+}
+
+Buffer::Buffer(belle_backend& backend, const std::vector<float>& values, int32_t type)
+    : Buffer(backend, values.size(), type) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t half = f32_to_bf16(values[i]);
+    if (type == BELLE_BF16) {
+      std::memcpy(data_ + i * 2, &half, 2);
+    } else {
+      std::memcpy(data_ + i * 4, &values[i], 4);
+    }
+  }
 }
 
 Buffer::~Buffer() {
@@ -26,9 +40,24 @@ Buffer::~Buffer() {
   backend_.free(backend_.context, base_);
 }
 
-std::vector<float> Buffer::read() const {
-  std::vector<float> values(bytes_ / sizeof(float));
-  if (bytes_) std::memcpy(values.data(), data_, bytes_);
+std::vector<float> Buffer::read(int32_t type) const {
+  std::vector<float> values(bytes_ / type_bytes(type));
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint16_t half;
+    if (type == BELLE_BF16) {
+      std::memcpy(&half, data_ + i * 2, 2);
+      values[i] = bf16_to_f32(half);
+    } else {
+      std::memcpy(&values[i], data_ + i * 4, 4);
+    }
+  }
+  return values;
+}
+
+std::vector<float> rounded(std::vector<float> values, int32_t type) {
+  if (type == BELLE_BF16) {
+    for (float& value : values) value = bf16_to_f32(f32_to_bf16(value));
+  }
   return values;
 }
 

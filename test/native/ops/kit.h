@@ -17,8 +17,14 @@ namespace belle::test {
 
 inline Status from_c(const belle_status& status) { return backend::from_c(status); }
 
-// A device buffer of floats or int32 between two bands that must stay untouched. It starts 4 bytes off a
-// 64-byte border, so that a kernel that counts on alignment is found out.
+constexpr int32_t kTypes[] = {BELLE_F32, BELLE_BF16};
+inline size_t type_bytes(int32_t type) { return type == BELLE_BF16 ? 2 : 4; }
+inline std::string type_name(int32_t type) { return type == BELLE_BF16 ? "bfloat16" : "float32"; }
+// The values as a buffer of `type` holds them.
+std::vector<float> rounded(std::vector<float> values, int32_t type);
+
+// A device buffer between two bands that must stay untouched. It starts 4 bytes off a 64-byte border, so that
+// a kernel that counts on alignment is found out.
 class Buffer {
  public:
   template <class T>
@@ -26,12 +32,17 @@ class Buffer {
     if (!values.empty()) std::memcpy(data_, values.data(), bytes_);
   }
   Buffer(belle_backend& backend, size_t bytes);
+  // float32 or bfloat16 elements.
+  Buffer(belle_backend& backend, const std::vector<float>& values, int32_t type);
+  Buffer(belle_backend& backend, size_t elements, int32_t type)
+      : Buffer(backend, elements * type_bytes(type)) {}
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   float* f32() { return reinterpret_cast<float*>(data_); }
   int32_t* i32() { return reinterpret_cast<int32_t*>(data_); }
-  std::vector<float> read() const;
+  void* data() { return data_; }
+  std::vector<float> read(int32_t type = BELLE_F32) const;
 
  private:
   static constexpr size_t kBand = 68;
@@ -51,6 +62,10 @@ struct Expected {
   std::vector<float> plain;  // of a plain float32 implementation
   std::vector<double> exact;
 };
+// The expectation of an output of `type`: the plain implementation computes in float32 and rounds its result.
+inline Expected stored_as(int32_t type, Expected expected) {
+  return {rounded(std::move(expected.plain), type), std::move(expected.exact)};
+}
 
 // max |got - exact| <= 2 max |plain - exact| + one unit in the last place of max |exact|.
 void check_error(const std::string& name, const std::vector<float>& got, const Expected& expected);
