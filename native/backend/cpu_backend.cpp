@@ -45,6 +45,7 @@ std::shared_ptr<belle_backend> open_cpu(const ops::KernelTable& kernels, int thr
   backend.context = &open->context;
   set_memory_entries(backend);
   set_matrix_entries(backend);
+  set_loss_entries(backend);
   set_attention_entries(backend);
   set_row_entries(backend);
   set_flat_entries(backend);

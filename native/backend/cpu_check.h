@@ -24,6 +24,12 @@ class Check {
                   "dtype " + std::to_string(type) + " is unknown; use BELLE_F32 (0)");
     return *this;
   }
+  // float32 or bfloat16.
+  Check& dtype(int32_t type) {
+    return that(type == BELLE_F32 || type == BELLE_BF16, [&] {
+      return "dtype " + std::to_string(type) + " is unknown; use BELLE_F32 (0) or BELLE_BF16 (1)";
+    });
+  }
   Check& size(const char* name, int64_t value, int64_t least = 0) {
     if (value >= least && value <= kLargest) return *this;
     return fail(StatusCode::invalid_argument, std::string(name) + " is " + std::to_string(value) +

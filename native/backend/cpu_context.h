@@ -41,12 +41,14 @@ struct CpuContext {
   ThreadPool pool;
   std::mutex mutex;  // one op at a time: the backend's one stream
   std::vector<Scratch> thread;
-  Scratch packed_a, packed_b, rows, gathered, gathered_gradient, partial_sums, block_counts;
+  Scratch rows, gathered, gathered_gradient, partial_sums, block_counts;
 
   Scratch rope;  // [rope_rows, rope_dim]: cosines and sines of positions 0, 1, ...
   int64_t rope_rows = 0;
   int32_t rope_dim = 0;
   float rope_theta = 0;
+
+  double peak[2] = {};  // floating-point operations per second by dtype, 0: not measured yet
 
   std::atomic<uint64_t> bytes_in_use{0}, bytes_peak{0};
 

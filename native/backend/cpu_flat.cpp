@@ -175,14 +175,6 @@ belle_status sum(void* context, const float* x, int64_t n, double* out) {
   return sum_with(context, "sum", &ops::KernelTable::sum, x, n, out);
 }
 
-belle_status peak_flops(void* context, int32_t type, double* out) {
-  return run_op(context, [&](CpuContext&) -> Status {
-    BELLE_TRY(Check("peak_flops").f32(type).pointer("out", out).status());
-    *out = 0;
-    return {};
-  });
-}
-
 }  // namespace
 
 void set_flat_entries(belle_backend& b) {
@@ -194,7 +186,6 @@ void set_flat_entries(belle_backend& b) {
   b.adamw = adamw;
   b.sum_squares = sum_squares;
   b.sum = sum;
-  b.peak_flops = peak_flops;
 }
 
 }  // namespace belle::backend

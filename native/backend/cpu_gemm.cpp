@@ -6,135 +6,159 @@ namespace belle::backend {
 
 namespace {
 
-constexpr int64_t kDepth = 256;    // one depth block: a panel of B is 32 kB with 32 columns
-constexpr int64_t kRows = 2048;    // packed A: at most 2 MB
-constexpr int64_t kCols = 2048;    // packed B: at most 2 MB
-constexpr int64_t kTaskRows = 96;  // one task's part of A and of B stay in a second-level cache of 512 kB
-constexpr int64_t kTaskCols = 256;
-constexpr int64_t kPackRows = 64;
+// One thread's part: a block of B, packed, stays in its second-level cache (1 MB on the CPUs with AVX-512)
+// while the rows of A pass by. An item is 4 bytes (native/ops/multiply.h).
+constexpr int64_t kBlockItems = 128 << 10;  // of packed B: 512 kB
+constexpr int64_t kSteps = 256;             // depth of a block when the sums wait in a float32 C
+constexpr int64_t kWholeSteps = 1024;       // depth up to which sums never leave the registers
+constexpr int64_t kPanelRows = 96;          // packed A: one panel, 96 kB at kSteps; a multiple of every mr
+constexpr int64_t kMaxCols = 512;
+constexpr int64_t kTileRows = 960,
+                  kTileCols = 256;  // sums that wait: a bfloat16 C of more depth than kWholeSteps
+constexpr int64_t kFewRows = 24, kFewSteps = 64, kFewCols = 128;
 
 int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
 int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
-
-// The part of beta and bias that belongs to the depth block [p, p + depth) of k.
-ops::MultiplyArgs product(const Gemm& g, int64_t p, int64_t depth) {
-  return {.rows = 0,
-          .cols = 0,
-          .depth = depth,
-          .a = nullptr,
-          .a_panel = 0,
-          .b = nullptr,
-          .b_panel = 0,
-          .c = nullptr,
-          .ldc = g.ldc,
-          .alpha = g.alpha,
-          .beta = p == 0 ? g.beta : 1.0f,
-          .bias = p + depth >= g.k ? g.bias : nullptr};
+// n cut into equal parts of at most `most`, each a multiple of `unit`.
+int64_t even(int64_t n, int64_t most, int64_t unit) {
+  return round_up(blocks(n, blocks(n, std::max(most, unit))), unit);
 }
 
-// Few rows (decoding): B is read once, packed panel by panel into the thread's own cache and used at once.
-Status gemm_few_rows(CpuContext& context, const Gemm& g) {
-  const auto& kernels = context.kernels;
-  const int64_t mr = kernels.mr, nr = kernels.nr;
-  float* a = context.packed_a.get<float>(round_up(g.m, mr) * g.k);
-  if (!a) return scratch_missing("gemm", round_up(g.m, mr) * g.k * 4);
-  BELLE_TRY(context.thread_scratch(2 * nr * kDepth, "gemm"));
-  kernels.pack(a, g.a, g.a_row, g.a_depth, g.m, g.k, static_cast<int>(mr));
-  const int64_t cols = 2 * nr;
-  auto task = [&](size_t chunk, int thread) {
-    const int64_t col = static_cast<int64_t>(chunk) * cols, here = std::min(cols, g.n - col);
-    float* b = context.thread[thread].get<float>(2 * nr * kDepth);
-    int64_t p = 0;
-    do {
-      const int64_t depth = std::min(kDepth, g.k - p);
-      kernels.pack(b, g.b + col * g.b_col + p * g.b_depth, g.b_col, g.b_depth, here, depth,
-                   static_cast<int>(nr));
-      ops::MultiplyArgs args = product(g, p, depth);
-      args.rows = g.m;
-      args.cols = here;
-      args.a = a + p * mr;
-      args.a_panel = g.k * mr;
-      args.b = b;
-      args.b_panel = depth * nr;
-      args.c = g.c + col;
-      if (args.bias) args.bias += col;
+// How one product is cut. What decides about bits (the order of sums) depends on k and the types only.
+struct Plan {
+  int64_t steps;        // of the whole depth
+  int64_t block_steps;  // of one call of multiply
+  int64_t step_depth;   // elements of one step
+  bool in_c;            // sums of finished blocks wait in C (float32), else in tiles
+  bool pack_a;
+  int64_t rows, cols;  // of one task
+};
+
+Plan make_plan(const CpuContext& cpu, const Gemm& g) {
+  const ops::KernelTable& kernels = cpu.kernels;
+  Plan p = {};
+  const bool pairs = g.type == ops::Type::bf16 && kernels.pairs;
+  p.step_depth = pairs ? 2 : 1;
+  p.steps = blocks(g.k, p.step_depth);
+  p.in_c = g.out.type == ops::Type::f32;
+  p.block_steps = p.in_c ? kSteps : p.steps <= kWholeSteps ? p.steps : kWholeSteps / 2;
+  p.block_steps = std::max<int64_t>(1, std::min(p.block_steps, p.steps));
+  // Items that are A's own bytes, along memory, are read where they are.
+  p.pack_a = g.a_depth != 1 || (g.type == ops::Type::bf16 && (!pairs || g.k % 2 != 0));
+  const int64_t waiting_rows = p.in_c || p.block_steps == p.steps ? INT64_MAX : kTileRows;
+  if (g.m <= kFewRows) {
+    p.rows = kFewRows;
+    p.cols = kFewCols;
+    if (!p.in_c && p.steps > kFewSteps) p.block_steps = kFewSteps;
+    return p;
+  }
+  const int64_t fits = kBlockItems / p.block_steps / kernels.nr * kernels.nr;
+  const int64_t most_cols =
+      std::clamp<int64_t>(fits, kernels.nr, waiting_rows == INT64_MAX ? kMaxCols : kTileCols);
+  p.cols = even(g.n, most_cols, kernels.nr);
+  // Every task packs its own block of B: rows are only cut to give each thread work, and not below 192.
+  const int64_t wanted = 3 * cpu.pool.threads(), col_tasks = blocks(g.n, p.cols);
+  const int64_t row_tasks =
+      cpu.pool.threads() == 1 ? 1 : std::clamp<int64_t>(blocks(wanted, col_tasks), 1, blocks(g.m, 192));
+  p.rows = std::min(even(g.m, blocks(g.m, row_tasks), kPanelRows), waiting_rows);
+  return p;
+}
+
+struct Buffers {
+  char *b, *a;
+  float* tiles;
+};
+Buffers buffers(CpuContext& cpu, int thread) {
+  char* base = cpu.thread[static_cast<size_t>(thread)].get<char>(gemm_scratch_bytes());
+  char* a = base + 4 * kBlockItems;
+  return {base, a, reinterpret_cast<float*>(a + 4 * kPanelRows * kWholeSteps)};
+}
+
+// The rows [row, row + rows) and columns [col, col + cols) of C.
+void run_task(const CpuContext& cpu, const Gemm& g, const Plan& plan, const Buffers& at, int64_t row,
+              int64_t rows, int64_t col, int64_t cols) {
+  const ops::KernelTable& kernels = cpu.kernels;
+  const int64_t size = g.type == ops::Type::f32 ? 4 : 2, out_size = g.out.type == ops::Type::f32 ? 4 : 2,
+                bias_size = g.out.bias_type == ops::Type::f32 ? 4 : 2;
+  const char *a = static_cast<const char*>(g.a) + row * g.a_row * size,
+             *b = static_cast<const char*>(g.b) + col * g.b_col * size;
+  ops::MultiplyOut out = g.out;
+  out.c = static_cast<char*>(out.c) + (row * out.ldc + col) * out_size;
+  if (out.residual) out.residual = static_cast<const char*>(out.residual) + (row * out.ldc + col) * out_size;
+  if (out.bias) out.bias = static_cast<const char*>(out.bias) + col * bias_size;
+  const bool whole = plan.block_steps == plan.steps || plan.steps == 0;
+  int64_t step = 0;
+  do {
+    const int64_t steps = std::min(plan.block_steps, plan.steps - step), depth_at = step * plan.step_depth,
+                  depth = std::min(steps * plan.step_depth, g.k - depth_at);
+    kernels.pack({.out = at.b,
+                  .in = b + depth_at * g.b_depth * size,
+                  .type = g.type,
+                  .row_stride = g.b_col,
+                  .depth_stride = g.b_depth,
+                  .rows = cols,
+                  .depth = depth,
+                  .panel = kernels.nr});
+    const bool first = step == 0, last = step + steps >= plan.steps;
+    ops::MultiplyOut here = out;
+    if (plan.in_c && !first) here.beta = 1;
+    if (plan.in_c && !last) here.bias = here.residual = nullptr;
+    const int64_t panel = plan.pack_a ? kPanelRows : rows;
+    for (int64_t r = 0; r < rows; r += panel) {
+      const int64_t many = std::min(panel, rows - r);
+      const char* from = a + (r * g.a_row + depth_at * g.a_depth) * size;
+      if (plan.pack_a) {
+        kernels.pack({.out = at.a,
+                      .in = from,
+                      .type = g.type,
+                      .row_stride = g.a_row,
+                      .depth_stride = g.a_depth,
+                      .rows = many,
+                      .depth = depth,
+                      .panel = kPanelRows});
+      }
+      ops::MultiplyArgs args = {
+          .rows = many,
+          .cols = cols,
+          .steps = steps,
+          .type = g.type,
+          .a = plan.pack_a ? at.a : from,
+          .a_tile = plan.pack_a ? 4 * kernels.mr : kernels.mr * g.a_row * size,
+          .a_row = plan.pack_a ? 4 : g.a_row * size,
+          .a_step = plan.pack_a ? 4 * kPanelRows : 4,
+          .b = at.b,
+          .b_panel = 4 * steps * kernels.nr,
+          .tiles = whole || plan.in_c ? nullptr : at.tiles + r * round_up(cols, kernels.nr),
+          .first = first || plan.in_c,
+          .last = last || plan.in_c,
+          .out = here,
+      };
+      args.out.c = static_cast<char*>(here.c) + r * here.ldc * out_size;
+      if (here.residual)
+        args.out.residual = static_cast<const char*>(here.residual) + r * here.ldc * out_size;
       kernels.multiply(args);
-      p += depth;
-    } while (p < g.k);
-  };
-  context.parallel(blocks(g.n, cols), 2.0 * g.m * g.n * g.k, task);
-  return {};
-}
-
-// One block of rows, columns and depth: both operands packed by all threads, then tiles multiplied by all
-// threads.
-void gemm_block(CpuContext& context, const Gemm& g, float* a, float* b, int64_t row, int64_t rows,
-                int64_t col, int64_t cols, int64_t p, int64_t depth) {
-  const auto& kernels = context.kernels;
-  const int64_t mr = kernels.mr, nr = kernels.nr;
-  const int64_t a_step = round_up(kPackRows, mr), b_step = round_up(kPackRows, nr);
-  const int64_t a_chunks = blocks(rows, a_step), b_chunks = blocks(cols, b_step);
-  auto pack = [&](size_t chunk, int) {
-    const int64_t index = static_cast<int64_t>(chunk);
-    if (index < a_chunks) {
-      const int64_t r = index * a_step;
-      kernels.pack(a + r * depth, g.a + (row + r) * g.a_row + p * g.a_depth, g.a_row, g.a_depth,
-                   std::min(a_step, rows - r), depth, static_cast<int>(mr));
-    } else {
-      const int64_t j = (index - a_chunks) * b_step;
-      kernels.pack(b + j * depth, g.b + (col + j) * g.b_col + p * g.b_depth, g.b_col, g.b_depth,
-                   std::min(b_step, cols - j), depth, static_cast<int>(nr));
     }
-  };
-  const double work = 2.0 * static_cast<double>(rows) * cols * depth;
-  context.parallel(a_chunks + b_chunks, work, pack);
-
-  const int64_t task_rows = round_up(kTaskRows, mr);
-  int64_t task_cols = kTaskCols;
-  while (blocks(rows, task_rows) * blocks(cols, task_cols) < 4 * context.pool.threads() && task_cols > 2 * nr)
-    task_cols /= 2;
-  const int64_t row_tasks = blocks(rows, task_rows);
-  auto multiply = [&](size_t chunk, int) {
-    const int64_t r = static_cast<int64_t>(chunk) % row_tasks * task_rows,
-                  j = static_cast<int64_t>(chunk) / row_tasks * task_cols;
-    ops::MultiplyArgs args = product(g, p, depth);
-    args.rows = std::min(task_rows, rows - r);
-    args.cols = std::min(task_cols, cols - j);
-    args.a = a + r * depth;
-    args.a_panel = depth * mr;
-    args.b = b + j * depth;
-    args.b_panel = depth * nr;
-    args.c = g.c + (row + r) * g.ldc + col + j;
-    if (args.bias) args.bias += col + j;
-    kernels.multiply(args);
-  };
-  context.parallel(row_tasks * blocks(cols, task_cols), work, multiply);
+    step += steps;
+  } while (step < plan.steps);
 }
 
 }  // namespace
 
-Status gemm(CpuContext& context, const Gemm& g) {
+int64_t gemm_scratch_bytes() { return 4 * (kBlockItems + kPanelRows * kWholeSteps + kTileRows * kTileCols); }
+
+Status gemm(CpuContext& cpu, const Gemm& g) {
   if (g.m == 0 || g.n == 0) return {};
-  if (g.m <= 4 * context.kernels.mr) return gemm_few_rows(context, g);
-  const int64_t mr = context.kernels.mr, nr = context.kernels.nr;
-  const int64_t depth = std::min(g.k, kDepth), row_block = round_up(kRows, mr),
-                col_block = round_up(kCols, nr);
-  const int64_t a_floats = round_up(std::min(g.m, row_block), mr) * depth,
-                b_floats = round_up(std::min(g.n, col_block), nr) * depth;
-  float* a = context.packed_a.get<float>(a_floats);
-  float* b = context.packed_b.get<float>(b_floats);
-  if (!a || !b) return scratch_missing("gemm", (a_floats + b_floats) * 4);
-  for (int64_t row = 0; row < g.m; row += row_block) {
-    for (int64_t col = 0; col < g.n; col += col_block) {
-      int64_t p = 0;
-      do {
-        const int64_t here = std::min(kDepth, g.k - p);
-        gemm_block(context, g, a, b, row, std::min(row_block, g.m - row), col, std::min(col_block, g.n - col),
-                   p, here);
-        p += here;
-      } while (p < g.k);
-    }
-  }
+  const Plan plan = make_plan(cpu, g);
+  BELLE_TRY(cpu.thread_scratch(gemm_scratch_bytes() / 4, "gemm"));
+  const int64_t row_tasks = blocks(g.m, plan.rows), col_tasks = blocks(g.n, plan.cols);
+  auto task = [&](size_t chunk, int thread) {
+    const int64_t row = static_cast<int64_t>(chunk) % row_tasks * plan.rows,
+                  col = static_cast<int64_t>(chunk) / row_tasks * plan.cols;
+    run_task(cpu, g, plan, buffers(cpu, thread), row, std::min(plan.rows, g.m - row), col,
+             std::min(plan.cols, g.n - col));
+  };
+  cpu.parallel(row_tasks * col_tasks,
+               2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k), task);
   return {};
 }
 

@@ -4,20 +4,21 @@
 
 namespace belle::backend {
 
-// c[i, j] = alpha * sum_p a(i, p) b(p, j) + beta * c[i, j] (+ bias[j]), a(i, p) = a[i*a_row + p*a_depth] and
-// b(p, j) = b[j*b_col + p*b_depth], one stride of each pair being 1. The sum runs over blocks of 256 of p, in
-// order: a row's bits depend on neither m nor the number of threads.
+// c[i, j] from sum_p a(i, p) b(p, j) as ops::MultiplyOut says, a(i, p) at a + i*a_row + p*a_depth and b(p, j)
+// at b + j*b_col + p*b_depth, in elements of `type`, one stride of each pair being 1. The sum runs over p in
+// an order that depends on k and the types only: a row's bits depend on neither m nor the number of threads.
 struct Gemm {
   int64_t m, n, k;
-  const float* a;
+  ops::Type type;
+  const void* a;
   int64_t a_row, a_depth;
-  const float* b;
+  const void* b;
   int64_t b_col, b_depth;
-  float* c;
-  int64_t ldc;
-  float alpha = 1, beta = 0;
-  const float* bias = nullptr;
+  ops::MultiplyOut out;
 };
 Status gemm(CpuContext& context, const Gemm& args);
+
+// Scratch memory that one thread needs in gemm, whatever the shapes.
+int64_t gemm_scratch_bytes();
 
 }  // namespace belle::backend

@@ -1,6 +1,6 @@
 #include "native/ops/attention.h"
 
-#include "native/ops/multiply.h"
+#include "native/ops/float_block.h"
 #include "native/ops/tile.h"
 
 namespace belle::ops::BELLE_ISA {
@@ -69,7 +69,7 @@ void attention(const AttentionBlock& args) {
   float* maximum = carve(kBlock);
   float* sum = carve(kBlock);
 
-  pack(q, args.q, args.q_stride, 1, args.rows, d, kTileRows);
+  pack_floats(q, args.q, args.q_stride, 1, args.rows, d, kTileRows);
   for (int64_t i = 0; i < args.rows * width; i += kLanes) store(out + i, vf{});
   for (int64_t r = 0; r < args.rows; ++r) {
     maximum[r] = -__builtin_inff();
@@ -78,8 +78,8 @@ void attention(const AttentionBlock& args) {
   const int64_t visible_last = args.first + (args.rows - 1) * args.position_step + 1;
   for (int64_t j0 = 0; j0 < visible_last; j0 += kBlock) {
     const int64_t keys = at_most(kBlock, visible_last - j0);
-    pack(k, args.k + j0 * args.kv_stride, args.kv_stride, 1, keys, d, kTileCols);
-    pack(v, args.v + j0 * args.kv_stride, 1, args.kv_stride, d, keys, kTileCols);
+    pack_floats(k, args.k + j0 * args.kv_stride, args.kv_stride, 1, keys, d, kTileCols);
+    pack_floats(v, args.v + j0 * args.kv_stride, 1, args.kv_stride, d, keys, kTileCols);
     // Keys the row at hand sees in this block; never decreasing over rows, so a tile needs what its last row
     // needs.
     auto visible = [&](int64_t r) {
@@ -88,8 +88,8 @@ void attention(const AttentionBlock& args) {
     };
     auto tile_keys = [&](int64_t r) { return visible(at_most(r + kTileRows, args.rows) - 1); };
     for (int64_t r = 0; r < args.rows; r += kTileRows) {
-      multiply({at_most(kTileRows, args.rows - r), tile_keys(r), d, q + r * d, d * kTileRows, k,
-                d * kTileCols, scores + r * kBlock, kBlock, 1.0f, 0.0f, nullptr});
+      multiply_floats(at_most(kTileRows, args.rows - r), tile_keys(r), d, q + r * d, k, d * kTileCols,
+                      scores + r * kBlock, kBlock, 1.0f, 0.0f);
     }
     for (int64_t r = 0; r < args.rows; ++r) {
       float* row = scores + r * kBlock;
@@ -102,11 +102,11 @@ void attention(const AttentionBlock& args) {
                                         args.slopes[r * args.slope_step]);
       softmax_row(row, seen, keys, highest, &maximum[r], &sum[r], out + r * width, width);
     }
-    pack(weights, scores, kBlock, 1, args.rows, keys, kTileRows);
+    pack_floats(weights, scores, kBlock, 1, args.rows, keys, kTileRows);
     for (int64_t r = 0; r < args.rows; r += kTileRows) {
       if (tile_keys(r) == 0) continue;
-      multiply({at_most(kTileRows, args.rows - r), d, tile_keys(r), weights + r * keys, keys * kTileRows, v,
-                keys * kTileCols, out + r * width, width, 1.0f, 1.0f, nullptr});
+      multiply_floats(at_most(kTileRows, args.rows - r), d, tile_keys(r), weights + r * keys, v,
+                      keys * kTileCols, out + r * width, width, 1.0f, 1.0f);
     }
   }
   for (int64_t r = 0; r < args.rows; ++r) {

@@ -1,5 +1,5 @@
 #include "native/ops/attention.h"
-#include "native/ops/multiply.h"
+#include "native/ops/float_block.h"
 #include "native/ops/tile.h"
 
 namespace belle::ops::BELLE_ISA {
@@ -90,20 +90,20 @@ void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t g, int
   const int64_t d = a.head_dim, width = round_up(d, kTileCols);
   const float* q = a.q + g * a.head_stride + i0 * a.q_stride;
   const float* dout = a.dout + g * a.out_head_stride + i0 * a.out_stride;
-  pack(b.q_a, q, a.q_stride, 1, rows, d, kTileRows);
-  pack(b.dout_a, dout, a.out_stride, 1, rows, d, kTileRows);
-  pack(b.q_b, q, 1, a.q_stride, d, rows, kTileCols);
-  pack(b.dout_b, dout, 1, a.out_stride, d, rows, kTileCols);
+  pack_floats(b.q_a, q, a.q_stride, 1, rows, d, kTileRows);
+  pack_floats(b.dout_a, dout, a.out_stride, 1, rows, d, kTileRows);
+  pack_floats(b.q_b, q, 1, a.q_stride, d, rows, kTileCols);
+  pack_floats(b.dout_b, dout, 1, a.out_stride, d, rows, kTileCols);
 
   const bool diagonal = i0 == j0;  // else every query of the block sees every key
   auto visible = [&](int64_t r) { return diagonal ? at_most(r + 1, keys) : keys; };
   auto tile_keys = [&](int64_t r) { return visible(at_most(r + kTileRows, rows) - 1); };
   for (int64_t r = 0; r < rows; r += kTileRows) {
     const int64_t here = at_most(kTileRows, rows - r);
-    multiply({here, tile_keys(r), d, b.q_a + r * d, 0, b.keys_b, d * kTileCols, b.p + r * kBlock, kBlock,
-              1.0f, 0.0f, nullptr});
-    multiply({here, tile_keys(r), d, b.dout_a + r * d, 0, b.values_b, d * kTileCols, b.ds + r * kBlock,
-              kBlock, 1.0f, 0.0f, nullptr});
+    multiply_floats(here, tile_keys(r), d, b.q_a + r * d, b.keys_b, d * kTileCols, b.p + r * kBlock, kBlock,
+                    1.0f, 0.0f);
+    multiply_floats(here, tile_keys(r), d, b.dout_a + r * d, b.values_b, d * kTileCols, b.ds + r * kBlock,
+                    kBlock, 1.0f, 0.0f);
   }
   const float* lse = a.lse + g * a.row_head_stride + i0;
   const float* delta = a.delta + g * a.row_head_stride + i0;
@@ -111,22 +111,22 @@ void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t g, int
     probabilities_row(b.p + r * kBlock, b.ds + r * kBlock, visible(r), keys, j0, i0 + r, a.scale,
                       a.slopes[g * a.slope_step], lse[r], delta[r]);
   }
-  pack(b.p_a, b.p, 1, kBlock, keys, rows, kTileRows);
-  pack(b.ds_a, b.ds, 1, kBlock, keys, rows, kTileRows);
-  pack(b.ds_rows_a, b.ds, kBlock, 1, rows, keys, kTileRows);
+  pack_floats(b.p_a, b.p, 1, kBlock, keys, rows, kTileRows);
+  pack_floats(b.ds_a, b.ds, 1, kBlock, keys, rows, kTileRows);
+  pack_floats(b.ds_rows_a, b.ds, kBlock, 1, rows, keys, kTileRows);
   for (int64_t c = 0; c < keys; c += kTileRows) {
     const int64_t skip = diagonal ? c : 0;  // the queries before key c do not see it
     const int64_t here = at_most(kTileRows, keys - c), seen = rows - skip;
     const float *pa = b.p_a + c * rows + skip * kTileRows, *da = b.ds_a + c * rows + skip * kTileRows;
-    multiply({here, d, seen, pa, 0, b.dout_b + skip * kTileCols, rows * kTileCols, b.dv + c * width, width,
-              1.0f, 1.0f, nullptr});
-    multiply({here, d, seen, da, 0, b.q_b + skip * kTileCols, rows * kTileCols, b.dk + c * width, width,
-              a.scale, 1.0f, nullptr});
+    multiply_floats(here, d, seen, pa, b.dout_b + skip * kTileCols, rows * kTileCols, b.dv + c * width, width,
+                    1.0f, 1.0f);
+    multiply_floats(here, d, seen, da, b.q_b + skip * kTileCols, rows * kTileCols, b.dk + c * width, width,
+                    a.scale, 1.0f);
   }
   float* dq = a.dq + g * a.head_stride + i0 * a.q_stride;
   for (int64_t r = 0; r < rows; r += kTileRows) {
-    multiply({at_most(kTileRows, rows - r), d, tile_keys(r), b.ds_rows_a + r * keys, 0, b.keys_flat,
-              keys * kTileCols, dq + r * a.q_stride, a.q_stride, a.scale, j0 == 0 ? 0.0f : 1.0f, nullptr});
+    multiply_floats(at_most(kTileRows, rows - r), d, tile_keys(r), b.ds_rows_a + r * keys, b.keys_flat,
+                    keys * kTileCols, dq + r * a.q_stride, a.q_stride, a.scale, j0 == 0 ? 0.0f : 1.0f);
   }
 }
 
@@ -141,9 +141,9 @@ void attention_backward(const AttentionBackwardHead& a) {
   for (int64_t j0 = 0; j0 < a.length; j0 += kBlock) {
     const int64_t keys = at_most(kBlock, a.length - j0);
     const float *k = a.k + j0 * a.kv_stride, *v = a.v + j0 * a.kv_stride;
-    pack(b.keys_b, k, a.kv_stride, 1, keys, d, kTileCols);
-    pack(b.values_b, v, a.kv_stride, 1, keys, d, kTileCols);
-    pack(b.keys_flat, k, 1, a.kv_stride, d, keys, kTileCols);
+    pack_floats(b.keys_b, k, a.kv_stride, 1, keys, d, kTileCols);
+    pack_floats(b.values_b, v, a.kv_stride, 1, keys, d, kTileCols);
+    pack_floats(b.keys_flat, k, 1, a.kv_stride, d, keys, kTileCols);
     for (int64_t i = 0; i < keys * width; i += kLanes) {
       store(b.dk + i, vf{});
       store(b.dv + i, vf{});

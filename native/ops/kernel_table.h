@@ -7,6 +7,7 @@
 #include "native/ops/embedding.h"
 #include "native/ops/layer_norm.h"
 #include "native/ops/multiply.h"
+#include "native/ops/peak.h"
 #include "native/ops/reduce.h"
 #include "native/ops/rms_norm.h"
 #include "native/ops/rope.h"
@@ -15,9 +16,11 @@ namespace belle::ops {
 
 struct KernelTable {
   const char* isa;  // "baseline", "avx2", "avx512", "avx512bf16"
-  int mr, nr;       // rows and columns of the micro-tile: the panel sizes for pack
+  int mr, nr;       // rows and columns of the micro-tile; B is packed in panels of nr
+  bool pairs;       // a step of depth is two bfloat16 elements
   Pack* pack;
   Multiply* multiply;
+  Peak* peak;
   Attention* attention;
   AttentionScratch* attention_scratch;
   AttentionBackward* attention_backward;

@@ -4,132 +4,142 @@
 
 namespace belle::ops::BELLE_ISA {
 
-typedef float v4 __attribute__((vector_size(16)));
-typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t v4i __attribute__((vector_size(16)));
+namespace {
 
-// out[p * panel + r] = in[r * stride + p] for a 4 x 4 block.
-BELLE_INLINE void transpose4(float* out, int64_t panel, const float* in, int64_t stride) {
-  v4 row[4];
-  for (int r = 0; r < 4; ++r) row[r] = *reinterpret_cast<const v4_unaligned*>(in + r * stride);
-#if defined(__clang__)
-  const v4 a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
-           b = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-  const v4 c = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5),
-           d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-  const v4 column[4] = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(a, c, 2, 3, 6, 7),
-                        __builtin_shufflevector(b, d, 0, 1, 4, 5), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
+// One step of one accumulator: a float, or a pair of bfloat16 with both products added in float32.
+typedef int32_t item __attribute__((may_alias, aligned(1)));
+BELLE_INLINE vf broadcast(const char* a) { return (vf)(*reinterpret_cast<const item*>(a) - vi{}); }
+
+struct FloatStep {
+  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) { return mul_add(a, b, sum); }
+};
+#if defined(__AVX512BF16__)
+struct PairStep {
+  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) {
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+  }
+};
 #else
-  const v4i low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
-  const v4 a = __builtin_shuffle(row[0], row[1], low), b = __builtin_shuffle(row[0], row[1], high);
-  const v4 c = __builtin_shuffle(row[2], row[3], low), d = __builtin_shuffle(row[2], row[3], high);
-  const v4 column[4] = {__builtin_shuffle(a, c, first), __builtin_shuffle(a, c, second),
-                        __builtin_shuffle(b, d, first), __builtin_shuffle(b, d, second)};
+using PairStep = FloatStep;  // the items are widened already
 #endif
-  for (int p = 0; p < 4; ++p) *reinterpret_cast<v4_unaligned*>(out + p * panel) = column[p];
-}
 
-// One panel whose rows lie along memory: the depth is walked a cache line at a time, so that lines of `in`
-// are read once and the lines of `out` being filled stay in the first cache.
-static void pack_transposed(float* out, const float* in, int64_t row_stride, int64_t rows, int64_t depth,
-                            int panel) {
-  const int64_t whole = depth / 4 * 4;
-  for (int64_t p0 = 0; p0 < whole; p0 += 16) {
-    const int64_t p1 = p0 + 16 < whole ? p0 + 16 : whole;
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      for (int64_t p = p0; p < p1; p += 4)
-        transpose4(out + p * panel + r, panel, in + r * row_stride + p, row_stride);
-    }
-    for (; r < rows; ++r) {
-      for (int64_t p = p0; p < p1; ++p) out[p * panel + r] = in[r * row_stride + p];
-    }
-  }
-  for (int64_t p = whole; p < depth; ++p) {
-    for (int64_t r = 0; r < rows; ++r) out[p * panel + r] = in[r * row_stride + p];
-  }
-  if (rows == panel) return;
-  for (int64_t p = 0; p < depth; ++p) {
-    for (int64_t r = rows; r < panel; ++r) out[p * panel + r] = 0.0f;
-  }
-}
+struct Tile {
+  int64_t steps;
+  const char* a;
+  int64_t a_row, a_step;
+  const float* b;
+  float* sums;  // [kTileRows, kTileCols]
+  bool first;
+};
 
-static void pack_straight(float* out, const float* in, int64_t depth_stride, int64_t rows, int64_t depth,
-                          int panel) {
-  for (int64_t p = 0; p < depth; ++p) {
-    const float* from = in + p * depth_stride;
-    float* to = out + p * panel;
-    int64_t r = 0;
-    for (; r + kLanes <= rows; r += kLanes) store(to + r, load(from + r));
-    for (; r < rows; ++r) to[r] = from[r];
-    for (; r < panel; ++r) to[r] = 0.0f;
-  }
-}
-
-void pack(float* out, const float* in, int64_t row_stride, int64_t depth_stride, int64_t rows, int64_t depth,
-          int panel) {
-  for (int64_t r = 0; r < rows; r += panel, out += depth * panel) {
-    const int64_t here = rows - r < panel ? rows - r : panel;
-    if (depth_stride == 1) {
-      pack_transposed(out, in + r * row_stride, row_stride, here, depth, panel);
-    } else {
-      pack_straight(out, in + r * row_stride, depth_stride, here, depth, panel);
-    }
-  }
-}
-
-// tile[Rows, kTileCols] = sum over p of a's column times b's row.
-template <int Rows>
-BELLE_INLINE void multiply_tile(int64_t depth, const float* a, const float* b, float* tile) {
-  vf sum[Rows][2];
-  for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = vf{};
-  for (int64_t p = 0; p < depth; ++p, a += kTileRows, b += kTileCols) {
-    const vf b0 = load(b), b1 = load(b + kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      const vf x = splat(a[r]);
-      sum[r][0] = mul_add(x, b0, sum[r][0]);
-      sum[r][1] = mul_add(x, b1, sum[r][1]);
-    }
-  }
+template <class Step, int Rows, int Vectors>
+BELLE_INLINE void multiply_tile(const Tile& t) {
+  vf sum[Rows][Vectors];
+#pragma GCC unroll 6
   for (int r = 0; r < Rows; ++r) {
-    store(tile + r * kTileCols, sum[r][0]);
-    store(tile + r * kTileCols + kLanes, sum[r][1]);
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) sum[r][v] = t.first ? vf{} : load(t.sums + r * kTileCols + v * kLanes);
+  }
+  const char* a[Rows];
+#pragma GCC unroll 6
+  for (int r = 0; r < Rows; ++r) a[r] = t.a + r * t.a_row;
+  const float* b = t.b;
+  int64_t at = 0;
+  for (int64_t s = 0; s < t.steps; ++s, at += t.a_step, b += kTileCols) {
+    vf row[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
+#pragma GCC unroll 6
+    for (int r = 0; r < Rows; ++r) {
+      const vf x = broadcast(a[r] + at);
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Step::add(sum[r][v], x, row[v]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) store(t.sums + r * kTileCols + v * kLanes, sum[r][v]);
   }
 }
 
-static void write_tile(const MultiplyArgs& args, int64_t row, int64_t col, const float* tile) {
-  const int64_t rows = args.rows - row < kTileRows ? args.rows - row : kTileRows;
-  const int64_t cols = args.cols - col < kTileCols ? args.cols - col : kTileCols;
-  const vf alpha = splat(args.alpha), beta = splat(args.beta);
+template <class Step, int Rows>
+void multiply_rows(const Tile& t, int64_t vectors) {
+  switch (vectors) {
+    case 1:
+      return multiply_tile<Step, Rows, 1>(t);
+    case 2:
+      return multiply_tile<Step, Rows, 2>(t);
+#if defined(__AVX512F__)
+    case 3:
+      return multiply_tile<Step, Rows, 3>(t);
+    default:
+      return multiply_tile<Step, Rows, 4>(t);
+#endif
+  }
+}
+
+template <class Step>
+void multiply_any(const Tile& t, int64_t rows, int64_t vectors) {
+  switch (rows) {
+    case 1:
+      return multiply_rows<Step, 1>(t, vectors);
+    case 2:
+      return multiply_rows<Step, 2>(t, vectors);
+    case 3:
+      return multiply_rows<Step, 3>(t, vectors);
+    case 4:
+      return multiply_rows<Step, 4>(t, vectors);
+    case 5:
+      return multiply_rows<Step, 5>(t, vectors);
+    default:
+      return multiply_rows<Step, kTileRows>(t, vectors);
+  }
+}
+
+template <class T>
+void write_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                const float* sums) {
+  const vf alpha = splat(out.alpha), beta = splat(out.beta);
   for (int64_t r = 0; r < rows; ++r) {
-    float* c = args.c + (row + r) * args.ldc + col;
+    T* c = static_cast<T*>(out.c) + (row + r) * out.ldc + col;
+    const T* residual = static_cast<const T*>(out.residual) + (row + r) * out.ldc + col;
     for_vectors(cols, [&](int64_t j, int64_t count) {
-      vf x = alpha * load(tile + r * kTileCols + j);
-      if (args.beta != 0.0f) x = mul_add(beta, load_first(c + j, count), x);
-      if (args.bias) x = x + load_first(args.bias + col + j, count);
+      vf x = alpha * load(sums + r * kTileCols + j);
+      if (out.beta != 0.0f) x = mul_add(beta, load_first(c + j, count), x);
+      if (out.bias && out.bias_type == Type::f32)
+        x = x + load_first(static_cast<const float*>(out.bias) + col + j, count);
+      if (out.bias && out.bias_type == Type::bf16)
+        x = x + load_first(static_cast<const bf16*>(out.bias) + col + j, count);
+      if (out.residual) x = x + load_first(residual + j, count);
       store_first(c + j, x, count);
     });
   }
 }
 
+BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+}  // namespace
+
 void multiply(const MultiplyArgs& args) {
-  alignas(64) float tile[kTileRows * kTileCols];
-  const float* b = args.b;
-  for (int64_t col = 0; col < args.cols; col += kTileCols, b += args.b_panel) {
-    const float* a = args.a;
-    for (int64_t row = 0; row < args.rows; row += kTileRows, a += args.a_panel) {
-      const int64_t rows = args.rows - row;
-      if (rows > 4) {
-        multiply_tile<kTileRows>(args.depth, a, b, tile);
-      } else if (rows > 2) {
-        multiply_tile<4>(args.depth, a, b, tile);
-      } else if (rows > 1) {
-        multiply_tile<2>(args.depth, a, b, tile);
-      } else {
-        multiply_tile<1>(args.depth, a, b, tile);
+  alignas(64) float own[kTileRows * kTileCols];
+  float* sums = args.tiles ? args.tiles : own;
+  const char* a = static_cast<const char*>(args.a);
+  for (int64_t row = 0; row < args.rows; row += kTileRows, a += args.a_tile) {
+    const int64_t rows = at_most(args.rows - row, kTileRows);
+    const char* b = static_cast<const char*>(args.b);
+    for (int64_t col = 0; col < args.cols; col += kTileCols, b += args.b_panel) {
+      const int64_t cols = at_most(args.cols - col, kTileCols);
+      const Tile tile = {args.steps, a,         args.a_row, args.a_step, reinterpret_cast<const float*>(b),
+                         sums,       args.first};
+      const int64_t vectors = (cols + kLanes - 1) / kLanes;
+      args.type == Type::f32 ? multiply_any<FloatStep>(tile, rows, vectors)
+                             : multiply_any<PairStep>(tile, rows, vectors);
+      if (args.last) {
+        args.out.type == Type::f32 ? write_tile<float>(args.out, row, rows, col, cols, sums)
+                                   : write_tile<bf16>(args.out, row, rows, col, cols, sums);
       }
-      write_tile(args, row, col, tile);
+      if (args.tiles) sums += kTileRows * kTileCols;
     }
   }
 }

@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "test/native/ops/kit.h"
 
 namespace belle::test {
@@ -6,76 +8,102 @@ struct Shape {
   int64_t m, n, k;
   bool ta, tb;
   float alpha, beta;
-  bool bias;
+  bool bias, residual = false;
 };
+
+struct Types {
+  int32_t in = BELLE_F32, out = BELLE_F32;
+};
+constexpr Types kCombinations[] = {{BELLE_F32, BELLE_F32}, {BELLE_BF16, BELLE_BF16}, {BELLE_BF16, BELLE_F32}};
 
 static std::vector<float> run_gemm(belle_backend& b, const Shape& s, const std::vector<float>& a,
                                    const std::vector<float>& bm, const std::vector<float>& c,
-                                   const std::vector<float>& bias) {
-  Buffer da(b, a), db(b, bm), dc(b, c), dbias(b, bias);
+                                   const std::vector<float>& bias, Types types = {},
+                                   const std::vector<float>& residual = {}) {
+  Buffer da(b, a, types.in), db(b, bm, types.in), dc(b, c, types.out), dbias(b, bias, types.in),
+      dresidual(b, residual, types.out);
   belle_gemm_args g = {};
   g.m = s.m, g.n = s.n, g.k = s.k;
-  g.a = da.f32(), g.lda = std::max<int64_t>(1, s.ta ? s.m : s.k), g.transpose_a = s.ta;
-  g.b = db.f32(), g.ldb = std::max<int64_t>(1, s.tb ? s.k : s.n), g.transpose_b = s.tb;
-  g.c = dc.f32(), g.ldc = s.n;
+  g.a = da.data(), g.lda = std::max<int64_t>(1, s.ta ? s.m : s.k), g.transpose_a = s.ta;
+  g.b = db.data(), g.ldb = std::max<int64_t>(1, s.tb ? s.k : s.n), g.transpose_b = s.tb;
+  g.c = dc.data(), g.ldc = s.n;
   g.alpha = s.alpha, g.beta = s.beta;
-  g.bias = s.bias ? dbias.f32() : nullptr;
+  g.bias = s.bias ? dbias.data() : nullptr;
+  g.residual = s.residual ? dresidual.data() : nullptr;
+  g.a_type = g.b_type = types.in;
+  g.c_type = types.out;
   CHECK_OK(from_c(b.gemm(b.context, &g)));
-  return dc.read();
+  return dc.read(types.out);
 }
 
-TEST("gemm: every layout, edge tiles, several depth blocks, alpha, beta, bias") {
+TEST("gemm: every layout, edge tiles, several depth blocks, alpha, beta, bias, residual, dtypes") {
   const Shape shapes[] = {
-      {1, 1, 1, false, true, 1, 0, false},      {3, 37, 20, false, true, 1, 0, true},
-      {8, 32, 256, false, true, 1, 0, false},   {5, 100, 300, false, false, 0.5f, 1, false},
-      {70, 65, 130, false, true, 1, 0, true},   {70, 65, 130, false, false, -1.5f, 1, false},
-      {70, 65, 130, true, false, 1, 1, false},  {70, 65, 130, true, true, 2, 0.25f, true},
-      {97, 300, 600, false, true, 1, 0, false}, {100, 33, 513, true, false, 1, 1, true},
-      {40, 50, 0, false, true, 1, 0.5f, true},  {2, 5, 0, false, true, 1, 0, true},
+      {1, 1, 1, false, true, 1, 0, false},          {3, 37, 20, false, true, 1, 0, true},
+      {8, 32, 256, false, true, 1, 0, false},       {5, 100, 300, false, false, 0.5f, 1, false},
+      {70, 65, 130, false, true, 1, 0, true},       {70, 65, 130, false, false, -1.5f, 1, false},
+      {70, 65, 130, true, false, 1, 1, false},      {70, 65, 130, true, true, 2, 0.25f, true, true},
+      {97, 300, 600, false, true, 1, 0, false},     {100, 33, 513, true, false, 1, 1, true},
+      {40, 50, 0, false, true, 1, 0.5f, true},      {2, 5, 0, false, true, 1, 0, true},
+      {29, 47, 77, false, true, 1, 0, false, true}, {29, 130, 2307, false, true, 1, 1, true, true},
+      {26, 70, 2307, true, false, 1, 0, false},
   };
   for (const Shape& s : shapes) {
-    const auto a = random_normal(s.m * s.k, 1), bm = random_normal(s.n * s.k, 2),
-               c = random_normal(s.m * s.n, 3);
-    const auto bias = s.bias ? random_normal(s.n, 4) : std::vector<float>();
-    using namespace reference;
-    check_op("gemm " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k),
-             [&](belle_backend& b) {
-               return std::vector<Output>{{"c", run_gemm(b, s, a, bm, c, bias)}};
-             },
-             {{gemm<float>(s.m, s.n, s.k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, bias),
-               gemm<double>(s.m, s.n, s.k, to<double>(a), s.ta, to<double>(bm), s.tb, to<double>(c), s.alpha,
-                            s.beta, to<double>(bias))}});
+    for (const Types& types : kCombinations) {
+      const auto a = rounded(random_normal(s.m * s.k, 1), types.in),
+                 bm = rounded(random_normal(s.n * s.k, 2), types.in),
+                 c = rounded(random_normal(s.m * s.n, 3), types.out);
+      const auto bias = s.bias ? rounded(random_normal(s.n, 4), types.in) : std::vector<float>();
+      const auto residual =
+          s.residual ? rounded(random_normal(s.m * s.n, 5), types.out) : std::vector<float>();
+      Expected expected = {reference::gemm<float>(s.m, s.n, s.k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, bias),
+                           reference::gemm<double>(s.m, s.n, s.k, reference::to<double>(a), s.ta,
+                                                   reference::to<double>(bm), s.tb, reference::to<double>(c),
+                                                   s.alpha, s.beta, reference::to<double>(bias))};
+      for (size_t i = 0; i < residual.size(); ++i)
+        expected.plain[i] += residual[i], expected.exact[i] += residual[i];
+      check_op("gemm " + type_name(types.in) + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" +
+                   std::to_string(s.k),
+               [&](belle_backend& b) {
+                 return std::vector<Output>{{"c", run_gemm(b, s, a, bm, c, bias, types, residual)}};
+               },
+               {stored_as(types.out, expected)});
+    }
   }
 }
 
-TEST("gemm: more rows and columns than one packed block") {
-  // Rows, then columns, beyond 2,048; the expected values are exact in float32.
-  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{2100, 40}, {40, 2100}}) {
-    const int64_t k = 8;
+TEST("gemm: more rows, columns and depth than one block, in small whole numbers: exact") {
+  const std::tuple<int64_t, int64_t, int64_t> sizes[] = {{2100, 40, 8}, {40, 2100, 8}, {1000, 300, 2500}};
+  for (const auto& [m, n, k] : sizes) {
     std::vector<float> a(m * k), b(n * k), expected(m * n);
     for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(static_cast<int>(i % 13) - 6);
     for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(static_cast<int>(i % 7) - 3);
     expected = reference::gemm<float>(m, n, k, a, false, b, true, expected, 1, 0, {});
-    on_every_isa(2, [&](belle_backend& device, const std::string&) {
-      CHECK(same_bits(
-          run_gemm(device, {m, n, k, false, true, 1, 0, false}, a, b, std::vector<float>(m * n), {}),
-          expected));
+    on_every_isa(2, [&, m = m, n = n, k = k](belle_backend& device, const std::string&) {
+      for (const Types& types : kCombinations) {
+        CHECK(same_bits(
+            run_gemm(device, {m, n, k, false, true, 1, 0, false}, a, b, std::vector<float>(m * n), {}, types),
+            rounded(expected, types.out)));
+      }
     });
   }
 }
 
 TEST("gemm: a row's bits do not depend on the number of rows") {
-  const int64_t n = 70, k = 600, all = 150;
+  const int64_t n = 70, k = 2600, all = 150;
   const auto a = random_normal(all * k, 1), bm = random_normal(n * k, 2);
   on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
-    const auto whole =
-        run_gemm(b, {all, n, k, false, true, 1, 0, false}, a, bm, std::vector<float>(all * n), {});
-    for (const int64_t m : {1, 2, 3, 5, 7, 24, 32, 33, 100}) {
-      const std::vector<float> last(a.end() - m * k, a.end());
-      const auto part =
-          run_gemm(b, {m, n, k, false, true, 1, 0, false}, last, bm, std::vector<float>(m * n), {});
-      if (!same_bits(part, std::vector<float>(whole.end() - m * n, whole.end())))
-        fail(__FILE__, __LINE__, isa + ", m = " + std::to_string(m));
+    for (const Types& types : kCombinations) {
+      const auto product = [&](const std::vector<float>& rows) {
+        const auto m = static_cast<int64_t>(rows.size()) / k;
+        return run_gemm(b, {m, n, k, false, true, 1, 0, false}, rows, bm, std::vector<float>(m * n), {},
+                        types);
+      };
+      const auto whole = product(a);
+      for (const int64_t m : {1, 2, 3, 5, 7, 24, 25, 33, 100}) {
+        const auto part = product({a.end() - m * k, a.end()});
+        if (!same_bits(part, std::vector<float>(whole.end() - m * n, whole.end())))
+          fail(__FILE__, __LINE__, isa + ", " + type_name(types.in) + ", m = " + std::to_string(m));
+      }
     }
   });
 }
@@ -112,6 +140,18 @@ TEST("gemm: leading dimensions beyond the width leave the gaps alone") {
   });
 }
 
+TEST("peak_flops: measured once, kept") {
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    for (const int32_t type : kTypes) {
+      double first = 0, second = 0;
+      CHECK_OK(from_c(b.peak_flops(b.context, type, &first)));
+      CHECK_OK(from_c(b.peak_flops(b.context, type, &second)));
+      CHECK(first > 1e9 && first < 1e13);
+      CHECK_EQ(first, second);
+    }
+  });
+}
+
 TEST("gemm: errors") {
   const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
   belle_backend& b = *device;
@@ -133,8 +173,10 @@ TEST("gemm: errors") {
   refused([](auto& g) { g.ldc = 0; }, StatusCode::invalid_argument, "gemm: ldc is 0");
   refused([](auto& g) { g.b = nullptr; }, StatusCode::invalid_argument,
           "gemm: b is NULL; pass a buffer from alloc()");
-  refused([](auto& g) { g.b_type = BELLE_BF16; }, StatusCode::unsupported,
-          "gemm: the CPU backend computes in float32, bfloat16 was asked");
+  refused([](auto& g) { g.b_type = BELLE_BF16; }, StatusCode::invalid_argument,
+          "gemm: a and b have different dtypes; cast one of them");
+  refused([](auto& g) { g.c_type = BELLE_BF16; }, StatusCode::invalid_argument,
+          "gemm: c must be float32 or have the dtype of a and b");
   refused([](auto& g) { g.c_type = 7; }, StatusCode::invalid_argument, "gemm: dtype 7 is unknown");
   CHECK_REFUSED(b.gemm(b.context, nullptr), StatusCode::invalid_argument, "gemm: args is NULL");
 }
