@@ -1,6 +1,6 @@
 #pragma once
 // Check: the argument checks of one op, as a chain that keeps its first error.
-//   BELLE_TRY(Check("rope").f32(type).size("tokens", tokens).pointer("x", x, tokens).status());
+//   BELLE_TRY(Check("rope").dtype(type).size("tokens", tokens).pointer("x", x, tokens).status());
 // Nothing is allocated while all is well: ops run inside training steps.
 #include <cstdint>
 #include <string>
@@ -35,9 +35,9 @@ class Check {
     return fail(StatusCode::invalid_argument, std::string(name) + " is " + std::to_string(value) +
                                                   "; it must be from " + std::to_string(least) + " to 2^40");
   }
-  // A float32 matrix of `tokens` rows of `d` elements, the shape of every row op.
+  // A matrix of `tokens` rows of `d` elements, the shape of every row op.
   Check& rows(int32_t type, int64_t tokens, int64_t d) {
-    return f32(type).size("tokens", tokens).size("d", d, 1);
+    return dtype(type).size("tokens", tokens).size("d", d, 1);
   }
   // Needed when elements > 0.
   Check& pointer(const char* name, const void* p, int64_t elements = 1) {

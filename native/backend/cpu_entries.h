@@ -15,9 +15,15 @@ void set_attention_entries(belle_backend& backend);  // cpu_attention.cpp
 void set_row_entries(belle_backend& backend);        // cpu_rows.cpp: norms, rope, embedding
 void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwise, adamw, sums
 
-// A buffer of the ABI as what it holds here.
-inline const float* f32(const void* p) { return static_cast<const float*>(p); }
-inline float* f32(void* p) { return static_cast<float*>(p); }
+// Element `index` of a buffer whose elements are of `type`.
+inline int64_t element_bytes(int32_t type) { return type == BELLE_BF16 ? 2 : 4; }
+inline const void* at(const void* p, int64_t index, int32_t type) {
+  return static_cast<const char*>(p) + index * element_bytes(type);
+}
+inline void* at(void* p, int64_t index, int32_t type) {
+  return static_cast<char*>(p) + index * element_bytes(type);
+}
+inline ops::Type kernel_type(int32_t type) { return static_cast<ops::Type>(type); }
 
 // A Status as it crosses the ABI; a message too long is cut at a character's border.
 belle_status to_c(const Status& status);

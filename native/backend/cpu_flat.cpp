@@ -20,13 +20,13 @@ void over_elements(CpuContext& cpu, int64_t n, double work, Body body) {
   cpu.parallel((n + kStep - 1) / kStep, work * static_cast<double>(n), task);
 }
 
-// body(row)
+// body(first row, rows)
 template <class Body>
 void over_rows(CpuContext& cpu, int64_t tokens, int64_t d, double work, Body body) {
   const int64_t step = std::max<int64_t>(1, 16384 / d);
   auto task = [&](size_t chunk, int) {
     const int64_t first = static_cast<int64_t>(chunk) * step;
-    for (int64_t t = first; t < std::min(first + step, tokens); ++t) body(t);
+    body(first, std::min(step, tokens - first));
   };
   cpu.parallel((tokens + step - 1) / step, work * static_cast<double>(tokens * d), task);
 }
@@ -41,8 +41,9 @@ belle_status swiglu(void* context, void* out, const void* gate, const void* up, 
                   .pointer("gate", gate, tokens)
                   .pointer("up", up, tokens)
                   .status());
-    over_rows(cpu, tokens, d, 16, [&](int64_t t) {
-      cpu.kernels.swiglu(f32(out) + t * d, f32(gate) + t * stride, f32(up) + t * stride, d);
+    over_rows(cpu, tokens, d, 16, [&](int64_t t, int64_t rows) {
+      cpu.kernels.swiglu(at(out, t * d, type), at(gate, t * stride, type), at(up, t * stride, type), rows, d,
+                         stride, kernel_type(type));
     });
     return {};
   });
@@ -60,9 +61,10 @@ belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* 
                   .pointer("gate", gate, tokens)
                   .pointer("up", up, tokens)
                   .status());
-    over_rows(cpu, tokens, d, 24, [&](int64_t t) {
-      cpu.kernels.swiglu_backward(f32(dgate) + t * stride, f32(dup) + t * stride, f32(dout) + t * d,
-                                  f32(gate) + t * stride, f32(up) + t * stride, d);
+    over_rows(cpu, tokens, d, 24, [&](int64_t t, int64_t rows) {
+      cpu.kernels.swiglu_backward(at(dgate, t * stride, type), at(dup, t * stride, type),
+                                  at(dout, t * d, type), at(gate, t * stride, type), at(up, t * stride, type),
+                                  rows, d, stride, kernel_type(type));
     });
     return {};
   });
@@ -70,9 +72,10 @@ belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* 
 
 belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("gelu_tanh").f32(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
-    over_elements(cpu, n, 16,
-                  [&](int64_t i, int64_t count) { cpu.kernels.gelu_tanh(f32(out) + i, f32(x) + i, count); });
+    BELLE_TRY(Check("gelu_tanh").dtype(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
+    over_elements(cpu, n, 16, [&](int64_t i, int64_t count) {
+      cpu.kernels.gelu_tanh(at(out, i, type), at(x, i, type), count, kernel_type(type));
+    });
     return {};
   });
 }
@@ -81,14 +84,15 @@ belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const
                                 int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("gelu_tanh_backward")
-                  .f32(type)
+                  .dtype(type)
                   .size("n", n)
                   .pointer("dx", dx, n)
                   .pointer("dout", dout, n)
                   .pointer("x", x, n)
                   .status());
     over_elements(cpu, n, 24, [&](int64_t i, int64_t count) {
-      cpu.kernels.gelu_tanh_backward(f32(dx) + i, f32(dout) + i, f32(x) + i, count);
+      cpu.kernels.gelu_tanh_backward(at(dx, i, type), at(dout, i, type), at(x, i, type), count,
+                                     kernel_type(type));
     });
     return {};
   });
@@ -97,14 +101,14 @@ belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const
 belle_status add(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("add")
-                  .f32(type)
+                  .dtype(type)
                   .size("n", n)
                   .pointer("out", out, n)
                   .pointer("a", a, n)
                   .pointer("b", b, n)
                   .status());
     over_elements(cpu, n, 4, [&](int64_t i, int64_t count) {
-      cpu.kernels.add(f32(out) + i, f32(a) + i, f32(b) + i, count);
+      cpu.kernels.add(at(out, i, type), at(a, i, type), at(b, i, type), count, kernel_type(type));
     });
     return {};
   });
@@ -116,10 +120,11 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
     const belle_adamw_args& a = *args;
     BELLE_TRY(
         Check("adamw")
-            .f32(a.type)
+            .dtype(a.type)
             .size("n", a.n)
             .size("step", a.step, 1)
             .pointer("weight", a.weight, a.n)
+            .pointer("remainder", a.remainder, a.type == BELLE_BF16 ? a.n : 0)
             .pointer("grad", a.grad, a.n)
             .pointer("m", a.m, a.n)
             .pointer("v", a.v, a.n)
@@ -142,7 +147,8 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
         .step_size = static_cast<float>(a.lr / correction1),
     };
     over_elements(cpu, a.n, 16, [&](int64_t i, int64_t count) {
-      cpu.kernels.adamw(f32(a.weight) + i, a.grad + i, a.m + i, a.v + i, count, scalars);
+      cpu.kernels.adamw(at(a.weight, i, a.type), a.remainder ? a.remainder + i : nullptr, a.grad + i, a.m + i,
+                        a.v + i, count, scalars, kernel_type(a.type));
     });
     return {};
   });

@@ -55,8 +55,9 @@ Status supervised_chunk(CpuContext& cpu, const belle_linear_cross_entropy_args& 
                        .out = {.c = logits, .ldc = a.vocab}}));
   auto loss = [&](size_t i, int) {
     const int64_t row = picked[i];
-    a.losses[row] = cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab, a.vocab,
-                                              a.targets[row], a.dhidden != nullptr, a.grad_scale);
+    a.losses[row] =
+        cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab, a.vocab, a.targets[row],
+                                  a.dhidden != nullptr, a.grad_scale, kernel_type(a.type));
   };
   cpu.parallel(count, 16.0 * count * a.vocab, loss);
   if (!a.dhidden) return {};

@@ -1,5 +1,6 @@
-// Row-wise ops of the CPU backend: norms, rope, embedding, bias gradient. A task is a few rows (each row by
-// itself), or, for sums over rows, a strip of columns.
+// Row-wise ops of the CPU backend: norms, rope, embedding, bias gradient. A task is a few rows, each row by
+// itself. Sums over rows are made of the partial sums of 32 rows each, added in their order: what they are
+// does not depend on the threads, and the rounding error of long packs stays near that of 32 rows.
 #include <algorithm>
 
 #include "native/backend/cpu_check.h"
@@ -9,7 +10,7 @@ namespace belle::backend {
 
 namespace {
 
-constexpr int64_t kStrip = 64;  // columns of one task of a sum over rows
+constexpr int64_t kPartRows = 32;  // rows of one partial sum
 
 int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
@@ -24,14 +25,45 @@ void over_rows(CpuContext& cpu, int64_t rows, int64_t d, Body body) {
   cpu.parallel(blocks(rows, step), 4.0 * static_cast<double>(rows) * static_cast<double>(d), task);
 }
 
-// body(first column, last column)
+// body(first column, last column): strips of at least 64 columns
 template <class Body>
 void over_columns(CpuContext& cpu, int64_t rows, int64_t d, Body body) {
+  const int64_t strip = std::max<int64_t>(1, blocks(blocks(d, cpu.pool.threads()), 64)) * 64;
   auto task = [&](size_t chunk, int) {
-    const int64_t column = static_cast<int64_t>(chunk) * kStrip;
-    body(column, std::min(column + kStrip, d));
+    const int64_t column = static_cast<int64_t>(chunk) * strip;
+    body(column, std::min(column + strip, d));
   };
-  cpu.parallel(blocks(d, kStrip), 4.0 * static_cast<double>(rows) * static_cast<double>(d), task);
+  cpu.parallel(blocks(d, strip), 4.0 * static_cast<double>(rows) * static_cast<double>(d), task);
+}
+
+// The partial sums over rows of `sums` gradients [d].
+struct PartialSums {
+  static Result<PartialSums> open(CpuContext& cpu, const char* op, int64_t tokens, int64_t d, int sums) {
+    const int64_t parts = blocks(tokens, kPartRows), floats = sums * parts * d;
+    float* data = sums ? cpu.partial_sums.get<float>(floats) : nullptr;
+    if (sums && !data) return scratch_missing(op, floats * 4);
+    return PartialSums{data, parts, d};
+  }
+  float* of(int sum, int64_t part) const { return data + (sum * parts + part) * d; }
+  // out[d] += the sum over all rows.
+  void add_to(float* out, CpuContext& cpu, int sum) const {
+    over_columns(cpu, parts, d, [&](int64_t first, int64_t last) {
+      cpu.kernels.add_partial_sums(out, of(sum, 0), parts, d, first, last);
+    });
+  }
+
+  float* data;
+  int64_t parts, d;
+};
+
+// body(part, first row, rows)
+template <class Body>
+void over_parts(CpuContext& cpu, int64_t rows, int64_t d, Body body) {
+  auto task = [&](size_t part, int) {
+    const int64_t row = static_cast<int64_t>(part) * kPartRows;
+    body(static_cast<int64_t>(part), row, std::min(kPartRows, rows - row));
+  };
+  cpu.parallel(blocks(rows, kPartRows), 4.0 * static_cast<double>(rows) * static_cast<double>(d), task);
 }
 
 belle_status rms_norm(void* context, void* out, float* rstd, const void* x, const void* weight, float eps,
@@ -45,7 +77,8 @@ belle_status rms_norm(void* context, void* out, float* rstd, const void* x, cons
                   .pointer("weight", weight)
                   .status());
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
-      cpu.kernels.rms_norm(f32(out) + row * d, rstd + row, f32(x) + row * d, f32(weight), eps, rows, d);
+      cpu.kernels.rms_norm(at(out, row * d, type), rstd + row, at(x, row * d, type), weight, eps, rows, d,
+                           kernel_type(type));
     });
     return {};
   });
@@ -56,7 +89,6 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
                                int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("rms_norm_backward")
-                  .that(!residual, [] { return std::string("a residual is not added here"); })
                   .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)
@@ -64,15 +96,15 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
                   .pointer("weight", weight)
                   .pointer("rstd", rstd, tokens)
                   .status());
-    if (dweight) {  // first: dx may be dout
-      over_columns(cpu, tokens, d, [&](int64_t first, int64_t last) {
-        cpu.kernels.rms_norm_weight_gradient(dweight, f32(dout), f32(x), rstd, tokens, d, first, last);
-      });
-    }
-    over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
-      cpu.kernels.rms_norm_backward(f32(dx) + row * d, f32(dout) + row * d, f32(x) + row * d, f32(weight),
-                                    rstd + row, rows, d);
+    BELLE_ASSIGN(const PartialSums sums,
+                 PartialSums::open(cpu, "rms_norm_backward", tokens, d, dweight ? 1 : 0));
+    over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
+      cpu.kernels.rms_norm_backward(at(dx, row * d, type), dweight ? sums.of(0, part) : nullptr,
+                                    at(dout, row * d, type), at(x, row * d, type), weight, rstd + row,
+                                    residual ? at(residual, row * d, type) : nullptr, rows, d,
+                                    kernel_type(type));
     });
+    if (dweight) sums.add_to(dweight, cpu, 0);
     return {};
   });
 }
@@ -90,8 +122,8 @@ belle_status layer_norm(void* context, void* out, float* mean, float* rstd, cons
                   .pointer("bias", bias)
                   .status());
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
-      cpu.kernels.layer_norm(f32(out) + row * d, mean + row, rstd + row, f32(x) + row * d, f32(weight),
-                             f32(bias), eps, rows, d);
+      cpu.kernels.layer_norm(at(out, row * d, type), mean + row, rstd + row, at(x, row * d, type), weight,
+                             bias, eps, rows, d, kernel_type(type));
     });
     return {};
   });
@@ -102,7 +134,6 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
                                  const void* residual, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("layer_norm_backward")
-                  .that(!residual, [] { return std::string("a residual is not added here"); })
                   .rows(type, tokens, d)
                   .pointer("dx", dx, tokens)
                   .pointer("dout", dout, tokens)
@@ -111,19 +142,16 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
                   .pointer("mean", mean, tokens)
                   .pointer("rstd", rstd, tokens)
                   .status());
-    if (dweight || dbias) {  // first: dx may be dout
-      over_columns(cpu, tokens, d, [&](int64_t first, int64_t last) {
-        if (dweight) {
-          cpu.kernels.layer_norm_weight_gradient(dweight, f32(dout), f32(x), mean, rstd, tokens, d, first,
-                                                 last);
-        }
-        if (dbias) cpu.kernels.bias_backward(dbias, f32(dout), tokens, d, first, last);
-      });
-    }
-    over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
-      cpu.kernels.layer_norm_backward(f32(dx) + row * d, f32(dout) + row * d, f32(x) + row * d, f32(weight),
-                                      mean + row, rstd + row, rows, d);
+    BELLE_ASSIGN(const PartialSums sums,
+                 PartialSums::open(cpu, "layer_norm_backward", tokens, d, dweight || dbias ? 2 : 0));
+    over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
+      cpu.kernels.layer_norm_backward(
+          at(dx, row * d, type), dweight ? sums.of(0, part) : nullptr, dbias ? sums.of(1, part) : nullptr,
+          at(dout, row * d, type), at(x, row * d, type), weight, mean + row, rstd + row,
+          residual ? at(residual, row * d, type) : nullptr, rows, d, kernel_type(type));
     });
+    if (dweight) sums.add_to(dweight, cpu, 0);
+    if (dbias) sums.add_to(dbias, cpu, 1);
     return {};
   });
 }
@@ -136,9 +164,11 @@ belle_status bias_backward(void* context, float* dbias, const void* dout, int64_
                   .pointer("dbias", dbias)
                   .pointer("dout", dout, tokens)
                   .status());
-    over_columns(cpu, tokens, d, [&](int64_t first, int64_t last) {
-      cpu.kernels.bias_backward(dbias, f32(dout), tokens, d, first, last);
+    BELLE_ASSIGN(const PartialSums sums, PartialSums::open(cpu, "bias_backward", tokens, d, 1));
+    over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
+      cpu.kernels.column_sums(sums.of(0, part), at(dout, row * d, type), rows, d, kernel_type(type));
     });
+    sums.add_to(dbias, cpu, 0);
     return {};
   });
 }
@@ -168,7 +198,7 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
                   int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(Check("rope")
-                  .f32(type)
+                  .dtype(type)
                   .size("tokens", tokens)
                   .size("heads", heads, 1)
                   .size("head_dim", head_dim, 2)
@@ -208,7 +238,8 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
           cpu.kernels.rope_table(own, positions[t], head_dim, theta);
           angles = own;
         }
-        cpu.kernels.rope_rotate(f32(x) + t * stride, angles, heads, head_dim, head_stride, inverse);
+        cpu.kernels.rope_rotate(at(x, t * stride, type), angles, heads, head_dim, head_stride, inverse,
+                                kernel_type(type));
       }
     };
     cpu.parallel(blocks(tokens, step), 4.0 * static_cast<double>(tokens) * heads * head_dim, task);
@@ -243,7 +274,7 @@ belle_status embedding(void* context, void* out, const void* table, const int32_
     BELLE_TRY(
         check_ids("embedding", ids, tokens, int64_t{1} << 31));  // the ABI does not say how long the table is
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
-      cpu.kernels.embedding(f32(out) + row * d, f32(table), ids + row, rows, d);
+      cpu.kernels.embedding(at(out, row * d, type), table, ids + row, rows, d, kernel_type(type));
     });
     return {};
   });
@@ -261,7 +292,7 @@ belle_status embedding_backward(void* context, float* dtable, const void* dout, 
                   .status());
     BELLE_TRY(check_ids("embedding_backward", ids, tokens, vocab));
     over_columns(cpu, tokens, d, [&](int64_t first, int64_t last) {
-      cpu.kernels.embedding_backward(dtable, f32(dout), ids, tokens, d, first, last);
+      cpu.kernels.embedding_backward(dtable, dout, ids, tokens, d, first, last, kernel_type(type));
     });
     return {};
   });

@@ -1,18 +1,20 @@
 #include "native/ops/activation.h"
 
+#include "native/ops/typed.h"
 #include "native/ops/vector.h"
 
 namespace belle::ops::BELLE_ISA {
 
-void swiglu(float* out, const float* gate, const float* up, int64_t n) {
+template <class T>
+static void swiglu_row(T* out, const T* gate, const T* up, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     const vf g = load_first(gate + i, count);
     store_first(out + i, g / (splat(1.0f) + exponential(-g)) * load_first(up + i, count), count);
   });
 }
 
-void swiglu_backward(float* dgate, float* dup, const float* dout, const float* gate, const float* up,
-                     int64_t n) {
+template <class T>
+static void swiglu_backward_row(T* dgate, T* dup, const T* dout, const T* gate, const T* up, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     const vf g = load_first(gate + i, count), u = load_first(up + i, count), d = load_first(dout + i, count);
     const auto [s, rest] = sigmoid(g);
@@ -29,14 +31,16 @@ BELLE_INLINE Sigmoid gelu_gate(vf x) {
   return sigmoid(splat(2.0f * kRoot) * x * mul_add(splat(kCubic) * x, x, splat(1.0f)));
 }
 
-void gelu_tanh(float* out, const float* x, int64_t n) {
+template <class T>
+static void gelu(T* out, const T* x, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     const vf v = load_first(x + i, count);
     store_first(out + i, v * gelu_gate(v).value, count);
   });
 }
 
-void gelu_tanh_backward(float* dx, const float* dout, const float* x, int64_t n) {
+template <class T>
+static void gelu_backward(T* dx, const T* dout, const T* x, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     const vf v = load_first(x + i, count);
     const auto [s, rest] = gelu_gate(v);
@@ -46,9 +50,46 @@ void gelu_tanh_backward(float* dx, const float* dout, const float* x, int64_t n)
   });
 }
 
-void add(float* out, const float* a, const float* b, int64_t n) {
+template <class T>
+static void add_elements(T* out, const T* a, const T* b, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     store_first(out + i, load_first(a + i, count) + load_first(b + i, count), count);
+  });
+}
+
+void swiglu(void* out, const void* gate, const void* up, int64_t rows, int64_t d, int64_t stride, Type type) {
+  with_type(type, [&]<class T>(T) {
+    for (int64_t r = 0; r < rows; ++r) {
+      swiglu_row(static_cast<T*>(out) + r * d, static_cast<const T*>(gate) + r * stride,
+                 static_cast<const T*>(up) + r * stride, d);
+    }
+  });
+}
+
+void swiglu_backward(void* dgate, void* dup, const void* dout, const void* gate, const void* up, int64_t rows,
+                     int64_t d, int64_t stride, Type type) {
+  with_type(type, [&]<class T>(T) {
+    for (int64_t r = 0; r < rows; ++r) {
+      swiglu_backward_row(static_cast<T*>(dgate) + r * stride, static_cast<T*>(dup) + r * stride,
+                          static_cast<const T*>(dout) + r * d, static_cast<const T*>(gate) + r * stride,
+                          static_cast<const T*>(up) + r * stride, d);
+    }
+  });
+}
+
+void gelu_tanh(void* out, const void* x, int64_t n, Type type) {
+  with_type(type, [&]<class T>(T) { gelu(static_cast<T*>(out), static_cast<const T*>(x), n); });
+}
+
+void gelu_tanh_backward(void* dx, const void* dout, const void* x, int64_t n, Type type) {
+  with_type(type, [&]<class T>(T) {
+    gelu_backward(static_cast<T*>(dx), static_cast<const T*>(dout), static_cast<const T*>(x), n);
+  });
+}
+
+void add(void* out, const void* a, const void* b, int64_t n, Type type) {
+  with_type(type, [&]<class T>(T) {
+    add_elements(static_cast<T*>(out), static_cast<const T*>(a), static_cast<const T*>(b), n);
   });
 }
 

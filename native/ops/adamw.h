@@ -17,10 +17,12 @@ struct AdamWScalars {
   float step_size;  // lr / (1 - beta1^step)
 };
 
-// g = grad * grad_scale; weight *= decay; m += (g - m) * (1 - beta1); v = v * beta2 + (1 - beta2) g g;
-// weight -= step_size * m / (sqrt(v) / sqrt(1 - beta2^step) + eps). The four buffers do not overlap.
-using AdamW = void(float* weight, const float* grad, float* m, float* v, int64_t n,
-                   const AdamWScalars& scalars);
+// g = grad * grad_scale; w *= decay; m += (g - m) * (1 - beta1); v = v * beta2 + (1 - beta2) g g;
+// w -= step_size * m / (sqrt(v) / sqrt(1 - beta2^step) + eps). The buffers do not overlap.
+// float32: weight is w, remainder is not read. bfloat16: bits(w) = (weight << 16) + remainder, the very same
+// w.
+using AdamW = void(void* weight, int16_t* remainder, const float* grad, float* m, float* v, int64_t n,
+                   const AdamWScalars& scalars, Type type);
 BELLE_KERNEL(AdamW, adamw)
 
 }  // namespace belle::ops

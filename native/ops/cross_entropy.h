@@ -5,9 +5,10 @@
 namespace belle::ops {
 
 // Returns -log softmax(logits)[target] over n logits (float32 exponentials, their sum in float64 per 64
-// vectors). With gradient = 1 the logits are overwritten by grad_scale * (softmax - onehot(target)); else
-// their content is lost.
-using CrossEntropy = float(float* logits, int64_t n, int64_t target, int32_t gradient, float grad_scale);
+// vectors). With gradient = 1 the logits are overwritten by grad_scale * (softmax - onehot(target)), computed
+// in float32 and rounded once to their type; else they are left alone.
+using CrossEntropy = float(void* logits, int64_t n, int64_t target, int32_t gradient, float grad_scale,
+                           Type type);
 BELLE_KERNEL(CrossEntropy, cross_entropy)
 
 }  // namespace belle::ops

@@ -12,3 +12,10 @@
 #else
 #define BELLE_KERNEL(Type, name)
 #endif
+
+namespace belle::ops {
+
+// The element type of a kernel's buffers, by the numbers of belle_dtype.
+enum class Type : int32_t { f32 = 0, bf16 = 1 };
+
+}  // namespace belle::ops

@@ -22,10 +22,8 @@ const KernelTable& kernels() {
       .attention_backward_scratch = attention_backward_scratch,
       .rms_norm = rms_norm,
       .rms_norm_backward = rms_norm_backward,
-      .rms_norm_weight_gradient = rms_norm_weight_gradient,
       .layer_norm = layer_norm,
       .layer_norm_backward = layer_norm_backward,
-      .layer_norm_weight_gradient = layer_norm_weight_gradient,
       .rope_table = rope_table,
       .rope_rotate = rope_rotate,
       .swiglu = swiglu,
@@ -40,7 +38,8 @@ const KernelTable& kernels() {
       .adamw = adamw,
       .sum = sum,
       .sum_squares = sum_squares,
-      .bias_backward = bias_backward,
+      .column_sums = column_sums,
+      .add_partial_sums = add_partial_sums,
   };
   return table;
 }

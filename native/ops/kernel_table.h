@@ -27,10 +27,8 @@ struct KernelTable {
   AttentionScratch* attention_backward_scratch;
   RmsNorm* rms_norm;
   RmsNormBackward* rms_norm_backward;
-  RmsNormWeightGradient* rms_norm_weight_gradient;
   LayerNorm* layer_norm;
   LayerNormBackward* layer_norm_backward;
-  LayerNormWeightGradient* layer_norm_weight_gradient;
   RopeTable* rope_table;
   RopeRotate* rope_rotate;
   SwiGlu* swiglu;
@@ -45,7 +43,8 @@ struct KernelTable {
   AdamW* adamw;
   Sum* sum;
   Sum* sum_squares;
-  BiasBackward* bias_backward;
+  ColumnSums* column_sums;
+  AddPartialSums* add_partial_sums;
 };
 
 namespace baseline {

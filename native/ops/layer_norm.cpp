@@ -1,29 +1,32 @@
 #include "native/ops/layer_norm.h"
 
-#include "native/ops/columns.h"
+#include "native/ops/rows.h"
+#include "native/ops/typed.h"
 #include "native/ops/vector.h"
 
 namespace belle::ops::BELLE_ISA {
 
 // Lanes past the end must not count: a zero there would become 0 - mean.
-BELLE_INLINE vf centred(const float* x, float mean, int64_t count) {
+template <class T>
+BELLE_INLINE vf centred(const T* x, float mean, int64_t count) {
   const vf v = load_first(x, count) - splat(mean);
   if (count >= kLanes) return v;
   return lane_numbers() < static_cast<int32_t>(count) ? v : vf{};
 }
 
-void layer_norm(float* out, float* mean, float* rstd, const float* x, const float* weight, const float* bias,
-                float eps, int64_t rows, int64_t d) {
+template <class T>
+static void normalise(T* out, float* mean, float* rstd, const T* x, const T* weight, const T* bias, float eps,
+                      int64_t rows, int64_t d) {
   for (int64_t r = 0; r < rows; ++r, x += d, out += d) {
-    vf sum = {};
-    for_vectors(d, [&](int64_t i, int64_t count) { sum = sum + load_first(x + i, count); });
-    const float middle = sum_lanes(sum) / static_cast<float>(d);
-    vf squares = {};
-    for_vectors(d, [&](int64_t i, int64_t count) {
+    float total[1], squares[1];
+    sum_row(d, total,
+            [&](int64_t i, int64_t count, vf(&sum)[1]) { sum[0] = sum[0] + load_first(x + i, count); });
+    const float middle = total[0] / static_cast<float>(d);
+    sum_row(d, squares, [&](int64_t i, int64_t count, vf(&sum)[1]) {
       const vf v = centred(x + i, middle, count);
-      squares = mul_add(v, v, squares);
+      sum[0] = mul_add(v, v, sum[0]);
     });
-    const float scale = 1.0f / __builtin_sqrtf(sum_lanes(squares) / static_cast<float>(d) + eps);
+    const float scale = 1.0f / __builtin_sqrtf(squares[0] / static_cast<float>(d) + eps);
     mean[r] = middle;
     rstd[r] = scale;
     for_vectors(d, [&](int64_t i, int64_t count) {
@@ -33,28 +36,46 @@ void layer_norm(float* out, float* mean, float* rstd, const float* x, const floa
   }
 }
 
-void layer_norm_backward(float* dx, const float* dout, const float* x, const float* weight, const float* mean,
-                         const float* rstd, int64_t rows, int64_t d) {
+template <class T>
+static void backward(T* dx, float* dweight, float* dbias, const T* dout, const T* x, const T* weight,
+                     const float* mean, const float* rstd, const T* residual, int64_t rows, int64_t d) {
+  if (dweight) __builtin_memset(dweight, 0, static_cast<uint64_t>(d) * 4);
+  if (dbias) __builtin_memset(dbias, 0, static_cast<uint64_t>(d) * 4);
   for (int64_t r = 0; r < rows; ++r, x += d, dout += d, dx += d) {
-    vf sum = {}, products = {};
-    for_vectors(d, [&](int64_t i, int64_t count) {
+    float sums[2];  // of g, and of g * (x - mean)
+    sum_row(d, sums, [&](int64_t i, int64_t count, vf(&sum)[2]) {
       const vf g = load_first(dout + i, count) * load_first(weight + i, count);
-      sum = sum + g;
-      products = mul_add(g, centred(x + i, mean[r], count), products);
+      sum[0] = sum[0] + g;
+      sum[1] = mul_add(g, centred(x + i, mean[r], count), sum[1]);
     });
-    const float shift = sum_lanes(sum) / static_cast<float>(d);
-    const float pull = sum_lanes(products) / static_cast<float>(d) * rstd[r] * rstd[r];
+    const vf shift = splat(sums[0] / static_cast<float>(d)), scale = splat(rstd[r]);
+    const vf pull = splat(-(sums[1] / static_cast<float>(d) * rstd[r] * rstd[r]));
+    const T* more = residual ? residual + r * d : nullptr;
     for_vectors(d, [&](int64_t i, int64_t count) {
-      const vf g = load_first(dout + i, count) * load_first(weight + i, count) - splat(shift);
-      store_first(dx + i, splat(rstd[r]) * mul_add(centred(x + i, mean[r], count), splat(-pull), g), count);
+      const vf g = load_first(dout + i, count), v = centred(x + i, mean[r], count);
+      if (dweight) store_first(dweight + i, mul_add(g * v, scale, load_first(dweight + i, count)), count);
+      if (dbias) store_first(dbias + i, load_first(dbias + i, count) + g, count);
+      vf gradient = scale * mul_add(v, pull, g * load_first(weight + i, count) - shift);
+      if (more) gradient = gradient + load_first(more + i, count);
+      store_first(dx + i, gradient, count);
     });
   }
 }
 
-void layer_norm_weight_gradient(float* dweight, const float* dout, const float* x, const float* mean,
-                                const float* rstd, int64_t rows, int64_t d, int64_t first, int64_t last) {
-  add_column_sums(dweight, rows, first, last, [&](int64_t r, int64_t c, int64_t count) {
-    return load_first(dout + r * d + c, count) * centred(x + r * d + c, mean[r], count) * splat(rstd[r]);
+void layer_norm(void* out, float* mean, float* rstd, const void* x, const void* weight, const void* bias,
+                float eps, int64_t rows, int64_t d, Type type) {
+  with_type(type, [&]<class T>(T) {
+    normalise(static_cast<T*>(out), mean, rstd, static_cast<const T*>(x), static_cast<const T*>(weight),
+              static_cast<const T*>(bias), eps, rows, d);
+  });
+}
+
+void layer_norm_backward(void* dx, float* dweight, float* dbias, const void* dout, const void* x,
+                         const void* weight, const float* mean, const float* rstd, const void* residual,
+                         int64_t rows, int64_t d, Type type) {
+  with_type(type, [&]<class T>(T) {
+    backward(static_cast<T*>(dx), dweight, dbias, static_cast<const T*>(dout), static_cast<const T*>(x),
+             static_cast<const T*>(weight), mean, rstd, static_cast<const T*>(residual), rows, d);
   });
 }
 

@@ -7,19 +7,16 @@ namespace belle::ops {
 
 // out[rows, d] = (x - mean) * rstd * weight[d] + bias[d]; mean[rows]; rstd[rows] = 1 / sqrt(variance + eps).
 // out may be x.
-using LayerNorm = void(float* out, float* mean, float* rstd, const float* x, const float* weight,
-                       const float* bias, float eps, int64_t rows, int64_t d);
+using LayerNorm = void(void* out, float* mean, float* rstd, const void* x, const void* weight,
+                       const void* bias, float eps, int64_t rows, int64_t d, Type type);
 BELLE_KERNEL(LayerNorm, layer_norm)
 
-// With g = dout * weight and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g * h)). dx may be
-// dout.
-using LayerNormBackward = void(float* dx, const float* dout, const float* x, const float* weight,
-                               const float* mean, const float* rstd, int64_t rows, int64_t d);
+// With g = dout * weight and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g * h))
+// (+ residual[rows, d]); dx may be dout or residual. dweight[d] and dbias[d], each when set, are overwritten
+// with the sums over these rows of dout * h and of dout.
+using LayerNormBackward = void(void* dx, float* dweight, float* dbias, const void* dout, const void* x,
+                               const void* weight, const float* mean, const float* rstd, const void* residual,
+                               int64_t rows, int64_t d, Type type);
 BELLE_KERNEL(LayerNormBackward, layer_norm_backward)
-
-// dweight[c] += sum over rows of dout * (x - mean) * rstd, for the columns c in [first, last) of d.
-using LayerNormWeightGradient = void(float* dweight, const float* dout, const float* x, const float* mean,
-                                     const float* rstd, int64_t rows, int64_t d, int64_t first, int64_t last);
-BELLE_KERNEL(LayerNormWeightGradient, layer_norm_weight_gradient)
 
 }  // namespace belle::ops

@@ -8,8 +8,6 @@
 
 namespace belle::ops {
 
-enum class Type : int32_t { f32 = 0, bf16 = 1 };  // as belle_dtype
-
 // Packs in[rows, depth] (element (r, p) at in + r*row_stride + p*depth_stride, in elements, one of the
 // strides being 1) into panels of `panel` rows: item (r, s) at out[r / panel][s][r % panel], with
 // steps(depth) items a row. Rows past the end and the missing half of a last pair are 0. in and out do not

@@ -9,9 +9,14 @@ using Sum = double(const float* x, int64_t n);
 BELLE_KERNEL(Sum, sum)
 BELLE_KERNEL(Sum, sum_squares)
 
-// dbias[c] += sum over rows of dout[row, c], for the columns c in [first, last) of d.
-using BiasBackward = void(float* dbias, const float* dout, int64_t rows, int64_t d, int64_t first,
-                          int64_t last);
-BELLE_KERNEL(BiasBackward, bias_backward)
+// sums[d] = the sums over these rows of dout[row, c], rows added one after another.
+using ColumnSums = void(float* sums, const void* dout, int64_t rows, int64_t d, Type type);
+BELLE_KERNEL(ColumnSums, column_sums)
+
+// out[c] += the sum over `parts` rows, in their order, of partial[row, c], for the columns c in [first,
+// last).
+using AddPartialSums = void(float* out, const float* partial, int64_t parts, int64_t d, int64_t first,
+                            int64_t last);
+BELLE_KERNEL(AddPartialSums, add_partial_sums)
 
 }  // namespace belle::ops

@@ -1,19 +1,20 @@
 #include "native/ops/rms_norm.h"
 
-#include "native/ops/columns.h"
+#include "native/ops/rows.h"
+#include "native/ops/typed.h"
 #include "native/ops/vector.h"
 
 namespace belle::ops::BELLE_ISA {
 
-void rms_norm(float* out, float* rstd, const float* x, const float* weight, float eps, int64_t rows,
-              int64_t d) {
+template <class T>
+static void normalise(T* out, float* rstd, const T* x, const T* weight, float eps, int64_t rows, int64_t d) {
   for (int64_t r = 0; r < rows; ++r, x += d, out += d) {
-    vf squares = {};
-    for_vectors(d, [&](int64_t i, int64_t count) {
+    float squares[1];
+    sum_row(d, squares, [&](int64_t i, int64_t count, vf(&sum)[1]) {
       const vf v = load_first(x + i, count);
-      squares = mul_add(v, v, squares);
+      sum[0] = mul_add(v, v, sum[0]);
     });
-    const float scale = 1.0f / __builtin_sqrtf(sum_lanes(squares) / static_cast<float>(d) + eps);
+    const float scale = 1.0f / __builtin_sqrtf(squares[0] / static_cast<float>(d) + eps);
     rstd[r] = scale;
     for_vectors(d, [&](int64_t i, int64_t count) {
       store_first(out + i, load_first(x + i, count) * splat(scale) * load_first(weight + i, count), count);
@@ -21,26 +22,41 @@ void rms_norm(float* out, float* rstd, const float* x, const float* weight, floa
   }
 }
 
-void rms_norm_backward(float* dx, const float* dout, const float* x, const float* weight, const float* rstd,
-                       int64_t rows, int64_t d) {
+template <class T>
+static void backward(T* dx, float* dweight, const T* dout, const T* x, const T* weight, const float* rstd,
+                     const T* residual, int64_t rows, int64_t d) {
+  if (dweight) __builtin_memset(dweight, 0, static_cast<uint64_t>(d) * 4);
   for (int64_t r = 0; r < rows; ++r, x += d, dout += d, dx += d) {
-    vf products = {};
-    for_vectors(d, [&](int64_t i, int64_t count) {
-      products = mul_add(load_first(dout + i, count) * load_first(weight + i, count),
-                         load_first(x + i, count), products);
+    float products[1];
+    sum_row(d, products, [&](int64_t i, int64_t count, vf(&sum)[1]) {
+      sum[0] = mul_add(load_first(dout + i, count) * load_first(weight + i, count), load_first(x + i, count),
+                       sum[0]);
     });
-    const float pull = sum_lanes(products) / static_cast<float>(d) * rstd[r] * rstd[r];
+    const vf pull = splat(-(products[0] / static_cast<float>(d) * rstd[r] * rstd[r])), scale = splat(rstd[r]);
+    const T* more = residual ? residual + r * d : nullptr;
     for_vectors(d, [&](int64_t i, int64_t count) {
-      const vf gradient = load_first(dout + i, count) * load_first(weight + i, count);
-      store_first(dx + i, splat(rstd[r]) * mul_add(load_first(x + i, count), splat(-pull), gradient), count);
+      const vf g = load_first(dout + i, count), v = load_first(x + i, count);
+      if (dweight) store_first(dweight + i, mul_add(g * v, scale, load_first(dweight + i, count)), count);
+      vf gradient = scale * mul_add(v, pull, g * load_first(weight + i, count));
+      if (more) gradient = gradient + load_first(more + i, count);
+      store_first(dx + i, gradient, count);
     });
   }
 }
 
-void rms_norm_weight_gradient(float* dweight, const float* dout, const float* x, const float* rstd,
-                              int64_t rows, int64_t d, int64_t first, int64_t last) {
-  add_column_sums(dweight, rows, first, last, [&](int64_t r, int64_t c, int64_t count) {
-    return load_first(dout + r * d + c, count) * load_first(x + r * d + c, count) * splat(rstd[r]);
+void rms_norm(void* out, float* rstd, const void* x, const void* weight, float eps, int64_t rows, int64_t d,
+              Type type) {
+  with_type(type, [&]<class T>(T) {
+    normalise(static_cast<T*>(out), rstd, static_cast<const T*>(x), static_cast<const T*>(weight), eps, rows,
+              d);
+  });
+}
+
+void rms_norm_backward(void* dx, float* dweight, const void* dout, const void* x, const void* weight,
+                       const float* rstd, const void* residual, int64_t rows, int64_t d, Type type) {
+  with_type(type, [&]<class T>(T) {
+    backward(static_cast<T*>(dx), dweight, static_cast<const T*>(dout), static_cast<const T*>(x),
+             static_cast<const T*>(weight), rstd, static_cast<const T*>(residual), rows, d);
   });
 }
 

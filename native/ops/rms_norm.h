@@ -6,18 +6,14 @@
 namespace belle::ops {
 
 // out[rows, d] = x * rstd * weight[d], rstd[rows] = 1 / sqrt(mean(x^2) + eps). out may be x.
-using RmsNorm = void(float* out, float* rstd, const float* x, const float* weight, float eps, int64_t rows,
-                     int64_t d);
+using RmsNorm = void(void* out, float* rstd, const void* x, const void* weight, float eps, int64_t rows,
+                     int64_t d, Type type);
 BELLE_KERNEL(RmsNorm, rms_norm)
 
-// dx[rows, d] = rstd * (dout * weight - x * rstd^2 * mean(dout * weight * x)). dx may be dout.
-using RmsNormBackward = void(float* dx, const float* dout, const float* x, const float* weight,
-                             const float* rstd, int64_t rows, int64_t d);
+// dx[rows, d] = rstd * (dout * weight - x * rstd^2 * mean(dout * weight * x)) (+ residual[rows, d]); dx may
+// be dout or residual. dweight[d], when set, is overwritten with the sum over these rows of dout * x * rstd.
+using RmsNormBackward = void(void* dx, float* dweight, const void* dout, const void* x, const void* weight,
+                             const float* rstd, const void* residual, int64_t rows, int64_t d, Type type);
 BELLE_KERNEL(RmsNormBackward, rms_norm_backward)
-
-// dweight[c] += sum over rows of dout * x * rstd, for the columns c in [first, last) of d.
-using RmsNormWeightGradient = void(float* dweight, const float* dout, const float* x, const float* rstd,
-                                   int64_t rows, int64_t d, int64_t first, int64_t last);
-BELLE_KERNEL(RmsNormWeightGradient, rms_norm_weight_gradient)
 
 }  // namespace belle::ops

@@ -1,5 +1,6 @@
 #include "native/ops/rope.h"
 
+#include "native/ops/typed.h"
 #include "native/ops/vector.h"
 
 namespace belle::ops::BELLE_ISA {
@@ -15,10 +16,9 @@ void rope_table(float* table, int32_t position, int32_t head_dim, float theta) {
   }
 }
 
-void rope_rotate(float* x, const float* table, int32_t heads, int32_t head_dim, int64_t head_stride,
-                 int32_t inverse) {
-  const int32_t half = head_dim / 2;
-  const vf sign = splat(inverse ? -1.0f : 1.0f);
+template <class T>
+static void rotate(T* x, const float* table, int32_t heads, int32_t half, int64_t head_stride, float turn) {
+  const vf sign = splat(turn);
   for (int32_t h = 0; h < heads; ++h, x += head_stride) {
     for_vectors(half, [&](int64_t i, int64_t count) {
       const vf cosine = load_first(table + i, count), sine = load_first(table + half + i, count) * sign;
@@ -28,6 +28,13 @@ void rope_rotate(float* x, const float* table, int32_t heads, int32_t head_dim, 
       store_first(x + half + i, high * cosine + low * sine, count);
     });
   }
+}
+
+void rope_rotate(void* x, const float* table, int32_t heads, int32_t head_dim, int64_t head_stride,
+                 int32_t inverse, Type type) {
+  with_type(type, [&]<class T>(T) {
+    rotate(static_cast<T*>(x), table, heads, head_dim / 2, head_stride, inverse ? -1.0f : 1.0f);
+  });
 }
 
 }  // namespace belle::ops::BELLE_ISA

@@ -12,8 +12,8 @@ BELLE_KERNEL(RopeTable, rope_table)
 
 // Rotates x[h*head_stride + e], h < heads, e < head_dim in place by one position's table; inverse rotates
 // back.
-using RopeRotate = void(float* x, const float* table, int32_t heads, int32_t head_dim, int64_t head_stride,
-                        int32_t inverse);
+using RopeRotate = void(void* x, const float* table, int32_t heads, int32_t head_dim, int64_t head_stride,
+                        int32_t inverse, Type type);
 BELLE_KERNEL(RopeRotate, rope_rotate)
 
 }  // namespace belle::ops

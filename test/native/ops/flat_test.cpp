@@ -42,45 +42,108 @@ TEST("exponential: at most 1.5 ulp, exact at the ends") {
 }
 
 TEST("swiglu, gelu_tanh, add: forward and backward") {
-  const size_t n = 40003;
-  const auto x = spread(n, 1), up = random_normal(n, 2), dout = random_normal(n, 3);
-  std::vector<float> p_swiglu(n), p_dgate(n), p_dup(n), p_gelu(n), p_dx(n), p_add(n);
-  std::vector<double> swiglu(n), dgate(n), dup(n), gelu(n), dx(n), add(n);
-  for (size_t i = 0; i < n; ++i) {
-    p_swiglu[i] = reference::swiglu(x[i], up[i]);
-    swiglu[i] = reference::swiglu<double>(x[i], up[i]);
-    reference::swiglu_backward(dout[i], x[i], up[i], &p_dgate[i], &p_dup[i]);
-    reference::swiglu_backward<double>(dout[i], x[i], up[i], &dgate[i], &dup[i]);
-    p_gelu[i] = reference::gelu_tanh(x[i]);
-    gelu[i] = reference::gelu_tanh<double>(x[i]);
-    p_dx[i] = reference::gelu_tanh_backward(dout[i], x[i]);
-    dx[i] = reference::gelu_tanh_backward<double>(dout[i], x[i]);
-    p_add[i] = x[i] + up[i];
-    add[i] = static_cast<double>(x[i]) + up[i];
+  const int64_t count = 40003;
+  const size_t n = count;
+  for (const int32_t type : kTypes) {
+    const auto x = rounded(spread(n, 1), type), up = rounded(random_normal(n, 2), type),
+               dout = rounded(random_normal(n, 3), type);
+    std::vector<float> p_swiglu(n), p_dgate(n), p_dup(n), p_gelu(n), p_dx(n), p_add(n);
+    std::vector<double> swiglu(n), dgate(n), dup(n), gelu(n), dx(n), add(n);
+    for (size_t i = 0; i < n; ++i) {
+      p_swiglu[i] = reference::swiglu(x[i], up[i]);
+      swiglu[i] = reference::swiglu<double>(x[i], up[i]);
+      reference::swiglu_backward(dout[i], x[i], up[i], &p_dgate[i], &p_dup[i]);
+      reference::swiglu_backward<double>(dout[i], x[i], up[i], &dgate[i], &dup[i]);
+      p_gelu[i] = reference::gelu_tanh(x[i]);
+      gelu[i] = reference::gelu_tanh<double>(x[i]);
+      p_dx[i] = reference::gelu_tanh_backward(dout[i], x[i]);
+      dx[i] = reference::gelu_tanh_backward<double>(dout[i], x[i]);
+      p_add[i] = x[i] + up[i];
+      add[i] = static_cast<double>(x[i]) + up[i];
+    }
+    check_op(
+        "elementwise " + type_name(type),
+        [&](belle_backend& b) {
+          Buffer bx(b, x, type), bu(b, up, type), bd(b, dout, type);
+          Buffer o1(b, n, type), o2(b, n, type), o3(b, n, type), o4(b, n, type), o5(b, n, type),
+              o6(b, n, type);
+          CHECK_OK(from_c(b.swiglu(b.context, o1.data(), bx.data(), bu.data(), 1, count, count, type)));
+          CHECK_OK(from_c(b.swiglu_backward(b.context, o2.data(), o3.data(), bd.data(), bx.data(), bu.data(),
+                                            1, count, count, type)));
+          CHECK_OK(from_c(b.gelu_tanh(b.context, o4.data(), bx.data(), count, type)));
+          CHECK_OK(from_c(b.gelu_tanh_backward(b.context, o5.data(), bd.data(), bx.data(), count, type)));
+          CHECK_OK(from_c(b.add(b.context, o6.data(), bx.data(), bu.data(), count, type)));
+          const std::vector<Output> outputs = {{"swiglu", o1.read(type)}, {"dgate", o2.read(type)},
+                                               {"dup", o3.read(type)},    {"gelu", o4.read(type)},
+                                               {"dx", o5.read(type)},     {"add", o6.read(type)}};
+          // In place: the same bits.
+          CHECK_OK(from_c(b.gelu_tanh(b.context, o6.data(), o6.data(), 0, type)));
+          CHECK(same_bits(o6.read(type), outputs[5].values));
+          CHECK_OK(from_c(b.gelu_tanh_backward(b.context, bd.data(), bd.data(), bx.data(), count, type)));
+          CHECK(same_bits(bd.read(type), outputs[4].values));
+          Buffer again(b, dout, type);
+          CHECK_OK(from_c(b.swiglu_backward(b.context, bx.data(), bu.data(), again.data(), bx.data(),
+                                            bu.data(), 1, count, count, type)));
+          CHECK(same_bits(bx.read(type), outputs[1].values));
+          CHECK(same_bits(bu.read(type), outputs[2].values));
+          return outputs;
+        },
+        {stored_as(type, {p_swiglu, swiglu}), stored_as(type, {p_dgate, dgate}),
+         stored_as(type, {p_dup, dup}), stored_as(type, {p_gelu, gelu}), stored_as(type, {p_dx, dx}),
+         stored_as(type, {p_add, add})});
   }
-  const int64_t count = static_cast<int64_t>(n);
-  check_op(
-      "elementwise",
-      [&](belle_backend& b) {
-        Buffer bx(b, x), bu(b, up), bd(b, dout), o1(b, n * 4), o2(b, n * 4), o3(b, n * 4), o4(b, n * 4),
-            o5(b, n * 4), o6(b, n * 4);
-        CHECK_OK(from_c(b.swiglu(b.context, o1.f32(), bx.f32(), bu.f32(), 1, count, count, BELLE_F32)));
-        CHECK_OK(from_c(b.swiglu_backward(b.context, o2.f32(), o3.f32(), bd.f32(), bx.f32(), bu.f32(), 1,
-                                          count, count, BELLE_F32)));
-        CHECK_OK(from_c(b.gelu_tanh(b.context, o4.f32(), bx.f32(), count, BELLE_F32)));
-        CHECK_OK(from_c(b.gelu_tanh_backward(b.context, o5.f32(), bd.f32(), bx.f32(), count, BELLE_F32)));
-        CHECK_OK(from_c(b.add(b.context, o6.f32(), bx.f32(), bu.f32(), count, BELLE_F32)));
-        const std::vector<Output> outputs = {{"swiglu", o1.read()}, {"dgate", o2.read()}, {"dup", o3.read()},
-                                             {"gelu", o4.read()},   {"dx", o5.read()},    {"add", o6.read()}};
-        // In place: the same bits.
-        CHECK_OK(from_c(b.gelu_tanh(b.context, o6.f32(), o6.f32(), 0, BELLE_F32)));
-        CHECK_OK(from_c(b.swiglu_backward(b.context, bx.f32(), bu.f32(), bd.f32(), bx.f32(), bu.f32(), 1,
-                                          count, count, BELLE_F32)));
-        CHECK(same_bits(bx.read(), outputs[1].values));
-        CHECK(same_bits(bu.read(), outputs[2].values));
-        return outputs;
-      },
-      {{p_swiglu, swiglu}, {p_dgate, dgate}, {p_dup, dup}, {p_gelu, gelu}, {p_dx, dx}, {p_add, add}});
+}
+
+TEST("swiglu: the two halves of one matrix give what two matrices give") {
+  const int64_t tokens = 37, d = 45;
+  for (const int32_t type : kTypes) {
+    const auto gate = random_normal(tokens * d, 1), up = random_normal(tokens * d, 2),
+               dout = random_normal(tokens * d, 3);
+    std::vector<float> both;
+    for (int64_t t = 0; t < tokens; ++t) {
+      both.insert(both.end(), gate.begin() + t * d, gate.begin() + (t + 1) * d);
+      both.insert(both.end(), up.begin() + t * d, up.begin() + (t + 1) * d);
+    }
+    on_every_isa(2, [&](belle_backend& b, const std::string&) {
+      Buffer bg(b, gate, type), bu(b, up, type), bb(b, both, type), bd(b, dout, type),
+          out(b, gate.size(), type), wide(b, gate.size(), type);
+      void* half = static_cast<char*>(bb.data()) + d * static_cast<int64_t>(type_bytes(type));
+      CHECK_OK(from_c(b.swiglu(b.context, out.data(), bg.data(), bu.data(), tokens, d, d, type)));
+      CHECK_OK(from_c(b.swiglu(b.context, wide.data(), bb.data(), half, tokens, d, 2 * d, type)));
+      CHECK(same_bits(wide.read(type), out.read(type)));
+      CHECK_OK(from_c(b.swiglu_backward(b.context, bg.data(), bu.data(), bd.data(), bg.data(), bu.data(),
+                                        tokens, d, d, type)));
+      CHECK_OK(from_c(
+          b.swiglu_backward(b.context, bb.data(), half, bd.data(), bb.data(), half, tokens, d, 2 * d, type)));
+      const auto dgate = bg.read(type), dup = bu.read(type), joined = bb.read(type);
+      for (int64_t i = 0; i < tokens * d; ++i) {
+        CHECK_EQ(joined[i / d * 2 * d + i % d], dgate[i]);
+        CHECK_EQ(joined[i / d * 2 * d + d + i % d], dup[i]);
+      }
+    });
+  }
+}
+
+TEST("elementwise: what is stored in bfloat16 is the float32 result, rounded once") {
+  const int64_t n = 1003;
+  const auto x = rounded(random_normal(n, 1, 3), BELLE_BF16), y = rounded(random_normal(n, 2), BELLE_BF16),
+             z = rounded(random_normal(n, 3), BELLE_BF16);
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    auto run = [&](int32_t type) {
+      Buffer bx(b, x, type), by(b, y, type), bz(b, z, type), o1(b, n, type), o2(b, n, type), o3(b, n, type),
+          o4(b, n, type), o5(b, n, type), o6(b, n, type);
+      CHECK_OK(from_c(b.swiglu(b.context, o1.data(), bx.data(), by.data(), 1, n, n, type)));
+      CHECK_OK(from_c(b.swiglu_backward(b.context, o2.data(), o3.data(), bz.data(), bx.data(), by.data(), 1,
+                                        n, n, type)));
+      CHECK_OK(from_c(b.gelu_tanh(b.context, o4.data(), bx.data(), n, type)));
+      CHECK_OK(from_c(b.gelu_tanh_backward(b.context, o5.data(), bz.data(), bx.data(), n, type)));
+      CHECK_OK(from_c(b.add(b.context, o6.data(), bx.data(), by.data(), n, type)));
+      return std::vector<std::vector<float>>{o1.read(type), o2.read(type), o3.read(type),
+                                             o4.read(type), o5.read(type), o6.read(type)};
+    };
+    const auto whole = run(BELLE_F32), stored = run(BELLE_BF16);
+    for (size_t i = 0; i < whole.size(); ++i) CHECK(same_bits(stored[i], rounded(whole[i], BELLE_BF16)));
+  });
 }
 
 TEST("elementwise: an element's bits do not depend on where it stands") {
@@ -160,6 +223,94 @@ TEST("adamw: the values of torch 2.13") {
   });
 }
 
+TEST("adamw: a weight in two halves takes the float32 weight's steps bit for bit") {
+  const int64_t n = 1037;
+  const int steps = 1000;
+  const auto start = random_normal(n, 1, 0.02);
+  const std::vector<float> zeros(n);
+  on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
+    Buffer whole(b, start), m(b, zeros), v(b, zeros), halves_m(b, zeros), halves_v(b, zeros);
+    // bits(w) = (weight << 16) + remainder, by the definition.
+    std::vector<uint16_t> high(n);
+    std::vector<int16_t> low(n);
+    for (int64_t i = 0; i < n; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, &start[i], 4);
+      low[i] = static_cast<int16_t>(bits & 0xffff);
+      high[i] = static_cast<uint16_t>((bits - static_cast<uint32_t>(static_cast<int32_t>(low[i]))) >> 16);
+    }
+    Buffer weight(b, high), remainder(b, low);
+    auto joined = [&] {
+      std::vector<float> w(n);
+      for (int64_t i = 0; i < n; ++i) {
+        uint16_t half;
+        int16_t rest;
+        std::memcpy(&half, static_cast<char*>(weight.data()) + 2 * i, 2);
+        std::memcpy(&rest, static_cast<char*>(remainder.data()) + 2 * i, 2);
+        const uint32_t bits = (static_cast<uint32_t>(half) << 16) + static_cast<uint32_t>(int32_t{rest});
+        std::memcpy(&w[i], &bits, 4);
+      }
+      return w;
+    };
+    CHECK(same_bits(joined(), start));
+    for (int step = 1; step <= steps; ++step) {
+      Buffer grad(b, random_normal(n, 100 + step, step % 7 == 0 ? 1 : 1e-2));
+      belle_adamw_args args = {};
+      args.n = n, args.weight = whole.data(), args.type = BELLE_F32, args.grad = grad.f32();
+      args.m = m.f32(), args.v = v.f32(), args.grad_scale = 0.5f, args.step = step;
+      args.lr = 1e-4 * step / steps, args.beta1 = 0.9, args.beta2 = 0.95, args.eps = 1e-8,
+      args.weight_decay = 0.1;
+      CHECK_OK(from_c(b.adamw(b.context, &args)));
+      args.weight = weight.data(), args.type = BELLE_BF16, args.m = halves_m.f32(), args.v = halves_v.f32();
+      args.remainder = static_cast<int16_t*>(remainder.data());
+      CHECK_OK(from_c(b.adamw(b.context, &args)));
+      if (step % 50 != 0) continue;
+      if (!same_bits(joined(), whole.read()))
+        return fail(__FILE__, __LINE__,
+                    isa + ": the halves differ from the whole at step " + std::to_string(step));
+    }
+    CHECK(same_bits(halves_m.read(), m.read()));
+    CHECK(same_bits(halves_v.read(), v.read()));
+    CHECK(!same_bits(whole.read(), start));
+    // What the model computes with is the nearest bfloat16.
+    const auto exact = whole.read(), seen = weight.read(BELLE_BF16);
+    for (int64_t i = 0; i < n; ++i)
+      CHECK(std::fabs(seen[i] - exact[i]) <= std::ldexp(1.0, std::ilogb(exact[i]) - 8));
+  });
+}
+
+TEST("adamw: halves at the borders of rounding, zero, and NaN") {
+  // lr 0: the step leaves w as it is, only the split is made anew.
+  const uint32_t bits[] = {0,          0x80000000, 0x3f808000, 0x3f807fff, 0x3f808001, 0xbf808000,
+                           0x3f7fffff, 0x7f7fffff, 0x00008000, 0x00007fff, 0x7fffffff, 0xffffffff};
+  const uint32_t high[] = {0,      0x8000, 0x3f81, 0x3f80, 0x3f81, 0xbf81,
+                           0x3f80, 0x7f80, 0x0001, 0,      0x7fc0, 0x7fc0};
+  constexpr int64_t n = std::size(bits);
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    std::vector<uint16_t> weights(n);
+    std::vector<int16_t> remainders(n);
+    for (int64_t i = 0; i < n; ++i) {
+      remainders[i] = static_cast<int16_t>(bits[i] & 0xffff);
+      weights[i] = static_cast<uint16_t>((bits[i] - static_cast<uint32_t>(int32_t{remainders[i]})) >> 16);
+    }
+    Buffer weight(b, weights), remainder(b, remainders), grad(b, std::vector<float>(n)),
+        m(b, std::vector<float>(n)), v(b, std::vector<float>(n));
+    belle_adamw_args args = {};
+    args.n = n, args.weight = weight.data(), args.type = BELLE_BF16, args.grad = grad.f32();
+    args.remainder = static_cast<int16_t*>(remainder.data());
+    args.m = m.f32(), args.v = v.f32(), args.grad_scale = 1, args.step = 1;
+    args.beta1 = 0.9, args.beta2 = 0.999, args.eps = 1e-8;
+    CHECK_OK(from_c(b.adamw(b.context, &args)));
+    std::memcpy(weights.data(), weight.data(), 2 * n);
+    std::memcpy(remainders.data(), remainder.data(), 2 * n);
+    for (int64_t i = 0; i < n; ++i) {
+      CHECK_EQ(weights[i], high[i]);
+      if (i < 10)
+        CHECK_EQ((uint32_t{weights[i]} << 16) + static_cast<uint32_t>(int32_t{remainders[i]}), bits[i]);
+    }
+  });
+}
+
 TEST("sum, sum_squares: float64, one order for any number of threads") {
   const auto x = random_normal(200001, 1, 1, 0.1);
   double exact = 0, squares = 0;
@@ -231,8 +382,9 @@ TEST("flat: errors") {
   double out = 0;
   constexpr auto invalid = StatusCode::invalid_argument;
   CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 1, 8, 8, BELLE_F32), invalid, "swiglu: up is NULL");
-  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 8, BELLE_BF16), StatusCode::unsupported,
-                "swiglu: the CPU backend computes in float32, bfloat16 was asked; load with dtype float32");
+  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 7, BELLE_F32), invalid, "swiglu: stride is 7; it must be from 8");
+  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 8, -1), invalid,
+                "swiglu: dtype -1 is unknown; use BELLE_F32 (0) or BELLE_BF16 (1)");
   CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 1, 8, 8, BELLE_F32), invalid,
                 "swiglu_backward: dup is NULL");
   CHECK_REFUSED(b.gelu_tanh(c, p, p, -8, BELLE_F32), invalid, "gelu_tanh: n is -8");
@@ -247,6 +399,8 @@ TEST("flat: errors") {
   CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: beta2 is 1.000000; it must be in [0, 1)");
   args.beta2 = 0.999, args.grad = nullptr;
   CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: grad is NULL");
+  args.grad = p, args.type = BELLE_BF16;
+  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: remainder is NULL");
 }
 
 }  // namespace belle::test

@@ -14,105 +14,196 @@ static std::vector<double> plus(std::vector<double> a, const std::vector<float>&
   return a;
 }
 
+// The widths meet whole vectors, tails and rows shorter than a vector; 300 rows are ten partial sums.
+constexpr int64_t kWidths[] = {3, 16, 67, 300};
+constexpr int64_t kRows = 300;
+
 TEST("rms_norm: forward and backward, gradients accumulate") {
-  for (const int64_t d : {1, 16, 67, 300}) {
-    const int64_t rows = 300;
-    const auto x = random_normal(rows * d, 1), w = random_normal(d, 2, 0.5, 1),
-               dout = random_normal(rows * d, 3), before = random_normal(d, 4);
-    const auto plain = reference::rms_norm<float>(x, w, 1e-5f);
-    const auto exact = reference::rms_norm<double>(to<double>(x), to<double>(w), 1e-5f);
-    const auto plain_back = reference::rms_norm_backward<float>(dout, x, w, plain.rstd);
-    const auto exact_back =
-        reference::rms_norm_backward<double>(to<double>(dout), to<double>(x), to<double>(w), exact.rstd);
-    check_op("rms_norm d " + std::to_string(d),
-             [&](belle_backend& b) {
-               Buffer bx(b, x), bw(b, w), bd(b, dout), out(b, x.size() * 4), rstd(b, rows * 4),
-                   dx(b, x.size() * 4), dw(b, before);
-               CHECK_OK(from_c(b.rms_norm(b.context, out.f32(), rstd.f32(), bx.f32(), bw.f32(), 1e-5f, rows,
-                                          d, BELLE_F32)));
-               CHECK_OK(from_c(b.rms_norm_backward(b.context, dx.f32(), dw.f32(), bd.f32(), bx.f32(),
-                                                   bw.f32(), rstd.f32(), nullptr, rows, d, BELLE_F32)));
-               const auto dx_alone = dx.read();
-               // In place over dout, and without a weight gradient: the same dx.
-               CHECK_OK(from_c(b.rms_norm_backward(b.context, bd.f32(), nullptr, bd.f32(), bx.f32(), bw.f32(),
-                                                   rstd.f32(), nullptr, rows, d, BELLE_F32)));
-               CHECK(same_bits(bd.read(), dx_alone));
-               return std::vector<Output>{
-                   {"out", out.read()}, {"rstd", rstd.read()}, {"dx", dx_alone}, {"dweight", dw.read()}};
-             },
-             {{plain.out, exact.out},
-              {plain.rstd, exact.rstd},
-              {plain_back.dx, exact_back.dx},
-              {plus(plain_back.dweight, before), plus(exact_back.dweight, before)}});
+  for (const int32_t type : kTypes) {
+    for (const int64_t d : kWidths) {
+      const auto x = rounded(random_normal(kRows * d, 1), type),
+                 w = rounded(random_normal(d, 2, 0.5, 1), type),
+                 dout = rounded(random_normal(kRows * d, 3), type), before = random_normal(d, 4),
+                 more = rounded(random_normal(kRows * d, 5), type);
+      const auto plain = reference::rms_norm<float>(x, w, 1e-5f);
+      const auto exact = reference::rms_norm<double>(to<double>(x), to<double>(w), 1e-5f);
+      const auto plain_back = reference::rms_norm_backward<float>(dout, x, w, plain.rstd);
+      const auto exact_back =
+          reference::rms_norm_backward<double>(to<double>(dout), to<double>(x), to<double>(w), exact.rstd);
+      check_op(
+          "rms_norm " + type_name(type) + " d " + std::to_string(d),
+          [&](belle_backend& b) {
+            Buffer bx(b, x, type), bw(b, w, type), bd(b, dout, type), br(b, more, type),
+                out(b, x.size(), type), rstd(b, kRows, BELLE_F32), dx(b, x.size(), type), dw(b, before),
+                dw_again(b, before);
+            auto backward = [&](Buffer& to, float* weight_gradient, void* residual) {
+              CHECK_OK(from_c(b.rms_norm_backward(b.context, to.data(), weight_gradient, bd.data(), bx.data(),
+                                                  bw.data(), rstd.f32(), residual, kRows, d, type)));
+              return to.read(type);
+            };
+            CHECK_OK(from_c(
+                b.rms_norm(b.context, out.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, kRows, d, type)));
+            const auto alone = backward(dx, dw.f32(), nullptr);
+            const auto added = backward(dx, nullptr, br.data());
+            // In place: over the residual, over dout, and the norm over its input.
+            CHECK(same_bits(backward(br, dw_again.f32(), br.data()), added));
+            CHECK(same_bits(dw_again.read(), dw.read()));
+            CHECK(same_bits(backward(bd, nullptr, nullptr), alone));
+            CHECK_OK(from_c(
+                b.rms_norm(b.context, bx.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, kRows, d, type)));
+            CHECK(same_bits(bx.read(type), out.read(type)));
+            return std::vector<Output>{{"out", out.read(type)},
+                                       {"rstd", rstd.read()},
+                                       {"dx", alone},
+                                       {"dx + residual", added},
+                                       {"dweight", dw.read()}};
+          },
+          {stored_as(type, {plain.out, exact.out}),
+           {plain.rstd, exact.rstd},
+           stored_as(type, {plain_back.dx, exact_back.dx}),
+           stored_as(type, {plus(plain_back.dx, more), plus(exact_back.dx, more)}),
+           {plus(plain_back.dweight, before), plus(exact_back.dweight, before)}});
+    }
   }
 }
 
 TEST("layer_norm: forward and backward, gradients accumulate") {
-  for (const int64_t d : {2, 16, 67, 300}) {
-    const int64_t rows = 300;
-    const auto x = random_normal(rows * d, 1, 1, 3), w = random_normal(d, 2, 0.5, 1),
-               bias = random_normal(d, 5);
-    const auto dout = random_normal(rows * d, 3), before = random_normal(d, 4);
-    const auto plain = reference::layer_norm<float>(x, w, bias, 1e-5f);
-    const auto exact = reference::layer_norm<double>(to<double>(x), to<double>(w), to<double>(bias), 1e-5f);
-    const auto plain_back = reference::layer_norm_backward<float>(dout, x, w, plain.mean, plain.rstd);
-    const auto exact_back = reference::layer_norm_backward<double>(to<double>(dout), to<double>(x),
-                                                                   to<double>(w), exact.mean, exact.rstd);
-    check_op("layer_norm d " + std::to_string(d),
-             [&](belle_backend& b) {
-               Buffer bx(b, x), bw(b, w), bb(b, bias), bd(b, dout), out(b, x.size() * 4), mean(b, rows * 4),
-                   rstd(b, rows * 4);
-               Buffer dx(b, x.size() * 4), dw(b, before), db(b, before);
-               CHECK_OK(from_c(b.layer_norm(b.context, out.f32(), mean.f32(), rstd.f32(), bx.f32(), bw.f32(),
-                                            bb.f32(), 1e-5f, rows, d, BELLE_F32)));
-               CHECK_OK(from_c(b.layer_norm_backward(b.context, dx.f32(), dw.f32(), db.f32(), bd.f32(),
-                                                     bx.f32(), bw.f32(), mean.f32(), rstd.f32(), nullptr,
-                                                     rows, d, BELLE_F32)));
-               return std::vector<Output>{{"out", out.read()}, {"mean", mean.read()},  {"rstd", rstd.read()},
-                                          {"dx", dx.read()},   {"dweight", dw.read()}, {"dbias", db.read()}};
-             },
-             {{plain.out, exact.out},
-              {plain.mean, exact.mean},
-              {plain.rstd, exact.rstd},
-              {plain_back.dx, exact_back.dx},
-              {plus(plain_back.dweight, before), plus(exact_back.dweight, before)},
-              {plus(plain_back.dbias, before), plus(exact_back.dbias, before)}});
+  for (const int32_t type : kTypes) {
+    for (const int64_t d : kWidths) {
+      const auto x = rounded(random_normal(kRows * d, 1, 1, 3), type),
+                 w = rounded(random_normal(d, 2, 0.5, 1), type), bias = rounded(random_normal(d, 5), type),
+                 dout = rounded(random_normal(kRows * d, 3), type), before = random_normal(d, 4),
+                 more = rounded(random_normal(kRows * d, 6), type);
+      const auto plain = reference::layer_norm<float>(x, w, bias, 1e-5f);
+      const auto exact = reference::layer_norm<double>(to<double>(x), to<double>(w), to<double>(bias), 1e-5f);
+      const auto plain_back = reference::layer_norm_backward<float>(dout, x, w, plain.mean, plain.rstd);
+      const auto exact_back = reference::layer_norm_backward<double>(to<double>(dout), to<double>(x),
+                                                                     to<double>(w), exact.mean, exact.rstd);
+      check_op("layer_norm " + type_name(type) + " d " + std::to_string(d),
+               [&](belle_backend& b) {
+                 Buffer bx(b, x, type), bw(b, w, type), bb(b, bias, type), bd(b, dout, type),
+                     br(b, more, type), out(b, x.size(), type), mean(b, kRows, BELLE_F32),
+                     rstd(b, kRows, BELLE_F32);
+                 Buffer dx(b, x.size(), type), dw(b, before), db(b, before), dw_again(b, before),
+                     db_again(b, before);
+                 auto backward = [&](Buffer& to, float* dweight, float* dbias, void* residual) {
+                   CHECK_OK(from_c(b.layer_norm_backward(b.context, to.data(), dweight, dbias, bd.data(),
+                                                         bx.data(), bw.data(), mean.f32(), rstd.f32(),
+                                                         residual, kRows, d, type)));
+                   return to.read(type);
+                 };
+                 CHECK_OK(from_c(b.layer_norm(b.context, out.data(), mean.f32(), rstd.f32(), bx.data(),
+                                              bw.data(), bb.data(), 1e-5f, kRows, d, type)));
+                 const std::vector<float> means = mean.read(), rstds = rstd.read();
+                 const auto alone = backward(dx, dw.f32(), db.f32(), nullptr);
+                 const auto added = backward(dx, nullptr, nullptr, br.data());
+                 // In place, and each of the two weight gradients by itself: the same bits.
+                 CHECK(same_bits(backward(br, dw_again.f32(), nullptr, br.data()), added));
+                 CHECK(same_bits(dw_again.read(), dw.read()));
+                 CHECK(same_bits(backward(dx, nullptr, db_again.f32(), nullptr), alone));
+                 CHECK(same_bits(db_again.read(), db.read()));
+                 CHECK(same_bits(backward(bd, nullptr, nullptr, nullptr), alone));
+                 CHECK_OK(from_c(b.layer_norm(b.context, bx.data(), mean.f32(), rstd.f32(), bx.data(),
+                                              bw.data(), bb.data(), 1e-5f, kRows, d, type)));
+                 CHECK(same_bits(bx.read(type), out.read(type)));
+                 return std::vector<Output>{
+                     {"out", out.read(type)},  {"mean", means},        {"rstd", rstds},     {"dx", alone},
+                     {"dx + residual", added}, {"dweight", dw.read()}, {"dbias", db.read()}};
+               },
+               {stored_as(type, {plain.out, exact.out}),
+                {plain.mean, exact.mean},
+                {plain.rstd, exact.rstd},
+                stored_as(type, {plain_back.dx, exact_back.dx}),
+                stored_as(type, {plus(plain_back.dx, more), plus(exact_back.dx, more)}),
+                {plus(plain_back.dweight, before), plus(exact_back.dweight, before)},
+                {plus(plain_back.dbias, before), plus(exact_back.dbias, before)}});
+    }
   }
 }
 
 TEST("bias_backward: column sums on top of what is there") {
-  const int64_t rows = 1000, d = 131;
-  const auto dout = random_normal(rows * d, 1, 1, 0.5), before = random_normal(d, 2);
-  std::vector<float> plain(before);
-  std::vector<double> exact(before.begin(), before.end());
-  for (int64_t i = 0; i < rows * d; ++i) plain[i % d] += dout[i], exact[i % d] += dout[i];
-  check_op("bias_backward",
-           [&](belle_backend& b) {
-             Buffer bd(b, dout), db(b, before);
-             CHECK_OK(from_c(b.bias_backward(b.context, db.f32(), bd.f32(), rows, d, BELLE_F32)));
-             return std::vector<Output>{{"dbias", db.read()}};
-           },
-           {{plain, exact}});
+  const int64_t rows = 1001, d = 131;
+  for (const int32_t type : kTypes) {
+    const auto dout = rounded(random_normal(rows * d, 1, 1, 0.5), type), before = random_normal(d, 2);
+    std::vector<float> plain(before);
+    std::vector<double> exact(before.begin(), before.end());
+    for (int64_t i = 0; i < rows * d; ++i) plain[i % d] += dout[i], exact[i % d] += dout[i];
+    check_op("bias_backward " + type_name(type),
+             [&](belle_backend& b) {
+               Buffer bd(b, dout, type), db(b, before);
+               CHECK_OK(from_c(b.bias_backward(b.context, db.f32(), bd.data(), rows, d, type)));
+               return std::vector<Output>{{"dbias", db.read()}};
+             },
+             {{plain, exact}});
+  }
+}
+
+static void check_rounded_once(int64_t rows, int64_t d) {
+  auto half = [&](size_t n, uint64_t seed) { return rounded(random_normal(n, seed), BELLE_BF16); };
+  const auto x = half(rows * d, 1), w = half(d, 2), bias = half(d, 3), dout = half(rows * d, 4),
+             more = half(rows * d, 5);
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    auto run = [&](int32_t type) {
+      Buffer bx(b, x, type), bw(b, w, type), bb(b, bias, type), bd(b, dout, type), br(b, more, type),
+          rms(b, x.size(), type), layer(b, x.size(), type), drms(b, x.size(), type),
+          dlayer(b, x.size(), type);
+      Buffer mean(b, rows, BELLE_F32), rstd(b, rows, BELLE_F32), sums(b, std::vector<float>(4 * d));
+      CHECK_OK(
+          from_c(b.rms_norm(b.context, rms.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, rows, d, type)));
+      CHECK_OK(from_c(b.rms_norm_backward(b.context, drms.data(), sums.f32(), bd.data(), bx.data(), bw.data(),
+                                          rstd.f32(), br.data(), rows, d, type)));
+      CHECK_OK(from_c(b.layer_norm(b.context, layer.data(), mean.f32(), rstd.f32(), bx.data(), bw.data(),
+                                   bb.data(), 1e-5f, rows, d, type)));
+      CHECK_OK(from_c(b.layer_norm_backward(b.context, dlayer.data(), sums.f32() + d, sums.f32() + 2 * d,
+                                            bd.data(), bx.data(), bw.data(), mean.f32(), rstd.f32(),
+                                            br.data(), rows, d, type)));
+      CHECK_OK(from_c(b.bias_backward(b.context, sums.f32() + 3 * d, bd.data(), rows, d, type)));
+      return std::vector<std::vector<float>>{sums.read(), rms.read(type), layer.read(type), drms.read(type),
+                                             dlayer.read(type)};
+    };
+    const auto whole = run(BELLE_F32), stored = run(BELLE_BF16);
+    CHECK(same_bits(stored[0], whole[0]));
+    for (size_t i = 1; i < whole.size(); ++i) CHECK(same_bits(stored[i], rounded(whole[i], BELLE_BF16)));
+  });
+}
+
+TEST("rows: what is stored in bfloat16 is the float32 result, rounded once") {
+  for (const int64_t d : {1, 31, 83}) check_rounded_once(70, d);
 }
 
 TEST("norms: a row's bits do not depend on the number of rows") {
   const int64_t rows = 90, d = 83;
   const auto x = random_normal(rows * d, 1), w = random_normal(d, 2), bias = random_normal(d, 3);
   on_every_isa(2, [&](belle_backend& b, const std::string&) {
-    auto run = [&](const std::vector<float>& in, bool layer) {
+    // Forward, then backward with the input as the gradient.
+    auto run = [&](const std::vector<float>& in, bool layer, int32_t type) {
       const int64_t n = static_cast<int64_t>(in.size()) / d;
-      Buffer bx(b, in), bw(b, w), bb(b, bias), out(b, in.size() * 4), mean(b, n * 4), rstd(b, n * 4);
-      CHECK_OK(from_c(
-          layer ? b.layer_norm(b.context, out.f32(), mean.f32(), rstd.f32(), bx.f32(), bw.f32(), bb.f32(),
-                               1e-5f, n, d, BELLE_F32)
-                : b.rms_norm(b.context, out.f32(), rstd.f32(), bx.f32(), bw.f32(), 1e-5f, n, d, BELLE_F32)));
-      return out.read();
+      Buffer bx(b, in, type), bw(b, w, type), bb(b, bias, type), out(b, in.size(), type),
+          dx(b, in.size(), type), mean(b, n, BELLE_F32), rstd(b, n, BELLE_F32);
+      if (layer) {
+        CHECK_OK(from_c(b.layer_norm(b.context, out.data(), mean.f32(), rstd.f32(), bx.data(), bw.data(),
+                                     bb.data(), 1e-5f, n, d, type)));
+        CHECK_OK(from_c(b.layer_norm_backward(b.context, dx.data(), nullptr, nullptr, out.data(), bx.data(),
+                                              bw.data(), mean.f32(), rstd.f32(), nullptr, n, d, type)));
+      } else {
+        CHECK_OK(
+            from_c(b.rms_norm(b.context, out.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, n, d, type)));
+        CHECK_OK(from_c(b.rms_norm_backward(b.context, dx.data(), nullptr, out.data(), bx.data(), bw.data(),
+                                            rstd.f32(), nullptr, n, d, type)));
+      }
+      return std::pair(out.read(type), dx.read(type));
     };
-    for (const bool layer : {false, true}) {
-      const auto whole = run(x, layer);
-      for (int64_t row = 0; row < rows; row += 7) {
-        const auto one = run(std::vector<float>(x.begin() + row * d, x.begin() + (row + 1) * d), layer);
-        CHECK(same_bits(one, std::vector<float>(whole.begin() + row * d, whole.begin() + (row + 1) * d)));
+    auto row_of = [&](const std::vector<float>& all, int64_t row) {
+      return std::vector<float>(all.begin() + row * d, all.begin() + (row + 1) * d);
+    };
+    for (const int32_t type : kTypes) {
+      for (const bool layer : {false, true}) {
+        const auto [out, dx] = run(x, layer, type);
+        for (int64_t row = 0; row < rows; row += 7) {
+          const auto [one, one_back] = run(row_of(x, row), layer, type);
+          CHECK(same_bits(one, row_of(out, row)));
+          CHECK(same_bits(one_back, row_of(dx, row)));
+        }
       }
     }
   });
@@ -120,63 +211,67 @@ TEST("norms: a row's bits do not depend on the number of rows") {
 
 TEST("rope: rotate-half on strided heads, far positions, and back") {
   const int heads = 3, stride_heads = 5;  // the last two heads of a row belong to somebody else
+  const std::vector<int32_t> positions = {0, 1, 2, 1023, 1024, 0, 4095, 70000, 65535, 65536, 3};
   for (const auto& [head_dim, theta] : {std::pair<int, float>{64, 10000.0f}, {10, 5e6f}, {2, 10000.0f}}) {
-    const std::vector<int32_t> positions = {0, 1, 2, 1023, 1024, 0, 4095, 70000, 65535, 65536, 3};
-    const size_t tokens = positions.size(), row = stride_heads * head_dim;
-    const auto all = random_normal(tokens * row, 1);
-    std::vector<float> x;
-    for (size_t t = 0; t < tokens; ++t)
-      x.insert(x.end(), all.begin() + t * row, all.begin() + t * row + heads * head_dim);
-    check_op(
-        "rope head_dim " + std::to_string(head_dim),
-        [&](belle_backend& b) {
-          Buffer bx(b, all), bp(b, positions);
-          auto turn = [&](int inverse) {
-            CHECK_OK(
-                from_c(b.rope(b.context, bx.f32(), bp.i32(), static_cast<int64_t>(tokens), heads, head_dim,
-                              static_cast<int64_t>(row), head_dim, theta, inverse, BELLE_F32)));
-            const auto after = bx.read();
-            std::vector<float> mine;
-            for (size_t t = 0; t < tokens; ++t) {
-              mine.insert(mine.end(), after.begin() + t * row, after.begin() + t * row + heads * head_dim);
-              CHECK(std::memcmp(&after[t * row + heads * head_dim], &all[t * row + heads * head_dim],
-                                2 * head_dim * 4) == 0);
-            }
-            return mine;
-          };
-          const auto forward = turn(0);
-          return std::vector<Output>{{"x", forward}, {"back", turn(1)}};
-        },
-        {{reference::rope<float>(x, positions, heads, head_dim, theta, false),
-          reference::rope<double>(to<double>(x), positions, heads, head_dim, theta, false)},
-         {reference::rope<float>(reference::rope<float>(x, positions, heads, head_dim, theta, false),
-                                 positions, heads, head_dim, theta, true),
-          to<double>(x)}});
+    for (const int32_t type : kTypes) {
+      const size_t tokens = positions.size(), row = stride_heads * head_dim;
+      const auto all = rounded(random_normal(tokens * row, 1), type);
+      std::vector<float> x;
+      for (size_t t = 0; t < tokens; ++t)
+        x.insert(x.end(), all.begin() + t * row, all.begin() + t * row + heads * head_dim);
+      auto turned = [&](std::vector<float> from, bool inverse) {
+        return rounded(reference::rope<float>(from, positions, heads, head_dim, theta, inverse), type);
+      };
+      check_op(
+          "rope " + type_name(type) + " head_dim " + std::to_string(head_dim),
+          [&](belle_backend& b) {
+            Buffer bx(b, all, type), bp(b, positions);
+            auto turn = [&](int inverse) {
+              CHECK_OK(from_c(b.rope(b.context, bx.data(), bp.i32(), static_cast<int64_t>(tokens), heads,
+                                     head_dim, static_cast<int64_t>(row), head_dim, theta, inverse, type)));
+              const auto after = bx.read(type);
+              std::vector<float> mine;
+              for (size_t t = 0; t < tokens; ++t) {
+                mine.insert(mine.end(), after.begin() + t * row, after.begin() + t * row + heads * head_dim);
+                CHECK(std::memcmp(&after[t * row + heads * head_dim], &all[t * row + heads * head_dim],
+                                  2 * head_dim * 4) == 0);
+              }
+              return mine;
+            };
+            const auto forward = turn(0);
+            return std::vector<Output>{{"x", forward}, {"back", turn(1)}};
+          },
+          {{turned(x, false),
+            reference::rope<double>(to<double>(x), positions, heads, head_dim, theta, false)},
+           {turned(turned(x, false), true), to<double>(x)}});
+    }
   }
 }
 
 TEST("embedding: rows out, gradients in by token order") {
-  const int64_t vocab = 50, d = 70;
+  const int64_t vocab = 50, d = 150;
   std::vector<int32_t> ids(400);
   for (size_t i = 0; i < ids.size(); ++i)
     ids[i] = static_cast<int32_t>((i * i + 3 * i) % 41);  // rows 41.. are never hit
-  const auto table = random_normal(vocab * d, 1), dout = random_normal(ids.size() * d, 2),
-             before = random_normal(vocab * d, 3);
-  std::vector<float> rows, in_order = before;
-  for (size_t t = 0; t < ids.size(); ++t) {
-    rows.insert(rows.end(), table.begin() + ids[t] * d, table.begin() + (ids[t] + 1) * d);
-    for (int64_t i = 0; i < d; ++i) in_order[ids[t] * d + i] += dout[t * d + i];
-  }
-  for (const int threads : {1, 2}) {
-    on_every_isa(threads, [&](belle_backend& b, const std::string&) {
-      const int64_t tokens = static_cast<int64_t>(ids.size());
-      Buffer bt(b, table), bi(b, ids), bd(b, dout), out(b, dout.size() * 4), dt(b, before);
-      CHECK_OK(from_c(b.embedding(b.context, out.f32(), bt.f32(), bi.i32(), tokens, d, BELLE_F32)));
-      CHECK(same_bits(out.read(), rows));
-      CHECK_OK(
-          from_c(b.embedding_backward(b.context, dt.f32(), bd.f32(), bi.i32(), tokens, d, vocab, BELLE_F32)));
-      CHECK(same_bits(dt.read(), in_order));
-    });
+  const int64_t tokens = static_cast<int64_t>(ids.size());
+  for (const int32_t type : kTypes) {
+    const auto table = rounded(random_normal(vocab * d, 1), type),
+               dout = rounded(random_normal(ids.size() * d, 2), type), before = random_normal(vocab * d, 3);
+    std::vector<float> rows, in_order = before;
+    for (size_t t = 0; t < ids.size(); ++t) {
+      rows.insert(rows.end(), table.begin() + ids[t] * d, table.begin() + (ids[t] + 1) * d);
+      for (int64_t i = 0; i < d; ++i) in_order[ids[t] * d + i] += dout[t * d + i];
+    }
+    for (const int threads : {1, 2, 3}) {
+      on_every_isa(threads, [&](belle_backend& b, const std::string&) {
+        Buffer bt(b, table, type), bi(b, ids), bd(b, dout, type), out(b, dout.size(), type), dt(b, before);
+        CHECK_OK(from_c(b.embedding(b.context, out.data(), bt.data(), bi.i32(), tokens, d, type)));
+        CHECK(same_bits(out.read(type), rows));
+        CHECK_OK(
+            from_c(b.embedding_backward(b.context, dt.f32(), bd.data(), bi.i32(), tokens, d, vocab, type)));
+        CHECK(same_bits(dt.read(), in_order));
+      });
+    }
   }
 }
 
@@ -191,8 +286,8 @@ TEST("rows: errors") {
   CHECK_REFUSED(b.rms_norm(c, o, o, p, p, 1e-5f, 2, 0, BELLE_F32), invalid,
                 "rms_norm: d is 0; it must be from 1");
   CHECK_REFUSED(b.rms_norm(c, o, nullptr, p, p, 1e-5f, 2, 4, BELLE_F32), invalid, "rms_norm: rstd is NULL");
-  CHECK_REFUSED(b.rms_norm(c, o, o, p, p, 1e-5f, 2, 4, BELLE_BF16), StatusCode::unsupported,
-                "rms_norm: the CPU backend computes in float32");
+  CHECK_REFUSED(b.rms_norm(c, o, o, p, p, 1e-5f, 2, 4, 2), invalid,
+                "rms_norm: dtype 2 is unknown; use BELLE_F32 (0) or BELLE_BF16 (1)");
   CHECK_REFUSED(b.rms_norm_backward(c, o, nullptr, p, nullptr, p, p, nullptr, 2, 4, BELLE_F32), invalid,
                 "rms_norm_backward: x is NULL");
   CHECK_REFUSED(b.layer_norm(c, o, o, o, p, p, nullptr, 1e-5f, 2, 4, BELLE_F32), invalid,
