@@ -11,7 +11,7 @@ namespace {
 
 Status check(const belle_linear_cross_entropy_args& a) {
   BELLE_TRY(Check("linear_cross_entropy")
-                .f32(a.type)
+                .dtype(a.type)
                 .size("rows", a.rows)
                 .size("d", a.d, 1)
                 .size("vocab", a.vocab, 1)
@@ -37,49 +37,52 @@ Status check(const belle_linear_cross_entropy_args& a) {
 
 // The rows picked[0, count): logits, losses and, when asked, gradients.
 Status supervised_chunk(CpuContext& cpu, const belle_linear_cross_entropy_args& a, const int64_t* picked,
-                        int64_t count, float* hidden, float* dhidden, bool accumulate) {
-  const size_t row_bytes = static_cast<size_t>(a.d) * sizeof(float);
-  const float* all = static_cast<const float*>(a.hidden);
-  for (int64_t i = 0; i < count; ++i) __builtin_memcpy(hidden + i * a.d, all + picked[i] * a.d, row_bytes);
-  float* logits = static_cast<float*>(a.logits_scratch);
+                        int64_t count, char* hidden, char* dhidden, bool accumulate) {
+  const auto type = static_cast<ops::Type>(a.type);
+  const int64_t size = type == ops::Type::f32 ? 4 : 2, row_bytes = a.d * size;
+  const char* all = static_cast<const char*>(a.hidden);
+  for (int64_t i = 0; i < count; ++i)
+    __builtin_memcpy(hidden + i * row_bytes, all + picked[i] * row_bytes, static_cast<size_t>(row_bytes));
+  char* logits = static_cast<char*>(a.logits_scratch);
   BELLE_TRY(gemm(cpu, {.m = count,
                        .n = a.vocab,
                        .k = a.d,
-                       .type = ops::Type::f32,
+                       .type = type,
                        .a = hidden,
                        .a_row = a.d,
                        .a_depth = 1,
                        .b = a.head,
                        .b_col = a.d,
                        .b_depth = 1,
-                       .out = {.c = logits, .ldc = a.vocab}}));
+                       .out = {.c = logits, .ldc = a.vocab, .type = type}}));
   auto loss = [&](size_t i, int) {
     const int64_t row = picked[i];
     a.losses[row] =
-        cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab, a.vocab, a.targets[row],
-                                  a.dhidden != nullptr, a.grad_scale, kernel_type(a.type));
+        cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab * size, a.vocab, a.targets[row],
+                                  a.dhidden != nullptr, a.grad_scale, static_cast<ops::Element>(a.type));
   };
-  cpu.parallel(count, 16.0 * count * a.vocab, loss);
+  cpu.parallel(count, 16.0 * static_cast<double>(count) * static_cast<double>(a.vocab), loss);
   if (!a.dhidden) return {};
   BELLE_TRY(gemm(cpu, {.m = count,
                        .n = a.d,
                        .k = a.vocab,
-                       .type = ops::Type::f32,
+                       .type = type,
                        .a = logits,
                        .a_row = a.vocab,
                        .a_depth = 1,
                        .b = a.head,
                        .b_col = 1,
                        .b_depth = a.d,
-                       .out = {.c = dhidden, .ldc = a.d}}));
+                       .out = {.c = dhidden, .ldc = a.d, .type = type}}));
   for (int64_t i = 0; i < count; ++i) {
-    __builtin_memcpy(static_cast<float*>(a.dhidden) + picked[i] * a.d, dhidden + i * a.d, row_bytes);
+    __builtin_memcpy(static_cast<char*>(a.dhidden) + picked[i] * row_bytes, dhidden + i * row_bytes,
+                     static_cast<size_t>(row_bytes));
   }
   if (!a.dhead) return {};
   return gemm(cpu, {.m = a.vocab,
                     .n = a.d,
                     .k = count,
-                    .type = ops::Type::f32,
+                    .type = type,
                     .a = logits,
                     .a_row = 1,
                     .a_depth = a.vocab,
@@ -95,6 +98,7 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     const belle_linear_cross_entropy_args& a = *args;
     BELLE_TRY(check(a));
     if (a.rows == 0) return {};
+    const int64_t row_bytes = a.d * (a.type == BELLE_F32 ? 4 : 2);
     // Rows without a target cost nothing: they are left out before the product with the head.
     int64_t* picked = cpu.rows.get<int64_t>(a.rows);
     if (!picked) return scratch_missing("linear_cross_entropy", a.rows * 8);
@@ -103,14 +107,14 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
       a.losses[row] = 0;
       if (a.targets[row] >= 0) picked[supervised++] = row;
       if (a.dhidden)
-        __builtin_memset(static_cast<float*>(a.dhidden) + row * a.d, 0, static_cast<size_t>(a.d) * 4);
+        __builtin_memset(static_cast<char*>(a.dhidden) + row * row_bytes, 0, static_cast<size_t>(row_bytes));
     }
     if (supervised == 0 && a.dhead && a.dhidden && !a.accumulate)
       __builtin_memset(a.dhead, 0, static_cast<size_t>(a.vocab * a.d) * 4);
     const int64_t chunk = std::min(a.chunk_rows, supervised);
-    float* hidden = cpu.gathered.get<float>(chunk * a.d);
-    float* dhidden = cpu.gathered_gradient.get<float>(a.dhidden ? chunk * a.d : 0);
-    if (!hidden || !dhidden) return scratch_missing("linear_cross_entropy", 2 * chunk * a.d * 4);
+    char* hidden = cpu.gathered.get<char>(chunk * row_bytes);
+    char* dhidden = cpu.gathered_gradient.get<char>(a.dhidden ? chunk * row_bytes : 0);
+    if (!hidden || !dhidden) return scratch_missing("linear_cross_entropy", 2 * chunk * row_bytes);
     for (int64_t i = 0; i < supervised; i += chunk) {
       BELLE_TRY(supervised_chunk(cpu, a, picked + i, std::min(chunk, supervised - i), hidden, dhidden,
                                  a.accumulate || i > 0));
