@@ -117,6 +117,15 @@ void write_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, 
   }
 }
 
+// C is read and written when the sums are done: asked for now, it is there by then.
+void prefetch_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  const int64_t size = out.type == Type::f32 ? 4 : 2;
+  for (int64_t r = 0; r < rows; ++r) {
+    const char* c = static_cast<const char*>(out.c) + ((row + r) * out.ldc + col) * size;
+    for (int64_t at = 0; at < cols * size; at += 64) __builtin_prefetch(c + at, 1);
+  }
+}
+
 BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace
@@ -133,6 +142,7 @@ void multiply(const MultiplyArgs& args) {
       const Tile tile = {args.steps, a,         args.a_row, args.a_step, reinterpret_cast<const float*>(b),
                          sums,       args.first};
       const int64_t vectors = (cols + kLanes - 1) / kLanes;
+      if (args.last && args.out.beta != 0.0f) prefetch_tile(args.out, row, rows, col, cols);
       args.type == Type::f32 ? multiply_any<FloatStep>(tile, rows, vectors)
                              : multiply_any<PairStep>(tile, rows, vectors);
       if (args.last) {

@@ -149,12 +149,19 @@ BELLE_INLINE void interleave16(item* to, __m256i low, __m256i high, __mmask16 ke
   _mm512_mask_storeu_epi32(to, keep, (__m512i)((v16)x | (v16)y));
 }
 
+constexpr int64_t kAhead = 16;  // rows
+
 static void pack_pairs(item* out, const bf16* in, int64_t depth_stride, int64_t rows, int64_t depth,
                        int panel) {
   const int64_t steps = (depth + 1) / 2;
   for (int64_t s = 0; s < steps; ++s, out += panel) {
     const bf16 *low = in + 2 * s * depth_stride, *high = low + depth_stride;
     const bool both = 2 * s + 1 < depth;
+    // Rows lie far apart, often a page each: no hardware prefetcher follows.
+    for (int64_t r = 0; r < rows; r += 32) {
+      __builtin_prefetch(low + kAhead * depth_stride + r);
+      __builtin_prefetch(high + kAhead * depth_stride + r);
+    }
     for (int64_t r = 0; r < rows; r += 16) {
       const __mmask16 keep = rows - r >= 16 ? 0xffff : static_cast<__mmask16>((1u << (rows - r)) - 1);
       const __m256i x = _mm256_maskz_loadu_epi16(keep, low + r);
