@@ -58,3 +58,15 @@ TEST("thread pool: does all the work where the system refuses threads") {
   pthread_attr_destroy(&huge);
   pthread_attr_destroy(&before);
 }
+
+TEST("thread pool: loops that follow each other at once, each whole when it ends") {
+  for (const int threads : {2, 5}) {
+    ThreadPool pool(threads);
+    std::vector<int> value(7);
+    for (int round = 1; round <= 20'000; ++round) {
+      const auto count = static_cast<size_t>(1 + round % 7);
+      pool.run(count, [&](size_t chunk, int) { value[chunk] = round; });
+      for (size_t chunk = 0; chunk < count; ++chunk) CHECK_EQ(value[chunk], round);
+    }
+  }
+}
