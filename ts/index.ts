@@ -31,6 +31,18 @@ export { templates, toSegments } from "./data/template.ts";
 
 // Models
 
+export type {
+  AttentionKernel,
+  GemmKernel,
+  KernelFigure,
+  KernelOptions,
+  KernelRequest,
+  LossKernel,
+  OptimizerKernel,
+  PeakKernel,
+  RowKernel,
+} from "./model/bench_kernel.ts";
+export { benchKernel } from "./model/bench_kernel.ts";
 export type { GenerateOptions } from "./model/generate_options.ts";
 export type { Backend, DeviceOptions, LoadOptions } from "./model/load_options.ts";
 export type {

@@ -18,7 +18,8 @@ const nativeRooms: Record<string, readonly string[]> = {
   model: ["backend", "io", "core"],
   train: ["model", "io", "core"],
   infer: ["model", "core"],
-  addon: ["include", "core", "ops", "backend", "io", "tokenizer", "model", "train", "infer"],
+  bench: ["backend", "core", "include"],
+  addon: ["include", "core", "ops", "backend", "io", "tokenizer", "model", "train", "infer", "bench"],
 };
 
 const tsRooms: Record<string, readonly string[]> = {

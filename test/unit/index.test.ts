@@ -11,7 +11,7 @@ const test = suite("index");
 // Stable: adding a name is one line here, taking one away breaks someone's program.
 const names = `
   BelleError ChatClient Journal Model Tokenizer Trainer
-  averageScores clientFromConfig createRecorder dataStats encodeSegments errorCodes estimateJudge evalReport evaluateByJudge
+  averageScores benchKernel clientFromConfig createRecorder dataStats encodeSegments errorCodes estimateJudge evalReport evaluateByJudge
   evaluateByRules extendAndTune extendAndTuneSchema generateAnswers groupConversations groupTexts judge judgeSchema loadConfig loadEvalSet
   localGenerator mergeVocabulary metricCurve nineCategoryScheme pairedDifference parseConfig parseScore prepareData
   quickstart readAnswers readMetrics readScores readSummary runSchema sampleStratified schemeOfClasses scoreByRule

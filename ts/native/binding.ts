@@ -230,6 +230,32 @@ export interface NativeShardInfo {
   fingerprint: string;
 }
 
+/** native/bench/measure.h; each op needs its own sizes only. */
+export interface NativeKernelRequest {
+  op: string;
+  backend: string;
+  threads: number;
+  dtype: "float32" | "bfloat16";
+  seconds: number;
+  [size: string]: string | number | boolean;
+}
+
+export interface NativeKernelFigure {
+  /** Wall time. */
+  seconds: { median: number; min: number; max: number };
+  repeats: number;
+  /** What the op must compute; 0 where memory bounds it. */
+  flops: number;
+  /** What the op must read and write; 0 where computing bounds it. */
+  bytes: number;
+  /** Rows of logits held at once; 0 for other ops. */
+  chunkRows: number;
+  /** Logits, and what the process grew by at the first call; 0 for other ops. */
+  workspaceBytes: number;
+  /** Instruction set of the CPU kernels; empty on another backend. */
+  isa: string;
+}
+
 export interface NativeBinding {
   readonly version: string;
   readonly backendAbi: number;
@@ -264,6 +290,9 @@ export interface NativeBinding {
     evaluation: NativeTrainData | undefined,
     config: NativeTrainConfig,
   ): Promise<NativeTrainer>;
+
+  /** Opens a backend of its own, prepares buffers, times the op. */
+  benchKernel(request: NativeKernelRequest, stop: NativeStop): Promise<NativeKernelFigure>;
 
   createShardWriter(folder: string, options: { wide: boolean; maxShardTokens: number }): NativeShardWriter;
   openShards(folder: string, hashes: boolean): NativeShardInfo;

@@ -1,0 +1,103 @@
+// The chunked loss, and the three products in it alone.
+#include <algorithm>
+
+#include "native/bench/cases.h"
+
+namespace belle::bench {
+namespace {
+
+int64_t chunk_rows(const Request& r) {
+  if (r.chunk_rows > 0) return std::min(r.chunk_rows, r.rows);
+  constexpr int64_t kBytes = int64_t{64} << 20;
+  const int64_t fitting = kBytes / (r.vocab * static_cast<int64_t>(size_of(r.type))) / 16 * 16;
+  return std::min(r.rows, std::clamp<int64_t>(fitting, 16, 1024));
+}
+
+struct Matrices {
+  void *hidden, *head, *logits, *dhidden;
+  float* dhead;
+  int64_t chunk;
+};
+
+Result<Matrices> allocate(Buffers& buffers, const Request& r) {
+  BELLE_TRY(elements({r.rows, r.vocab, r.d}).status());
+  Matrices matrices = {};
+  matrices.chunk = chunk_rows(r);
+  BELLE_ASSIGN(matrices.hidden, buffers.normal({r.rows, r.d}, r.type));
+  BELLE_ASSIGN(matrices.head, buffers.normal({r.vocab, r.d}, r.type, 0.02f));
+  BELLE_ASSIGN(matrices.logits, buffers.normal({matrices.chunk, r.vocab}, r.type, 0.02f));
+  BELLE_ASSIGN(matrices.dhidden, buffers.zeros({r.rows, r.d}, size_of(r.type)));
+  BELLE_ASSIGN(void* dhead, buffers.zeros({r.vocab, r.d}, sizeof(float)));
+  matrices.dhead = static_cast<float*>(dhead);
+  return matrices;
+}
+
+double products(const Request& r) {
+  return 6 * static_cast<double>(r.rows) * static_cast<double>(r.vocab) * static_cast<double>(r.d);
+}
+
+int64_t logits_bytes(const Request& r, int64_t chunk) {
+  return chunk * r.vocab * static_cast<int64_t>(size_of(r.type));
+}
+
+// C[m,n] = op(A) op(B), dense.
+belle_gemm_args product(const void* a, bool ta, const void* b, bool tb, int64_t m, int64_t n, int64_t k,
+                        belle_dtype type) {
+  belle_gemm_args args = {};
+  args.m = m, args.n = n, args.k = k, args.alpha = 1;
+  args.a = a, args.lda = ta ? m : k, args.transpose_a = ta;
+  args.b = b, args.ldb = tb ? k : n, args.transpose_b = tb;
+  args.ldc = n;
+  args.a_type = args.b_type = args.c_type = type;
+  return args;
+}
+
+}  // namespace
+
+Result<Case> loss_case(belle_backend& backend, Buffers& buffers, const Request& r) {
+  BELLE_ASSIGN(const Matrices matrices, allocate(buffers, r));
+  belle_linear_cross_entropy_args args = {};
+  args.rows = r.rows, args.d = r.d, args.vocab = r.vocab;
+  args.hidden = matrices.hidden, args.head = matrices.head;
+  BELLE_ASSIGN(args.targets, buffers.ids(r.rows, r.vocab));
+  BELLE_ASSIGN(void* losses, buffers.zeros({r.rows}, sizeof(float)));
+  args.losses = static_cast<float*>(losses);
+  args.dhidden = matrices.dhidden, args.dhead = matrices.dhead;
+  args.accumulate = 1;  // as the trainer does
+  args.grad_scale = 1 / static_cast<float>(r.rows);
+  args.logits_scratch = matrices.logits, args.chunk_rows = matrices.chunk;
+  args.type = r.type;
+  return Case{
+      .call = [&backend,
+               args] { return backend::from_c(backend.linear_cross_entropy(backend.context, &args)); },
+      .flops = products(r),
+      .chunk_rows = matrices.chunk,
+      .logits_bytes = logits_bytes(r, matrices.chunk)};
+}
+
+Result<Case> loss_gemms_case(belle_backend& backend, Buffers& buffers, const Request& r) {
+  BELLE_ASSIGN(const Matrices all, allocate(buffers, r));
+  const auto call = [&backend, all, r]() -> Status {
+    const size_t row = static_cast<size_t>(r.d) * size_of(r.type);
+    for (int64_t at = 0; at < r.rows; at += all.chunk) {
+      const int64_t rows = std::min(all.chunk, r.rows - at);
+      const char* hidden = static_cast<const char*>(all.hidden) + static_cast<size_t>(at) * row;
+      belle_gemm_args logits = product(hidden, false, all.head, true, rows, r.vocab, r.d, r.type);
+      logits.c = all.logits;
+      BELLE_TRY(backend::from_c(backend.gemm(backend.context, &logits)));
+      belle_gemm_args dhidden = product(all.logits, false, all.head, false, rows, r.d, r.vocab, r.type);
+      dhidden.c = static_cast<char*>(all.dhidden) + static_cast<size_t>(at) * row;
+      BELLE_TRY(backend::from_c(backend.gemm(backend.context, &dhidden)));
+      belle_gemm_args dhead = product(all.logits, true, hidden, false, r.vocab, r.d, rows, r.type);
+      dhead.c = all.dhead, dhead.c_type = BELLE_F32, dhead.beta = 1;
+      BELLE_TRY(backend::from_c(backend.gemm(backend.context, &dhead)));
+    }
+    return {};
+  };
+  return Case{.call = call,
+              .flops = products(r),
+              .chunk_rows = all.chunk,
+              .logits_bytes = logits_bytes(r, all.chunk)};
+}
+
+}  // namespace belle::bench
