@@ -59,7 +59,7 @@ Status supervised_chunk(CpuContext& cpu, const belle_linear_cross_entropy_args& 
     const int64_t row = picked[i];
     a.losses[row] =
         cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab * size, a.vocab, a.targets[row],
-                                  a.dhidden != nullptr, a.grad_scale, static_cast<ops::Element>(a.type));
+                                  a.dhidden != nullptr, a.grad_scale, static_cast<ops::Type>(a.type));
   };
   cpu.parallel(count, 16.0 * static_cast<double>(count) * static_cast<double>(a.vocab), loss);
   if (!a.dhidden) return {};
