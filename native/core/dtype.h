@@ -7,7 +7,7 @@
 namespace belle {
 
 // Values equal belle_dtype in include/belle/backend.h.
-enum class DType : int32_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, i64 = 4, u8 = 5 };
+enum class DType : int32_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, i64 = 4, u8 = 5, i16 = 6 };
 
 constexpr size_t dtype_size(DType t) {
   switch (t) {
@@ -16,6 +16,7 @@ constexpr size_t dtype_size(DType t) {
       return 4;
     case DType::bf16:
     case DType::f16:
+    case DType::i16:
       return 2;
     case DType::i64:
       return 8;
@@ -40,6 +41,8 @@ constexpr std::string_view dtype_name(DType t) {
       return "int64";
     case DType::u8:
       return "uint8";
+    case DType::i16:
+      return "int16";
   }
   return "?";
 }

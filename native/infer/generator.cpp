@@ -93,9 +93,10 @@ class Generation {
     const belle_backend& b = *state_.backend;
     BELLE_TRY(write(pass.act.targets, last));
     const auto rows = static_cast<int64_t>(last.size());
-    BELLE_TRY(backend::from_c(b.embedding(b.context, pass.act.branch, pass.act.hidden, pass.act.targets, rows,
-                                          state_.config.hidden_size, BELLE_F32)));
-    return take_tokens(pass, pass.act.branch, first);
+    void* gathered = pass.act.layers.front().attention_in;  // free once the pass is done
+    BELLE_TRY(backend::from_c(b.embedding(b.context, gathered, pass.act.hidden, pass.act.targets, rows,
+                                          state_.config.hidden_size, state_.type())));
+    return take_tokens(pass, gathered, first);
   }
 
   // One more token of every active sequence.
@@ -136,19 +137,26 @@ class Generation {
     args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
     args.alibi_slopes = c.alibi() ? state_.slopes.data() : nullptr;
     args.out = a.attended;
-    args.type = BELLE_F32;
+    args.type = state_.type();
     return backend::from_c(state_.backend->attention_decode(state_.backend->context, &args));
   }
 
   // Samples the next token of slots [first, end) from hidden [end - first, d]; finished sequences leave their
   // slots.
-  Status take_tokens(const Pass& pass, const float* hidden, size_t first) {
+  Status take_tokens(const Pass& pass, const void* hidden, size_t first) {
     const belle_backend& b = *state_.backend;
     const auto vocab = static_cast<size_t>(state_.config.vocab_size);
     const size_t rows = slots_.size() - first;
-    BELLE_TRY(model::forward_logits(pass, pass.act.logits, hidden, static_cast<int64_t>(rows)));
-    BELLE_TRY(
-        backend::from_c(b.read(b.context, logits_.data(), pass.act.logits, rows * vocab * sizeof(float))));
+    const auto piece = static_cast<size_t>(pass.act.logit_rows);
+    for (size_t row = 0; row < rows; row += piece) {
+      const size_t count = std::min(piece, rows - row);
+      auto* logits = static_cast<float*>(pass.act.logits);
+      const auto from = static_cast<int64_t>(row) * state_.config.hidden_size;
+      BELLE_TRY(model::forward_logits(pass, logits, model::element(hidden, from, state_.dtype),
+                                      static_cast<int64_t>(count)));
+      BELLE_TRY(backend::from_c(
+          b.read(b.context, logits_.data() + row * vocab, logits, count * vocab * sizeof(float))));
+    }
     std::vector<size_t> finished;
     for (size_t row = 0; row < rows; ++row) {
       Slot& slot = slots_[first + row];
@@ -238,7 +246,7 @@ Status check_prompts(const model::DecoderConfig& config, std::span<const std::ve
   return {};
 }
 
-Limits plan(const model::DecoderConfig& config, std::span<const std::vector<int32_t>> prompts,
+Limits plan(const model::DecoderConfig& config, DType dtype, std::span<const std::vector<int32_t>> prompts,
             const GenerateRequest& request) {
   int64_t rows = 1, longest = 1, total = 0;
   for (const auto& prompt : prompts) {
@@ -248,7 +256,7 @@ Limits plan(const model::DecoderConfig& config, std::span<const std::vector<int3
     longest = std::max(longest, length);
     total += length;
   }
-  const auto fit = static_cast<int64_t>(kCacheBytes / KvCache::bytes_per_slot(config, rows));
+  const auto fit = static_cast<int64_t>(kCacheBytes / KvCache::bytes_per_slot(config, dtype, rows));
   const int64_t slots =
       std::clamp<int64_t>(std::min<int64_t>(fit, static_cast<int64_t>(prompts.size())), 1, kMaxSlots);
   return {slots, rows, std::max(slots, std::min(total, std::max(longest, kPrefillTokens)))};
@@ -266,7 +274,7 @@ Result<std::vector<std::vector<int32_t>>> generate(model::Model& model,
   BELLE_TRY(check_prompts(state.config, prompts));
   if (prompts.empty() || request.max_new_tokens == 0)
     return std::vector<std::vector<int32_t>>(prompts.size());
-  const Limits limits = plan(state.config, prompts, request);
+  const Limits limits = plan(state.config, state.dtype, prompts, request);
   BELLE_TRY(state.ensure_workspace(limits.pass_tokens, false));
   BELLE_ASSIGN(KvCache cache, KvCache::create(state, limits.slots, limits.rows, limits.pass_tokens));
   return Generation(state, prompts, request, stop, on_token, std::move(cache), limits).run();

@@ -30,9 +30,9 @@ Result<model::DeviceBuffer> head_rows(const model::Model::State& state, int64_t 
 
 }  // namespace
 
-uint64_t KvCache::bytes_per_slot(const model::DecoderConfig& c, int64_t rows) {
+uint64_t KvCache::bytes_per_slot(const model::DecoderConfig& c, DType dtype, int64_t rows) {
   const auto token =
-      static_cast<uint64_t>(2 * c.num_hidden_layers * c.num_key_value_heads * c.head_dim) * sizeof(float);
+      static_cast<uint64_t>(2 * c.num_hidden_layers * c.num_key_value_heads * c.head_dim) * dtype_size(dtype);
   uint64_t bytes = 0;
   return checked_mul(token, static_cast<uint64_t>(rows), &bytes) ? std::min(bytes, kTooMuch) : kTooMuch;
 }
@@ -46,11 +46,12 @@ Result<KvCache> KvCache::create(const model::Model::State& state, int64_t slots,
                                                     " tokens is too long for one pass; cut it shorter");
   }
   KvCache cache;
+  cache.dtype_ = state.dtype;
   cache.slots_ = slots;
   cache.rows_ = rows;
   cache.row_ = c.num_key_value_heads * c.head_dim;
   cache.layers_ = c.num_hidden_layers;
-  const uint64_t bytes = static_cast<uint64_t>(slots) * bytes_per_slot(c, rows);
+  const uint64_t bytes = static_cast<uint64_t>(slots) * bytes_per_slot(c, state.dtype, rows);
   auto memory = model::DeviceBuffer::allocate(state.backend, bytes);
   if (!memory.ok()) {
     return Status(memory.status().code(), "the key and value cache of " + std::to_string(slots) +
@@ -68,23 +69,24 @@ Status KvCache::append(const model::Pass& pass, int64_t layer, int64_t first, in
                        int64_t at) const {
   const model::DecoderConfig& c = pass.state.config;
   const belle_backend& b = *pass.state.backend;
-  const float* qkv = pass.act.layers[static_cast<size_t>(layer)].qkv;
+  const void* qkv = pass.act.layers[static_cast<size_t>(layer)].qkv;
   const int64_t to = (slot * rows_ + at) * row_, heads = c.num_key_value_heads;
-  const auto gather = [&](float* out, const model::DeviceBuffer& rows) {
+  const auto gather = [&](void* cache, const model::DeviceBuffer& rows) {
     const int32_t* ids = static_cast<const int32_t*>(rows.data()) + first * heads;
-    return backend::from_c(b.embedding(b.context, out, qkv, ids, count * heads, c.head_dim, BELLE_F32));
+    return backend::from_c(b.embedding(b.context, model::element(cache, to, dtype_), qkv, ids, count * heads,
+                                       c.head_dim, pass.state.type()));
   };
-  BELLE_TRY(gather(k(layer) + to, k_rows_));
-  return gather(v(layer) + to, v_rows_);
+  BELLE_TRY(gather(k(layer), k_rows_));
+  return gather(v(layer), v_rows_);
 }
 
 Status KvCache::move(const belle_backend& b, int64_t from, int64_t to, int64_t length) const {
   if (from == to) return {};
-  const auto bytes = static_cast<size_t>(length * row_) * sizeof(float);
+  const auto bytes = static_cast<size_t>(length * row_) * dtype_size(dtype_);
   for (int64_t layer = 0; layer < layers_; ++layer) {
-    for (float* base : {k(layer), v(layer)}) {
-      BELLE_TRY(
-          backend::from_c(b.copy(b.context, base + to * rows_ * row_, base + from * rows_ * row_, bytes)));
+    for (void* base : {k(layer), v(layer)}) {
+      BELLE_TRY(backend::from_c(b.copy(b.context, model::element(base, to * rows_ * row_, dtype_),
+                                       model::element(base, from * rows_ * row_, dtype_), bytes)));
     }
   }
   return {};

@@ -1,7 +1,7 @@
 #pragma once
 // KvCache: keys and values of the sequences that are being generated, one allocation planned before the first
-// token. Per layer: k then v, each [slots * rows, kv_heads, head_dim] float32; slot s owns rows [s*rows,
-// (s+1)*rows).
+// token. Per layer: k then v, each [slots * rows, kv_heads, head_dim] of the model's dtype; slot s owns rows
+// [s*rows, (s+1)*rows).
 #include <cstdint>
 #include <memory>
 
@@ -13,7 +13,7 @@ namespace belle::infer {
 
 class KvCache {
  public:
-  static uint64_t bytes_per_slot(const model::DecoderConfig& config, int64_t rows);
+  static uint64_t bytes_per_slot(const model::DecoderConfig& config, DType dtype, int64_t rows);
   // max_tokens: the most tokens of one pass.
   static Result<KvCache> create(const model::Model::State& state, int64_t slots, int64_t rows,
                                 int64_t max_tokens);
@@ -25,13 +25,16 @@ class KvCache {
   Status move(const belle_backend& backend, int64_t from, int64_t to, int64_t length) const;
 
   int64_t rows() const { return rows_; }
-  float* k(int64_t layer) const { return memory_.floats() + 2 * layer * layer_elements(); }
-  float* v(int64_t layer) const { return k(layer) + layer_elements(); }
+  void* k(int64_t layer) const {
+    return model::element(memory_.data(), 2 * layer * layer_elements(), dtype_);
+  }
+  void* v(int64_t layer) const { return model::element(k(layer), layer_elements(), dtype_); }
 
  private:
   KvCache() = default;
   int64_t layer_elements() const { return slots_ * rows_ * row_; }
   int64_t slots_ = 0, rows_ = 0, row_ = 0, layers_ = 0;  // row_: elements of one token's k
+  DType dtype_ = DType::f32;
   model::DeviceBuffer memory_;
   // Where each head of each token lies in activations.qkv, seen as a table of head_dim-wide rows: the
   // embedding op gathers them, which turns BLOOM's interleaved [head][q|k|v] and LLaMA's [q][k][v] alike into

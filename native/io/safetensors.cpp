@@ -21,7 +21,7 @@ constexpr int64_t kMaxDimension = int64_t{1} << 40;
 constexpr struct {
   std::string_view name;
   DType dtype;
-} kDTypes[] = {{"F32", DType::f32}, {"BF16", DType::bf16}, {"F16", DType::f16},
+} kDTypes[] = {{"F32", DType::f32}, {"BF16", DType::bf16}, {"F16", DType::f16}, {"I16", DType::i16},
                {"I32", DType::i32}, {"I64", DType::i64},   {"U8", DType::u8}};
 
 std::optional<DType> dtype_of(std::string_view name) {
@@ -126,7 +126,7 @@ class HeaderReader {
       return Status(StatusCode::unsupported,
                     label_ + ": tensor \"" + printable(view->name) + "\" has dtype " +
                         printable(*field->string()) +
-                        "; convert the file to F32, BF16 or F16 (I32, I64 and U8 are read too)");
+                        "; convert the file to F32, BF16 or F16 (I16, I32, I64 and U8 are read too)");
     }
     view->dtype = *dtype;
     return {};

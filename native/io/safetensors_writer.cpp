@@ -19,6 +19,8 @@ static std::string_view safetensors_name(DType dtype) {
       return "I32";
     case DType::i64:
       return "I64";
+    case DType::i16:
+      return "I16";
     case DType::u8:
       return "U8";
   }

@@ -12,8 +12,8 @@ inline belle_attention_args attention_args(const Pass& pass, int64_t layer) {
   const QkvLayout at = qkv_layout(c);
   belle_attention_args args{};
   args.q = a.qkv;
-  args.k = a.qkv + at.k;
-  args.v = a.qkv + at.v;
+  args.k = element(a.qkv, at.k, pass.state.dtype);
+  args.v = element(a.qkv, at.v, pass.state.dtype);
   args.q_stride = args.kv_stride = at.width;
   args.q_head_stride = args.kv_head_stride = at.head_stride;
   args.out = a.attended;
@@ -25,7 +25,7 @@ inline belle_attention_args attention_args(const Pass& pass, int64_t layer) {
   args.head_dim = static_cast<int32_t>(c.head_dim);
   args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   args.alibi_slopes = c.alibi() ? pass.state.slopes.data() : nullptr;
-  args.type = BELLE_F32;
+  args.type = pass.state.type();
   return args;
 }
 

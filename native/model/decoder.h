@@ -26,6 +26,11 @@ struct QkvLayout {
 };
 QkvLayout qkv_layout(const DecoderConfig& config);
 
+// Elements of one row of expanded: gate and up, or BLOOM's one matrix.
+inline int64_t expanded_width(const DecoderConfig& c) {
+  return c.gelu() ? c.intermediate_size : 2 * c.intermediate_size;
+}
+
 // Attention of one layer: reads layers[i].qkv, writes layers[i].attended.
 using AttentionStep = std::function<Status(int64_t layer)>;
 
@@ -33,14 +38,18 @@ using AttentionStep = std::function<Status(int64_t layer)>;
 Status forward_decoder(const Pass& pass, const AttentionStep& attention);
 // Causal attention inside each document of cu_seqlens: the AttentionStep of training and prefill.
 Status forward_attention(const Pass& pass, int64_t layer);
-// out[rows, V] = hidden[rows, d] head^T
-Status forward_logits(const Pass& pass, float* out, const float* hidden, int64_t rows);
+// layers[i].expanded -> layers[i].product [T, ff]
+Status activate(const Pass& pass, int64_t layer);
+// Again what forward_decoder computed between layers[i].x and the next layer's, up to what that layer's
+// backward reads; with causal attention.
+Status rerun_layer(const Pass& pass, int64_t layer);
+// out[rows, V] float32 = hidden[rows, d] head^T
+Status forward_logits(const Pass& pass, float* out, const void* hidden, int64_t rows);
 // Cross-entropy of activations.hidden against activations.targets into activations.losses.
 Status forward_losses(const Pass& pass);
 
-// Gradients of grad_scale * sum of losses, added to `gradients` (device, parameter offsets), after
-// forward_decoder on a training workspace. embeddings_only: through every layer, but only the embeddings'
-// weight gradients. activations.losses is written as by forward_losses.
-Status backward_decoder(const Pass& pass, float grad_scale, float* gradients, bool embeddings_only);
+// Gradients of grad_scale * sum of losses, after forward_decoder on a training workspace. Through every
+// layer, whatever is frozen. activations.losses is written as by forward_losses.
+Status backward_decoder(const Pass& pass, float grad_scale, const Gradients& gradients);
 
 }  // namespace belle::model

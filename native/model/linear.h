@@ -1,6 +1,6 @@
 #pragma once
-// y = x W^T + b and its gradients, over the backend's one gemm. W is [out, in], x [rows, in], y [rows, out];
-// float32.
+// y = x W^T + b (+ residual) and its gradients, over the backend's one gemm. W is [out, in], x [rows, in], y
+// [rows, out], all of `type`; weight gradients are float32.
 #include <cstdint>
 
 #include "native/backend/registry.h"
@@ -8,76 +8,87 @@
 
 namespace belle::model {
 
-inline Status linear(const belle_backend& b, float* y, const float* x, const float* w, const float* bias,
-                     int64_t rows, int64_t out, int64_t in) {
-  const belle_gemm_args args{.m = rows,
-                             .n = out,
-                             .k = in,
+struct LinearShape {
+  int64_t rows, out, in;
+  int32_t type;
+};
+
+// residual: [rows, out] added before the one rounding, or null; it may be y. bias may be null.
+inline Status linear(const belle_backend& b, const LinearShape& s, void* y, const void* x, const void* w,
+                     const void* bias, const void* residual, int32_t y_type) {
+  const belle_gemm_args args{.m = s.rows,
+                             .n = s.out,
+                             .k = s.in,
                              .a = x,
-                             .lda = in,
+                             .lda = s.in,
                              .transpose_a = 0,
                              .b = w,
-                             .ldb = in,
+                             .ldb = s.in,
                              .transpose_b = 1,
                              .c = y,
-                             .ldc = out,
+                             .ldc = s.out,
                              .alpha = 1,
                              .beta = 0,
                              .bias = bias,
-                             .residual = nullptr,
-                             .a_type = BELLE_F32,
-                             .b_type = BELLE_F32,
-                             .c_type = BELLE_F32};
+                             .residual = residual,
+                             .a_type = s.type,
+                             .b_type = s.type,
+                             .c_type = y_type};
   return backend::from_c(b.gemm(b.context, &args));
 }
+inline Status linear(const belle_backend& b, const LinearShape& s, void* y, const void* x, const void* w,
+                     const void* bias, const void* residual = nullptr) {
+  return linear(b, s, y, x, w, bias, residual, s.type);
+}
 
-// dx (+)= dy W
-inline Status linear_backward_input(const belle_backend& b, float* dx, const float* dy, const float* w,
-                                    int64_t rows, int64_t out, int64_t in, bool accumulate) {
-  const belle_gemm_args args{.m = rows,
-                             .n = in,
-                             .k = out,
+// dx = dy W
+inline Status linear_backward_input(const belle_backend& b, const LinearShape& s, void* dx, const void* dy,
+                                    const void* w) {
+  const belle_gemm_args args{.m = s.rows,
+                             .n = s.in,
+                             .k = s.out,
                              .a = dy,
-                             .lda = out,
+                             .lda = s.out,
                              .transpose_a = 0,
                              .b = w,
-                             .ldb = in,
+                             .ldb = s.in,
                              .transpose_b = 0,
                              .c = dx,
-                             .ldc = in,
+                             .ldc = s.in,
                              .alpha = 1,
-                             .beta = accumulate ? 1.0f : 0.0f,
+                             .beta = 0,
                              .bias = nullptr,
                              .residual = nullptr,
-                             .a_type = BELLE_F32,
-                             .b_type = BELLE_F32,
-                             .c_type = BELLE_F32};
+                             .a_type = s.type,
+                             .b_type = s.type,
+                             .c_type = s.type};
   return backend::from_c(b.gemm(b.context, &args));
 }
 
-// dW += dy^T x, db += column sums of dy (db may be null)
-inline Status linear_backward_weight(const belle_backend& b, float* dw, float* db, const float* dy,
-                                     const float* x, int64_t rows, int64_t out, int64_t in) {
-  const belle_gemm_args args{.m = out,
-                             .n = in,
-                             .k = rows,
+// dW = dy^T x, or += unless `overwrite`; db += column sums of dy (db may be null)
+inline Status linear_backward_weight(const belle_backend& b, const LinearShape& s, float* dw, float* db,
+                                     const void* dy, const void* x, bool overwrite) {
+  const belle_gemm_args args{.m = s.out,
+                             .n = s.in,
+                             .k = s.rows,
                              .a = dy,
-                             .lda = out,
+                             .lda = s.out,
                              .transpose_a = 1,
                              .b = x,
-                             .ldb = in,
+                             .ldb = s.in,
                              .transpose_b = 0,
                              .c = dw,
-                             .ldc = in,
+                             .ldc = s.in,
                              .alpha = 1,
-                             .beta = 1,
+                             .beta = overwrite ? 0.0f : 1.0f,
                              .bias = nullptr,
                              .residual = nullptr,
-                             .a_type = BELLE_F32,
-                             .b_type = BELLE_F32,
+                             .a_type = s.type,
+                             .b_type = s.type,
                              .c_type = BELLE_F32};
   BELLE_TRY(backend::from_c(b.gemm(b.context, &args)));
-  return db == nullptr ? Status() : backend::from_c(b.bias_backward(b.context, db, dy, rows, out, BELLE_F32));
+  return db == nullptr ? Status()
+                       : backend::from_c(b.bias_backward(b.context, db, dy, s.rows, s.out, s.type));
 }
 
 }  // namespace belle::model

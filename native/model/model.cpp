@@ -1,7 +1,6 @@
 #include "native/model/model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "native/core/philox.h"
@@ -17,29 +16,27 @@ constexpr int64_t kPiece = 1 << 20;  // elements moved at a time between files, 
 
 Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, const ModelOptions& options) {
   auto state = std::make_unique<Model::State>();
+  if (options.dtype != DType::f32 && options.dtype != DType::bf16) {
+    return Status(
+        StatusCode::invalid_argument,
+        "cannot compute in " + std::string(dtype_name(options.dtype)) + "; choose float32 or bfloat16");
+  }
   state->config = config;
+  state->dtype = options.dtype;
   state->map = make_weight_map(config);
   if (config.alibi()) state->slopes = alibi_slopes(config.num_attention_heads);
   BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads));
-  const uint64_t bytes = static_cast<uint64_t>(state->map.elements) * sizeof(float);
-  auto weights = DeviceBuffer::allocate(state->backend, bytes);
-  if (!weights.ok()) {
-    return Status(weights.status().code(), "the weights need " + std::to_string(bytes) + " bytes (" +
-                                               weights.status().message() +
-                                               "); use a smaller model or more memory");
-  }
-  state->weights = weights.take();
+  BELLE_ASSIGN(state->weights, allocate_weights(state->backend, state->map.elements, state->dtype));
   return state;
-}
-
-Status write_device(const Model::State& state, int64_t offset, const float* values, int64_t count) {
-  const belle_backend& b = *state.backend;
-  return backend::from_c(b.write(b.context, state.weights.floats() + offset, values,
-                                 static_cast<size_t>(count) * sizeof(float)));
 }
 
 Status load_parameter(const Model::State& state, const Parameter& parameter, const io::TensorView& tensor,
                       std::vector<float>& staging) {
+  const belle_backend& b = *state.backend;
+  if (tensor.dtype == state.dtype) {
+    return backend::from_c(
+        b.write(b.context, state.weight_address(parameter.offset), tensor.bytes.data(), tensor.bytes.size()));
+  }
   const size_t width = dtype_size(tensor.dtype);
   for (int64_t done = 0; done < parameter.elements; done += kPiece) {
     const int64_t count = std::min(kPiece, parameter.elements - done);
@@ -47,7 +44,8 @@ Status load_parameter(const Model::State& state, const Parameter& parameter, con
     piece.shape = {count};
     piece.bytes = tensor.bytes.subspan(static_cast<size_t>(done) * width, static_cast<size_t>(count) * width);
     BELLE_TRY(io::to_float32(piece, staging.data()));
-    BELLE_TRY(write_device(state, parameter.offset + done, staging.data(), count));
+    BELLE_TRY(write_values(*state.backend, state.weight_address(parameter.offset + done), state.dtype,
+                           staging.data(), count));
   }
   return {};
 }
@@ -78,33 +76,13 @@ Status initialise_parameter(const Model::State& state, uint32_t index, uint64_t 
             drawn ? static_cast<float>(draw * static_cast<double>(state.config.initializer_range)) : constant;
       }
     });
-    BELLE_TRY(write_device(state, parameter.offset + done, staging.data(), count));
+    BELLE_TRY(write_values(*state.backend, state.weight_address(parameter.offset + done), state.dtype,
+                           staging.data(), count));
   }
   return {};
 }
 
 }  // namespace
-
-std::vector<float> alibi_slopes(int64_t heads) {
-  int64_t power = 1;
-  while (power * 2 <= heads) power *= 2;
-  std::vector<float> slopes;
-  for (int64_t i = 0; i < heads; ++i) {
-    // Heads beyond the power of two take the odd steps of the next finer geometric series.
-    const double exponent = i < power
-                                ? 8.0 * static_cast<double>(i + 1) / static_cast<double>(power)
-                                : 4.0 * static_cast<double>(2 * (i - power) + 1) / static_cast<double>(power);
-    slopes.push_back(static_cast<float>(std::exp2(-exponent)));
-  }
-  return slopes;
-}
-
-Status Model::State::ensure_workspace(int64_t tokens, bool training) {
-  if (workspace && workspace->tokens() >= tokens && (workspace->training() || !training)) return {};
-  workspace.reset();  // before the next one is made: both need not fit
-  BELLE_ASSIGN(workspace, Workspace::create(backend, config, tokens, training));
-  return {};
-}
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
@@ -149,13 +127,15 @@ const DecoderConfig& Model::config() const { return state_->config; }
 const std::vector<Parameter>& Model::parameters() const { return state_->map.parameters; }
 const belle_backend& Model::backend() const { return *state_->backend; }
 int64_t Model::parameter_elements() const { return state_->map.elements; }
-float* Model::weights() { return state_->weights.floats(); }
+DType Model::dtype() const { return state_->dtype; }
+ParameterRange Model::all_parameters() const { return state_->map.all(); }
+ParameterRange Model::embedding_parameters() const { return state_->map.embedding_range(); }
+void* Model::weights(int64_t offset) { return state_->weight_address(offset); }
 
 Result<std::vector<float>> Model::read_parameter(const Parameter& parameter) const {
   std::vector<float> values(static_cast<size_t>(parameter.elements));
-  const belle_backend& b = *state_->backend;
-  BELLE_TRY(backend::from_c(b.read(b.context, values.data(), state_->weights.floats() + parameter.offset,
-                                   values.size() * sizeof(float))));
+  BELLE_TRY(read_values(*state_->backend, state_->weight(parameter.offset), state_->dtype, values.data(),
+                        parameter.elements));
   return values;
 }
 
@@ -166,7 +146,8 @@ Status Model::write_parameter(const Parameter& parameter, std::span<const float>
                                               " elements, but " + std::to_string(values.size()) +
                                               " values were given"};
   }
-  return write_device(*state_, parameter.offset, values.data(), parameter.elements);
+  return write_values(*state_->backend, state_->weight_address(parameter.offset), state_->dtype,
+                      values.data(), parameter.elements);
 }
 
 }  // namespace belle::model

@@ -2,6 +2,7 @@
 // Model: the weights of one decoder on one backend, and what can be computed with them.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace belle::model {
 struct ModelOptions {
   std::string backend = "auto";  // auto | cpu | cuda
   int threads = 0;               // CPU threads; 0 = all usable cores
+  DType dtype = DType::f32;      // of weights and activations: f32 or bf16
 };
 
 struct Parameter {
@@ -25,6 +27,38 @@ struct Parameter {
   int64_t offset = 0;          // elements, into the flat parameter buffer
   int64_t elements = 0;
   bool embedding = false;  // input or output embedding: what `trainable: embeddings` trains
+};
+
+// A run of the flat parameter buffer, in elements. The buffer holds the embeddings last, so that whatever is
+// trained together is one run.
+struct ParameterRange {
+  int64_t begin = 0, end = 0;
+  int64_t elements() const { return end - begin; }
+  bool contains(int64_t offset) const { return offset >= begin && offset < end; }
+};
+
+// Where weight gradients go: those of the parameters in `range`; the others are frozen and have none.
+struct Gradients {
+  float* data = nullptr;  // device, [range.elements()]; gaps between parameters are left alone
+  ParameterRange range;
+  bool overwrite = false;  // what data held is lost (a step's first micro-batch); else it is added to
+  float* at(int64_t offset) const { return range.contains(offset) ? data + (offset - range.begin) : nullptr; }
+};
+
+// How much of the forward pass is computed again in the backward pass. The bits of the result are the same.
+enum class Recompute {
+  none,       // nothing: the inputs of every matrix are kept
+  selective,  // norm outputs and the MLP's product: much memory, almost no floating-point operations
+  layer       // all but the residual stream that enters each layer
+};
+
+// What activation memory must be able to serve.
+struct WorkspaceSpec {
+  int64_t tokens = 0;        // the most of one pass
+  bool training = false;     // backward passes too
+  bool train_layers = true;  // training: weight gradients of more than the embeddings
+  Recompute recompute = Recompute::selective;
+  bool operator==(const WorkspaceSpec&) const = default;
 };
 
 // Packed documents. labels unshifted, -100 = not supervised; a document's first token is never a target.
@@ -60,7 +94,7 @@ struct ResizeRequest {
 };
 
 struct SaveRequest {
-  DType dtype = DType::f32;  // of the weights in the files: f32 or bf16
+  std::optional<DType> dtype = {};  // of the weights in the files: f32 or bf16; unset: the model's
   uint64_t max_shard_bytes = 5ull << 30;
   std::vector<std::string> extra_files = {};  // copied beside the weights (tokenizer.model, ...)
 };
@@ -68,7 +102,8 @@ struct SaveRequest {
 class Model {
  public:
   // A Hugging Face folder: config.json, safetensors, generation_config.json when it is there. Weights may be
-  // float32, bfloat16 or float16. A folder with a MANIFEST.json (ours) must match its hashes.
+  // float32, bfloat16 or float16, whatever dtype is computed in. A folder with a MANIFEST.json (ours) must
+  // match its hashes.
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const ModelOptions& options);
   // Fresh weights: normal(0, initializer_range) from the seed; norms 1, biases 0.
   static Result<std::unique_ptr<Model>> create(const DecoderConfig& config, uint64_t seed,
@@ -78,27 +113,26 @@ class Model {
   const DecoderConfig& config() const;
   const std::vector<Parameter>& parameters() const;
   const belle_backend& backend() const;
-  int64_t parameter_elements() const;  // length of the flat buffer
-  float* weights();                    // flat, device; master copy in float32
+  DType dtype() const;                          // of weights and activations
+  int64_t parameter_elements() const;           // length of the flat buffer
+  ParameterRange all_parameters() const;        // the whole of it
+  ParameterRange embedding_parameters() const;  // the input and output embeddings
+  void* weights(int64_t offset);                // device address of an element of the flat buffer
   Result<std::vector<float>> read_parameter(const Parameter& parameter) const;  // to host
   Status write_parameter(const Parameter& parameter, std::span<const float> values);
 
   // Checks ids, cu_seqlens and labels, plans or reuses a workspace, runs forward (and backward when asked).
   Result<ForwardResult> forward(const PackedBatch& batch, const ForwardRequest& request);
-  // For the trainer: gradients (device, flat) += d(grad_scale * sum of token losses). loss_sum is returned.
-  // `embeddings_only` skips the weight gradients of everything but the embeddings.
-  Result<double> forward_backward(const PackedBatch& batch, float grad_scale, float* gradients,
-                                  bool embeddings_only);
+  // For the trainer: gradients of grad_scale * sum of token losses. loss_sum is returned.
+  Result<double> forward_backward(const PackedBatch& batch, float grad_scale, const Gradients& gradients);
   // Loss only, for evaluation.
   Result<double> forward_loss(const PackedBatch& batch);
   // Sum of token log-probabilities of each sequence given its first token.
   Result<std::vector<double>> log_likelihood(std::span<const std::vector<int32_t>> sequences);
-  // Plans activation memory for batches of up to `tokens` tokens, so that no step allocates. Bytes are
-  // returned.
-  Result<uint64_t> reserve(int64_t tokens, bool training);
+  // Plans activation memory, so that no pass within `spec` allocates. What was planned before is dropped.
+  Status reserve(const WorkspaceSpec& spec);
 
-  // Old rows keep their bits. weights(), parameters() and parameter_elements() change; a reserve() is
-  // forgotten.
+  // Old rows keep their bits. weights(), parameters() and the ranges change; a reserve() is forgotten.
   Status resize_vocabulary(const ResizeRequest& request);
   // The whole Hugging Face folder, committed at once (MANIFEST.json included).
   Status save(const std::string& folder, const SaveRequest& request) const;

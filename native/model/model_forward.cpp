@@ -42,10 +42,12 @@ Status read_logits(const Pass& pass, std::vector<float>* out) {
   const belle_backend& b = *pass.state.backend;
   const int64_t d = pass.state.config.hidden_size, vocab = pass.state.config.vocab_size;
   out->resize(static_cast<size_t>(pass.tokens * vocab));
-  for (int64_t row = 0; row < pass.tokens; row += pass.act.chunk_rows) {
-    const int64_t rows = std::min(pass.act.chunk_rows, pass.tokens - row);
-    BELLE_TRY(forward_logits(pass, pass.act.logits, pass.act.hidden + row * d, rows));
-    BELLE_TRY(backend::from_c(b.read(b.context, out->data() + row * vocab, pass.act.logits,
+  auto* logits = static_cast<float*>(pass.act.logits);
+  for (int64_t row = 0; row < pass.tokens; row += pass.act.logit_rows) {
+    const int64_t rows = std::min(pass.act.logit_rows, pass.tokens - row);
+    const void* hidden = element(pass.act.hidden, row * d, pass.state.dtype);
+    BELLE_TRY(forward_logits(pass, logits, hidden, rows));
+    BELLE_TRY(backend::from_c(b.read(b.context, out->data() + row * vocab, logits,
                                      static_cast<size_t>(rows * vocab) * sizeof(float))));
   }
   return {};
@@ -72,7 +74,8 @@ Result<ForwardResult> Model::forward(const PackedBatch& batch, const ForwardRequ
     const size_t bytes = static_cast<size_t>(state_->map.elements) * sizeof(float);
     BELLE_ASSIGN(const DeviceBuffer gradients, DeviceBuffer::allocate(state_->backend, bytes));
     const auto count = static_cast<double>(std::max<int64_t>(result.supervised_tokens, 1));
-    BELLE_TRY(backward_decoder(pass, static_cast<float>(1.0 / count), gradients.floats(), false));
+    BELLE_TRY(backward_decoder(pass, static_cast<float>(1.0 / count),
+                               {.data = gradients.floats(), .range = state_->map.all(), .overwrite = true}));
     result.gradients.resize(static_cast<size_t>(state_->map.elements));
     BELLE_TRY(backend::from_c(b.read(b.context, result.gradients.data(), gradients.data(), bytes)));
   } else if (!batch.labels.empty()) {
@@ -84,12 +87,12 @@ Result<ForwardResult> Model::forward(const PackedBatch& batch, const ForwardRequ
   return result;
 }
 
-Result<double> Model::forward_backward(const PackedBatch& batch, float grad_scale, float* gradients,
-                                       bool embeddings_only) {
+Result<double> Model::forward_backward(const PackedBatch& batch, float grad_scale,
+                                       const Gradients& gradients) {
   BELLE_TRY(need_labels(batch, "a gradient"));
   BELLE_ASSIGN(const Pass pass, stage(*state_, batch, true));
   BELLE_TRY(run_forward(pass));
-  BELLE_TRY(backward_decoder(pass, grad_scale, gradients, embeddings_only));
+  BELLE_TRY(backward_decoder(pass, grad_scale, gradients));
   return sum_losses(pass);
 }
 
@@ -148,15 +151,18 @@ Result<std::vector<double>> Model::log_likelihood(std::span<const std::vector<in
   return sums;
 }
 
-Result<uint64_t> Model::reserve(int64_t tokens, bool training) {
-  if (tokens < 1) {
-    return Status(StatusCode::invalid_argument,
-                  "cannot plan activations for " + std::to_string(tokens) + " tokens");
+Status Model::reserve(const WorkspaceSpec& spec) {
+  if (spec.tokens < 1) {
+    return {StatusCode::invalid_argument,
+            "cannot plan activations for " + std::to_string(spec.tokens) + " tokens"};
   }
-  BELLE_TRY(state_->ensure_workspace(tokens, training));
-  state_->prepared.positions.reserve(static_cast<size_t>(tokens));
-  state_->prepared.targets.reserve(static_cast<size_t>(tokens));
-  return state_->workspace->bytes();
+  if (!state_->workspace || state_->workspace->spec() != spec) {
+    state_->workspace.reset();  // before the next one is made: both need not fit
+    BELLE_ASSIGN(state_->workspace, Workspace::create(state_->backend, state_->config, state_->dtype, spec));
+  }
+  state_->prepared.positions.reserve(static_cast<size_t>(spec.tokens));
+  state_->prepared.targets.reserve(static_cast<size_t>(spec.tokens));
+  return {};
 }
 
 }  // namespace belle::model

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "native/io/safetensors.h"
@@ -14,19 +15,28 @@ using Sink = std::function<Status(const void*, size_t)>;
 Status stream_parameter(const Model::State& state, const Parameter& parameter, DType dtype,
                         const Sink& sink) {
   const belle_backend& b = *state.backend;
-  std::vector<float> values(static_cast<size_t>(std::min(kPiece, parameter.elements)));
-  std::vector<uint16_t> halves(dtype == DType::bf16 ? values.size() : 0);
+  const auto piece = static_cast<size_t>(std::min(kPiece, parameter.elements));
+  std::vector<float> values(dtype == state.dtype ? 0 : piece);
+  std::vector<uint8_t> bytes(piece * dtype_size(dtype));
   for (int64_t done = 0; done < parameter.elements; done += kPiece) {
-    const auto count = static_cast<size_t>(std::min(kPiece, parameter.elements - done));
-    BELLE_TRY(backend::from_c(b.read(
-        b.context, values.data(), state.weights.floats() + parameter.offset + done, count * sizeof(float))));
-    if (dtype == DType::bf16) {
-      std::transform(values.begin(), values.begin() + static_cast<ptrdiff_t>(count), halves.begin(),
-                     f32_to_bf16);
-      BELLE_TRY(sink(halves.data(), count * sizeof(uint16_t)));
-    } else {
-      BELLE_TRY(sink(values.data(), count * sizeof(float)));
+    const int64_t count = std::min(kPiece, parameter.elements - done);
+    const int64_t from = parameter.offset + done;
+    const size_t size = static_cast<size_t>(count) * dtype_size(dtype);
+    if (dtype == state.dtype) {
+      BELLE_TRY(backend::from_c(b.read(b.context, bytes.data(), state.weight(from), size)));
+      BELLE_TRY(sink(bytes.data(), size));
+      continue;
     }
+    BELLE_TRY(read_values(b, state.weight(from), state.dtype, values.data(), count));
+    if (dtype == DType::f32) {
+      BELLE_TRY(sink(values.data(), size));
+      continue;
+    }
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+      const uint16_t half = f32_to_bf16(values[i]);
+      std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
+    }
+    BELLE_TRY(sink(bytes.data(), size));
   }
   return {};
 }
@@ -54,17 +64,16 @@ bool is_ours(const std::string& name) {
 
 Result<std::vector<io::FileRecord>> Model::write_files(const std::string& folder,
                                                        const SaveRequest& request) const {
-  if (request.dtype != DType::f32 && request.dtype != DType::bf16) {
-    return Status(
-        StatusCode::invalid_argument,
-        "cannot save weights as " + std::string(dtype_name(request.dtype)) + "; choose float32 or bfloat16");
+  const DType dtype = request.dtype.value_or(state_->dtype);
+  if (dtype != DType::f32 && dtype != DType::bf16) {
+    return Status(StatusCode::invalid_argument, "cannot save weights as " + std::string(dtype_name(dtype)) +
+                                                    "; choose float32 or bfloat16");
   }
   std::vector<io::TensorToWrite> tensors;
   for (const Parameter& parameter : state_->map.parameters) {
-    tensors.push_back(
-        {parameter.name, request.dtype, parameter.shape, [this, &parameter, &request](const Sink& sink) {
-           return stream_parameter(*state_, parameter, request.dtype, sink);
-         }});
+    tensors.push_back({parameter.name, dtype, parameter.shape, [this, &parameter, dtype](const Sink& sink) {
+                         return stream_parameter(*state_, parameter, dtype, sink);
+                       }});
   }
   BELLE_ASSIGN(auto records, io::write_safetensors_folder(folder, tensors, request.max_shard_bytes));
   const auto add_json = [&](const std::string& name, const Json& value) -> Status {
@@ -73,8 +82,8 @@ Result<std::vector<io::FileRecord>> Model::write_files(const std::string& folder
     records.push_back(std::move(record));
     return {};
   };
-  BELLE_TRY(add_json("config.json", write_decoder_config(state_->config, state_->original_config,
-                                                         dtype_name(request.dtype))));
+  BELLE_TRY(add_json("config.json",
+                     write_decoder_config(state_->config, state_->original_config, dtype_name(dtype))));
   BELLE_TRY(add_json("generation_config.json", state_->generation_config.is_null()
                                                    ? default_generation_config(state_->config)
                                                    : state_->generation_config));
@@ -97,7 +106,7 @@ Status Model::save(const std::string& folder, const SaveRequest& request) const 
   for (io::FileRecord& record : records) commit->add(std::move(record));
   Json::Object fields;
   fields.emplace_back("schema", Json("belle-train/model/1"));
-  fields.emplace_back("dtype", Json(std::string(dtype_name(request.dtype))));
+  fields.emplace_back("dtype", Json(std::string(dtype_name(request.dtype.value_or(state_->dtype)))));
   return commit->commit(std::move(fields));
 }
 

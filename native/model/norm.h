@@ -1,5 +1,5 @@
 #pragma once
-// RMSNorm or LayerNorm, whichever the config asks for. x, out, dx: [tokens, d] float32.
+// RMSNorm or LayerNorm, whichever the config asks for. x, out, dx: [tokens, d] of the model's dtype.
 #include "native/backend/registry.h"
 #include "native/core/status.h"
 #include "native/model/decoder.h"
@@ -11,31 +11,31 @@ struct NormSite {
   float *mean, *rstd;    // [tokens]; mean null with RMSNorm
 };
 
-inline Status norm(const Pass& pass, const NormSite& at, float* out, const float* x) {
-  const belle_backend& b = *pass.state.backend;
-  const DecoderConfig& c = pass.state.config;
-  const float* weight = pass.state.weight(at.weight);
-  return backend::from_c(c.layer_norm() ? b.layer_norm(b.context, out, at.mean, at.rstd, x, weight,
-                                                       pass.state.weight(at.bias), c.norm_eps, pass.tokens,
-                                                       c.hidden_size, BELLE_F32)
-                                        : b.rms_norm(b.context, out, at.rstd, x, weight, c.norm_eps,
-                                                     pass.tokens, c.hidden_size, BELLE_F32));
+inline Status norm(const Pass& pass, const NormSite& at, void* out, const void* x) {
+  const Model::State& s = pass.state;
+  const belle_backend& b = *s.backend;
+  const DecoderConfig& c = s.config;
+  const void* weight = s.weight(at.weight);
+  return backend::from_c(
+      c.layer_norm()
+          ? b.layer_norm(b.context, out, at.mean, at.rstd, x, weight, s.weight(at.bias), c.norm_eps,
+                         pass.tokens, c.hidden_size, s.type())
+          : b.rms_norm(b.context, out, at.rstd, x, weight, c.norm_eps, pass.tokens, c.hidden_size, s.type()));
 }
 
-// gradients null: no weight gradients.
-inline Status norm_backward(const Pass& pass, const NormSite& at, float* dx, float* gradients,
-                            const float* dout, const float* x) {
-  const belle_backend& b = *pass.state.backend;
-  const DecoderConfig& c = pass.state.config;
-  const float* weight = pass.state.weight(at.weight);
-  float* dweight = gradients == nullptr ? nullptr : gradients + at.weight;
-  if (!c.layer_norm()) {
-    return backend::from_c(b.rms_norm_backward(b.context, dx, dweight, dout, x, weight, at.rstd, nullptr,
-                                               pass.tokens, c.hidden_size, BELLE_F32));
-  }
-  float* dbias = gradients == nullptr ? nullptr : gradients + at.bias;
-  return backend::from_c(b.layer_norm_backward(b.context, dx, dweight, dbias, dout, x, weight, at.mean,
-                                               at.rstd, nullptr, pass.tokens, c.hidden_size, BELLE_F32));
+// dx = norm^T(dout) at x (+ residual, which may be dx)
+inline Status norm_backward(const Pass& pass, const NormSite& at, void* dx, const Gradients& gradients,
+                            const void* dout, const void* x, const void* residual) {
+  const Model::State& s = pass.state;
+  const belle_backend& b = *s.backend;
+  const DecoderConfig& c = s.config;
+  const void* weight = s.weight(at.weight);
+  float* dweight = gradients.at(at.weight);
+  return backend::from_c(
+      c.layer_norm() ? b.layer_norm_backward(b.context, dx, dweight, gradients.at(at.bias), dout, x, weight,
+                                             at.mean, at.rstd, residual, pass.tokens, c.hidden_size, s.type())
+                     : b.rms_norm_backward(b.context, dx, dweight, dout, x, weight, at.rstd, residual,
+                                           pass.tokens, c.hidden_size, s.type()));
 }
 
 inline NormSite attention_norm(const LayerOffsets& at, const LayerActivations& a) {

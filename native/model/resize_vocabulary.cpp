@@ -152,22 +152,19 @@ Status Model::resize_vocabulary(const ResizeRequest& request) {
 
   const belle_backend& b = *old.backend;
   WeightMap map = make_weight_map(config);
-  BELLE_ASSIGN(DeviceBuffer weights,
-               DeviceBuffer::allocate(old.backend, static_cast<size_t>(map.elements) * sizeof(float)));
+  BELLE_ASSIGN(DeviceBuffer weights, allocate_weights(old.backend, map.elements, old.dtype));
   uint32_t matrix = 0;
   for (size_t i = 0; i < map.parameters.size(); ++i) {
     const Parameter& from = old.map.parameters[i];
-    const Parameter& to = map.parameters[i];
-    BELLE_TRY(
-        backend::from_c(b.copy(b.context, weights.floats() + to.offset, old.weights.floats() + from.offset,
-                               static_cast<size_t>(from.elements) * sizeof(float))));
-    if (!to.embedding) continue;
-    Rows rows{std::vector<float>(static_cast<size_t>(old_rows * d)), d};
-    BELLE_TRY(backend::from_c(b.read(b.context, rows.old.data(), old.weights.floats() + from.offset,
-                                     rows.old.size() * sizeof(float))));
+    void* to = element(weights.data(), map.parameters[i].offset, old.dtype);
+    BELLE_TRY(backend::from_c(b.copy(b.context, to, old.weight(from.offset),
+                                     static_cast<size_t>(from.elements) * dtype_size(old.dtype))));
+    if (!from.embedding) continue;
+    Rows rows{std::vector<float>(static_cast<size_t>(from.elements)), d};
+    BELLE_TRY(read_values(b, old.weight(from.offset), old.dtype, rows.old.data(), from.elements));
     BELLE_ASSIGN(const std::vector<float> added, make_rows(old, std::move(rows), request, matrix++));
-    BELLE_TRY(backend::from_c(b.write(b.context, weights.floats() + to.offset + from.elements, added.data(),
-                                      added.size() * sizeof(float))));
+    BELLE_TRY(write_values(b, element(to, from.elements, old.dtype), old.dtype, added.data(),
+                           static_cast<int64_t>(added.size())));
   }
   state_->workspace.reset();  // its logits have the old width
   state_->weights = std::move(weights);

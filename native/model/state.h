@@ -5,6 +5,7 @@
 
 #include "native/core/json.h"
 #include "native/model/device_buffer.h"
+#include "native/model/device_value.h"
 #include "native/model/model.h"
 #include "native/model/prepared_batch.h"
 #include "native/model/weight_map.h"
@@ -17,16 +18,24 @@ struct Model::State {
   Json original_config;    // config.json as read; null when the model was created from a DecoderConfig
   Json generation_config;  // generation_config.json as read; null when there was none
   std::shared_ptr<belle_backend> backend;
+  DType dtype = DType::f32;  // of weights and activations
   WeightMap map;
-  DeviceBuffer weights;       // float32 [map.elements]
+  DeviceBuffer weights;       // dtype [map.elements]
   std::vector<float> slopes;  // ALiBi, [heads]; empty with RoPE
   std::unique_ptr<Workspace> workspace;
   PreparedBatch prepared;  // the batch of the running pass; kept between passes, so that no step allocates
 
-  const float* weight(int64_t offset) const { return offset < 0 ? nullptr : weights.floats() + offset; }
-  // Keeps the workspace when it is large enough, else plans another one.
+  int32_t type() const { return static_cast<int32_t>(dtype); }  // belle_dtype
+  const void* weight(int64_t offset) const {
+    return offset < 0 ? nullptr : element(static_cast<const void*>(weights.data()), offset, dtype);
+  }
+  void* weight_address(int64_t offset) const { return element(weights.data(), offset, dtype); }
+  // Keeps the workspace when it is large enough, else plans another one that recomputes as much.
   Status ensure_workspace(int64_t tokens, bool training);
 };
+
+// "the weights need ... bytes (why); what to do" when they do not fit.
+Result<DeviceBuffer> allocate_weights(std::shared_ptr<belle_backend> backend, int64_t elements, DType dtype);
 
 // Slopes of Press et al., "Train Short, Test Long" (ICLR 2022), as transformers' build_alibi_tensor computes
 // them.

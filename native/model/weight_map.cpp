@@ -13,27 +13,52 @@ class Builder {
  public:
   explicit Builder(WeightMap& map) : map_(map) {}
 
-  int64_t add(std::string name, std::vector<int64_t> shape, bool embedding = false) {
-    map_.elements = (map_.elements + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
-    return add_adjacent(std::move(name), std::move(shape), embedding);
+  int64_t add(std::string name, std::vector<int64_t> shape) {
+    align();
+    return add_adjacent(std::move(name), std::move(shape));
   }
   // Directly after the previous parameter, so that both are one matrix to a GEMM.
-  int64_t add_adjacent(std::string name, std::vector<int64_t> shape, bool embedding = false) {
-    Parameter parameter{std::move(name), std::move(shape), map_.elements, 1, embedding};
-    for (const int64_t size : parameter.shape) parameter.elements *= size;
-    map_.elements += parameter.elements;
-    map_.parameters.push_back(std::move(parameter));
-    return map_.parameters.back().offset;
+  int64_t add_adjacent(std::string name, std::vector<int64_t> shape) {
+    map_.parameters.push_back(parameter(std::move(name), std::move(shape)));
+    return place(map_.parameters.back());
+  }
+  // Named here, placed by place_embeddings.
+  void add_embedding(std::string name, std::vector<int64_t> shape) {
+    map_.parameters.push_back(parameter(std::move(name), std::move(shape)));
+    map_.parameters.back().embedding = true;
+  }
+  void place_embeddings() {
+    align();
+    map_.embeddings = map_.elements;
+    for (Parameter& parameter : map_.parameters) {
+      if (!parameter.embedding) continue;
+      align();
+      map_.head = place(parameter);  // the last one: the head, or the tied embedding
+      if (map_.embedding < 0) map_.embedding = parameter.offset;
+    }
   }
 
  private:
+  static Parameter parameter(std::string name, std::vector<int64_t> shape) {
+    Parameter made{std::move(name), std::move(shape), -1, 1, false};
+    for (const int64_t size : made.shape) made.elements *= size;
+    return made;
+  }
+  void align() {
+    map_.elements = (map_.elements + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
+  }
+  int64_t place(Parameter& parameter) {
+    parameter.offset = map_.elements;
+    map_.elements += parameter.elements;
+    return parameter.offset;
+  }
   WeightMap& map_;
 };
 
 void add_llama(Builder& add, const DecoderConfig& c, WeightMap& map) {
   const int64_t d = c.hidden_size, ff = c.intermediate_size, q = c.num_attention_heads * c.head_dim,
                 kv = c.num_key_value_heads * c.head_dim;
-  map.embedding = add.add("model.embed_tokens.weight", {c.vocab_size, d}, true);
+  add.add_embedding("model.embed_tokens.weight", {c.vocab_size, d});
   for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
     const std::string layer = "model.layers." + std::to_string(i) + ".";
     LayerOffsets at;
@@ -43,8 +68,8 @@ void add_llama(Builder& add, const DecoderConfig& c, WeightMap& map) {
     add.add_adjacent(layer + "self_attn.v_proj.weight", {kv, d});
     at.attention_out = add.add(layer + "self_attn.o_proj.weight", {d, q});
     at.mlp_norm = add.add(layer + "post_attention_layernorm.weight", {d});
-    at.gate = add.add(layer + "mlp.gate_proj.weight", {ff, d});
-    at.up = add.add(layer + "mlp.up_proj.weight", {ff, d});
+    at.expand = add.add(layer + "mlp.gate_proj.weight", {ff, d});
+    add.add_adjacent(layer + "mlp.up_proj.weight", {ff, d});
     at.down = add.add(layer + "mlp.down_proj.weight", {d, ff});
     map.layers.push_back(at);
   }
@@ -53,7 +78,7 @@ void add_llama(Builder& add, const DecoderConfig& c, WeightMap& map) {
 
 void add_bloom(Builder& add, const DecoderConfig& c, WeightMap& map) {
   const int64_t d = c.hidden_size, ff = c.intermediate_size;
-  map.embedding = add.add("transformer.word_embeddings.weight", {c.vocab_size, d}, true);
+  add.add_embedding("transformer.word_embeddings.weight", {c.vocab_size, d});
   map.embedding_norm = add.add("transformer.word_embeddings_layernorm.weight", {d});
   map.embedding_norm_bias = add.add("transformer.word_embeddings_layernorm.bias", {d});
   for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
@@ -67,8 +92,8 @@ void add_bloom(Builder& add, const DecoderConfig& c, WeightMap& map) {
     at.attention_out_bias = add.add(layer + "self_attention.dense.bias", {d});
     at.mlp_norm = add.add(layer + "post_attention_layernorm.weight", {d});
     at.mlp_norm_bias = add.add(layer + "post_attention_layernorm.bias", {d});
-    at.up = add.add(layer + "mlp.dense_h_to_4h.weight", {ff, d});
-    at.up_bias = add.add(layer + "mlp.dense_h_to_4h.bias", {ff});
+    at.expand = add.add(layer + "mlp.dense_h_to_4h.weight", {ff, d});
+    at.expand_bias = add.add(layer + "mlp.dense_h_to_4h.bias", {ff});
     at.down = add.add(layer + "mlp.dense_4h_to_h.weight", {d, ff});
     at.down_bias = add.add(layer + "mlp.dense_4h_to_h.bias", {d});
     map.layers.push_back(at);
@@ -114,9 +139,10 @@ WeightMap make_weight_map(const DecoderConfig& config) {
   WeightMap map;
   Builder add(map);
   config.family == Family::bloom ? add_bloom(add, config, map) : add_llama(add, config, map);
-  map.head = config.tie_word_embeddings
-                 ? map.embedding
-                 : add.add(std::string(kHead), {config.vocab_size, config.hidden_size}, true);
+  if (!config.tie_word_embeddings) {
+    add.add_embedding(std::string(kHead), {config.vocab_size, config.hidden_size});
+  }
+  add.place_embeddings();
   return map;
 }
 

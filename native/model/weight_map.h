@@ -1,6 +1,6 @@
 #pragma once
-// WeightMap: where each Hugging Face weight lives in the flat parameter buffer (gradients use the same
-// offsets).
+// WeightMap: where each Hugging Face weight lives in the flat parameter buffer: everything else first, then
+// the embeddings, so that what is trained together lies together.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,9 +21,9 @@ struct LayerOffsets {
   int64_t qkv_bias = -1;  // [3*d]
   int64_t attention_out = -1, attention_out_bias = -1;  // [d, H*hd], [d]
   int64_t mlp_norm = -1, mlp_norm_bias = -1;            // [d]
-  int64_t gate = -1;                                    // [ff, d]
-  int64_t up = -1, up_bias = -1;                        // [ff, d], [ff]
-  int64_t down = -1, down_bias = -1;                    // [d, ff], [d]
+  // [E, d]: LLaMA: gate [ff, d] and up [ff, d] back to back; BLOOM: dense_h_to_4h [ff, d], bias [ff]
+  int64_t expand = -1, expand_bias = -1;
+  int64_t down = -1, down_bias = -1;  // [d, ff], [d]
 };
 
 // Elements: parameters start at multiples of it, one 64-byte line, so that kernels start aligned. The gaps
@@ -31,13 +31,17 @@ struct LayerOffsets {
 inline constexpr int64_t kParameterAlignment = 16;
 
 struct WeightMap {
-  std::vector<Parameter> parameters;                      // in the order of the flat buffer
+  std::vector<Parameter> parameters;                      // in the order of Hugging Face: input to output
   int64_t elements = 0;                                   // of the flat buffer
   int64_t embedding = -1;                                 // [vocab, d]
   int64_t embedding_norm = -1, embedding_norm_bias = -1;  // [d]
   std::vector<LayerOffsets> layers;
   int64_t final_norm = -1, final_norm_bias = -1;  // [d]
   int64_t head = -1;                              // [vocab, d]; the embedding's offset when tied
+  int64_t embeddings = 0;                         // where the embeddings begin; they are last
+
+  ParameterRange all() const { return {0, elements}; }
+  ParameterRange embedding_range() const { return {embeddings, elements}; }
 };
 
 WeightMap make_weight_map(const DecoderConfig& config);

@@ -7,115 +7,174 @@
 namespace belle::model {
 namespace {
 
-// Rows of logits held at once. Fixed, because the order in which the head's gradient is summed depends on it.
-constexpr int64_t kLogitRows = 256;
+constexpr uint64_t kLogitBytes = 64ull << 20;
+
+// Rows of logits held at once: as many as fill kLogitBytes, for a GEMM wants many. The order in which the
+// head's gradient is summed depends on it, so it depends on nothing but the vocabulary and the dtype.
+int64_t rows_of_logits(const DecoderConfig& c, DType dtype) {
+  const auto row = static_cast<uint64_t>(c.vocab_size) * dtype_size(dtype);
+  return std::clamp<int64_t>(static_cast<int64_t>(kLogitBytes / row) / 16 * 16, 16, 1024);
+}
 
 // Hands out 64-byte aligned pieces of one block; with a null base it only counts, up to UINT64_MAX, which no
 // machine can allocate. One piece of checked sizes stays far below that, all layers of them need not.
 class Planner {
  public:
-  explicit Planner(void* base) : base_(static_cast<uint8_t*>(base)) {}
-  template <class T = float>
+  Planner(void* base, DType dtype) : base_(static_cast<uint8_t*>(base)), dtype_(dtype) {}
+  template <class T>
   T* take(int64_t elements) {
-    T* piece = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
-    const uint64_t bytes = (static_cast<uint64_t>(elements) * sizeof(T) + 63) / 64 * 64;
-    if (!checked_add(used_, bytes, &used_)) used_ = UINT64_MAX;
-    return piece;
+    return static_cast<T*>(take_bytes(static_cast<uint64_t>(elements) * sizeof(T)));
   }
+  float* floats(int64_t elements) { return take<float>(elements); }
+  void* values(int64_t elements) { return take_bytes(static_cast<uint64_t>(elements) * dtype_size(dtype_)); }
   uint64_t used() const { return used_; }
+  // Goes on at an earlier place (what lies behind it is not needed at the same time) or at a later one.
+  void seek(uint64_t place) { used_ = place; }
 
  private:
+  void* take_bytes(uint64_t bytes) {
+    void* piece = base_ == nullptr ? nullptr : base_ + used_;
+    if (!checked_add(used_, (bytes + 63) / 64 * 64, &used_)) used_ = UINT64_MAX;
+    return piece;
+  }
   uint8_t* base_;
+  DType dtype_;
   uint64_t used_ = 0;
 };
 
-LayerActivations plan_layer(const DecoderConfig& c, int64_t tokens, Planner& plan) {
-  const int64_t width = (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim;
-  LayerActivations layer;
-  layer.attention_mean = c.layer_norm() ? plan.take(tokens) : nullptr;
-  layer.attention_rstd = plan.take(tokens);
-  layer.qkv = plan.take(tokens * width);
-  layer.attended = plan.take(tokens * c.num_attention_heads * c.head_dim);
-  layer.lse = plan.take(tokens * c.num_attention_heads);
-  layer.x_middle = plan.take(tokens * c.hidden_size);
-  layer.mlp_mean = c.layer_norm() ? plan.take(tokens) : nullptr;
-  layer.mlp_rstd = plan.take(tokens);
-  layer.gate = c.gelu() ? nullptr : plan.take(tokens * c.intermediate_size);
-  layer.up = plan.take(tokens * c.intermediate_size);
-  return layer;
-}
+struct Plan {
+  const DecoderConfig& c;
+  const WorkspaceSpec& spec;
+  const int64_t rows;  // of logits
+  Planner& plan;
 
-Activations plan_all(const DecoderConfig& c, int64_t tokens, bool training, Planner& plan) {
-  const int64_t d = c.hidden_size, ff = c.intermediate_size;
-  Activations a;
-  a.ids = plan.take<int32_t>(tokens);
-  a.positions = plan.take<int32_t>(tokens);
-  a.targets = plan.take<int32_t>(tokens);
-  if (c.embedding_norm()) {
-    a.embedded = plan.take(tokens * d);
-    a.embedding_mean = plan.take(tokens);
-    a.embedding_rstd = plan.take(tokens);
+  const int64_t T = spec.tokens, d = c.hidden_size, ff = c.intermediate_size,
+                heads_width = c.num_attention_heads * c.head_dim,
+                qkv_width = (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim;
+  const bool keep_layers = spec.training && spec.recompute != Recompute::layer;
+  const bool keep_inputs = spec.training && spec.train_layers && spec.recompute != Recompute::selective;
+  Activations a = {};
+
+  void layer(LayerActivations& layer) const {
+    layer.attention_mean = c.layer_norm() ? plan.floats(T) : nullptr;
+    layer.attention_rstd = plan.floats(T);
+    layer.qkv = plan.values(T * qkv_width);
+    layer.attended = plan.values(T * heads_width);
+    layer.lse = plan.floats(T * c.num_attention_heads);
+    layer.x_middle = plan.values(T * d);
+    layer.mlp_mean = c.layer_norm() ? plan.floats(T) : nullptr;
+    layer.mlp_rstd = plan.floats(T);
+    layer.expanded = plan.values(T * (c.gelu() ? ff : 2 * ff));
   }
-  if (training) {
-    for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
-      float* x = plan.take(tokens * d);
-      a.layers.push_back(plan_layer(c, tokens, plan));
-      a.layers.back().x = x;
+
+  void saved() {
+    a.ids = plan.take<int32_t>(T);
+    a.positions = plan.take<int32_t>(T);
+    a.targets = plan.take<int32_t>(T);
+    if (c.embedding_norm()) {
+      a.embedded = plan.values(T * d);
+      a.embedding_mean = plan.floats(T);
+      a.embedding_rstd = plan.floats(T);
     }
-    a.x_last = plan.take(tokens * d);
-  } else {  // every block works in the same buffers, its output over its input
+    a.layers.resize(static_cast<size_t>(c.num_hidden_layers));
+    for (LayerActivations& own : a.layers) {
+      if (spec.training) own.x = plan.values(T * d);
+      if (!keep_layers) continue;
+      layer(own);
+      if (!keep_inputs) continue;
+      own.attention_in = plan.values(T * d);
+      own.mlp_in = plan.values(T * d);
+      own.product = plan.values(T * ff);
+    }
+    a.inputs_kept = keep_inputs;
+    a.layers_rerun = spec.training && !keep_layers;
+    a.x_last = plan.values(T * d);
+    a.final_mean = c.layer_norm() ? plan.floats(T) : nullptr;
+    a.final_rstd = plan.floats(T);
+    a.hidden = plan.values(T * d);
+    a.losses = plan.floats(T);
+  }
+
+  void scratch() {
+    if (spec.training) {
+      a.dx = plan.values(T * d);
+      a.dnormed = plan.values(T * d);
+    }
     LayerActivations shared;
-    a.x_last = plan.take(tokens * d);
-    shared = plan_layer(c, tokens, plan);
-    shared.x = a.x_last;
-    a.layers.assign(static_cast<size_t>(c.num_hidden_layers), shared);
+    shared.x = a.x_last;  // forward only: every block works in the same buffers, its output over its input
+    if (!keep_layers) layer(shared);
+    const bool shared_inputs = !(keep_layers && keep_inputs);
+    if (shared_inputs) {
+      shared.attention_in = plan.values(T * d);
+      shared.mlp_in = keep_inputs ? plan.values(T * d) : shared.attention_in;
+    }
+    // The two halves of a layer are not in backward at the same time.
+    const uint64_t halves = plan.used();
+    if (shared_inputs) shared.product = plan.values(T * ff);
+    if (spec.training) a.dproduct = plan.values(T * ff);
+    const uint64_t mlp = plan.used();
+    if (spec.training) {
+      plan.seek(halves);
+      a.dqkv = plan.values(T * qkv_width);
+      a.dattended = plan.values(T * heads_width);
+      a.delta = plan.floats(T * c.num_attention_heads);
+      plan.seek(std::max(mlp, plan.used()));
+    }
+    for (LayerActivations& own : a.layers) {
+      if (!keep_layers) {
+        void* x = spec.training ? own.x : shared.x;
+        own = shared;
+        own.x = x;
+      } else if (shared_inputs) {
+        own.attention_in = shared.attention_in;
+        own.mlp_in = shared.mlp_in;
+        own.product = shared.product;
+      }
+    }
   }
-  a.final_mean = c.layer_norm() ? plan.take(tokens) : nullptr;
-  a.final_rstd = plan.take(tokens);
-  a.hidden = plan.take(tokens * d);
-  a.losses = plan.take(tokens);
-  a.normed = plan.take(tokens * d);
-  a.branch = plan.take(tokens * d);
-  a.product = plan.take(tokens * ff);
-  a.chunk_rows = std::min(tokens, kLogitRows);
-  a.logits = plan.take(a.chunk_rows * c.vocab_size);
-  if (training) {
-    a.dx = plan.take(tokens * d);
-    a.dnormed = plan.take(tokens * d);
-    a.dqkv = plan.take(tokens * (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim);
-    a.dattended = plan.take(tokens * c.num_attention_heads * c.head_dim);
-    a.delta = plan.take(tokens * c.num_attention_heads);
-    a.dproduct = plan.take(tokens * ff);
-    a.dgate = c.gelu() ? nullptr : plan.take(tokens * ff);
-    a.dup = plan.take(tokens * ff);
+
+  void logits(DType dtype) {
+    a.chunk_rows = std::min((T + 15) / 16 * 16, rows);
+    a.logit_rows =
+        a.chunk_rows * static_cast<int64_t>(dtype_size(dtype)) / static_cast<int64_t>(sizeof(float));
+    a.logits = plan.values(a.chunk_rows * c.vocab_size);
   }
-  return a;
+};
+
+WorkspaceBytes plan_all(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec, void* base,
+                        Activations* out) {
+  Planner planner(base, dtype);
+  Plan plan{config, spec, rows_of_logits(config, dtype), planner};
+  plan.saved();
+  const uint64_t saved = planner.used();
+  plan.scratch();
+  const uint64_t scratch = planner.used();
+  plan.logits(dtype);
+  if (out != nullptr) *out = std::move(plan.a);
+  return {saved, scratch - saved, planner.used() - scratch};
 }
 
 }  // namespace
 
-uint64_t Workspace::planned_bytes(const DecoderConfig& config, int64_t tokens, bool training) {
-  Planner counter(nullptr);
-  plan_all(config, tokens, training, counter);
-  return counter.used();
+WorkspaceBytes Workspace::plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec) {
+  return plan_all(config, dtype, spec, nullptr, nullptr);
 }
 
 Result<std::unique_ptr<Workspace>> Workspace::create(std::shared_ptr<belle_backend> backend,
-                                                     const DecoderConfig& config, int64_t tokens,
-                                                     bool training) {
-  const uint64_t bytes = planned_bytes(config, tokens, training);
+                                                     const DecoderConfig& config, DType dtype,
+                                                     const WorkspaceSpec& spec) {
+  const uint64_t bytes = plan(config, dtype, spec).total();
   auto memory = DeviceBuffer::allocate(std::move(backend), bytes);
   if (!memory.ok()) {
-    return Status(memory.status().code(), "the activations of " + std::to_string(tokens) + " tokens need " +
-                                              std::to_string(bytes) + " bytes (" + memory.status().message() +
+    return Status(memory.status().code(), "the activations of " + std::to_string(spec.tokens) +
+                                              " tokens need " + std::to_string(bytes) + " bytes (" +
+                                              memory.status().message() +
                                               "); lower the batch size or max_length");
   }
   std::unique_ptr<Workspace> workspace(new Workspace());
-  workspace->tokens_ = tokens;
-  workspace->training_ = training;
+  workspace->spec_ = spec;
   workspace->memory_ = memory.take();
-  Planner plan(workspace->memory_.data());
-  workspace->activations_ = plan_all(config, tokens, training, plan);
+  plan_all(config, dtype, spec, workspace->memory_.data(), &workspace->activations_);
   return workspace;
 }
 

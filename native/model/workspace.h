@@ -1,73 +1,83 @@
 #pragma once
-// Workspace: the activations of one batch, planned from the config and a token count into a single allocation
-// that every later batch of at most that many tokens reuses.
+// Workspace: the activations of one pass, planned from the config and a WorkspaceSpec into a single
+// allocation that every later pass of at most that many tokens reuses.
 //
 // Sizes below: T = tokens, d = hidden_size, H / KV = heads / kv heads, hd = head_dim, W = (H + 2 KV) hd, ff =
-// intermediate_size, V = vocab_size. Row-major float32 unless said otherwise.
-//
-// Kept for backward per layer: the residual stream before each half, norm statistics, q/k/v, attention output
-// and its log-sum-exp, gate and up. Norm outputs and activation products are computed again: memory for
-// almost no FLOPs.
+// intermediate_size, E = 2 ff with SwiGLU (each row: gate, then up), ff with GELU, V = vocab_size. Row-major;
+// void* is the model's dtype.
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "native/core/dtype.h"
 #include "native/core/status.h"
 #include "native/model/decoder_config.h"
 #include "native/model/device_buffer.h"
+#include "native/model/model.h"
 
 namespace belle::model {
 
+// Every layer has x of its own for training; which of the others are its own, kept until its backward, and
+// which are shared by all layers is Recompute's matter.
 struct LayerActivations {
-  float* x = nullptr;                                          // [T, d] entering the block
+  void* x = nullptr;                                           // [T, d] entering the block
   float *attention_mean = nullptr, *attention_rstd = nullptr;  // [T] (mean: LayerNorm only)
-  float* qkv = nullptr;                                        // [T, W], q and k rotated
-  float* attended = nullptr;                                   // [T, H*hd]
+  void* attention_in = nullptr;                                // [T, d] the norm's output
+  void* qkv = nullptr;                                         // [T, W], q and k rotated
+  void* attended = nullptr;                                    // [T, H*hd]
   float* lse = nullptr;                                        // [H, T]
-  float* x_middle = nullptr;                                   // [T, d] after the attention half
+  void* x_middle = nullptr;                                    // [T, d] after the attention half
   float *mlp_mean = nullptr, *mlp_rstd = nullptr;              // [T]
-  float *gate = nullptr, *up = nullptr;                        // [T, ff] (gate: SwiGLU only)
+  void* mlp_in = nullptr;                                      // [T, d] the norm's output
+  void* expanded = nullptr;                                    // [T, E]; backward: its gradient with SwiGLU
+  void* product = nullptr;                                     // [T, ff]; backward: dexpanded with GELU
 };
 
 struct Activations {
   int32_t *ids = nullptr, *positions = nullptr, *targets = nullptr;  // [T] int32
-  float* embedded = nullptr;                                   // [T, d] before the embedding norm (BLOOM)
+  void* embedded = nullptr;                                    // [T, d] before the embedding norm (BLOOM)
   float *embedding_mean = nullptr, *embedding_rstd = nullptr;  // [T]
   std::vector<LayerActivations> layers;
-  float* x_last = nullptr;                             // [T, d] leaving the last block
+  bool inputs_kept = false;   // attention_in, mlp_in and product are still there in a layer's backward
+  bool layers_rerun = false;  // a layer is run again before its backward
+  void* x_last = nullptr;     // [T, d] leaving the last block
   float *final_mean = nullptr, *final_rstd = nullptr;  // [T]
-  float* hidden = nullptr;                             // [T, d] after the final norm
+  void* hidden = nullptr;                              // [T, d] after the final norm
   float* losses = nullptr;                             // [T]
-  float* normed = nullptr;                             // scratch [T, d]
-  float* branch = nullptr;                             // scratch [T, d]
-  float* product = nullptr;                            // scratch [T, ff]
-  float* logits = nullptr;                             // scratch [chunk_rows, V]
-  int64_t chunk_rows = 0;
+  void* logits = nullptr;                              // scratch [chunk_rows, V]
+  int64_t chunk_rows = 0;                              // rows of the model's dtype
+  int64_t logit_rows = 0;                              // float32 rows that fit there
   // Training only.
-  float *dx = nullptr, *dnormed = nullptr;                      // [T, d]
-  float* dqkv = nullptr;                                        // [T, W]
-  float* dattended = nullptr;                                   // [T, H*hd]
-  float* delta = nullptr;                                       // [H, T]
-  float *dproduct = nullptr, *dgate = nullptr, *dup = nullptr;  // [T, ff]
+  void *dx = nullptr, *dnormed = nullptr;  // [T, d]
+  void* dqkv = nullptr;                    // [T, W]
+  void* dattended = nullptr;               // [T, H*hd]
+  float* delta = nullptr;                  // [H, T]
+  void* dproduct = nullptr;                // [T, ff]
+};
+
+struct WorkspaceBytes {
+  uint64_t saved = 0;    // from a layer's forward to its backward, and what belongs to no layer
+  uint64_t scratch = 0;  // used by one layer after the other
+  uint64_t logits = 0;
+  uint64_t total() const { return saved + scratch + logits; }
 };
 
 class Workspace {
  public:
-  static uint64_t planned_bytes(const DecoderConfig& config, int64_t tokens, bool training);
+  // UINT64_MAX altogether when the sizes pass 64 bits.
+  static WorkspaceBytes plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec);
   // out_of_memory names the bytes, the tokens and what to lower.
   static Result<std::unique_ptr<Workspace>> create(std::shared_ptr<belle_backend> backend,
-                                                   const DecoderConfig& config, int64_t tokens,
-                                                   bool training);
+                                                   const DecoderConfig& config, DType dtype,
+                                                   const WorkspaceSpec& spec);
 
-  int64_t tokens() const { return tokens_; }
-  bool training() const { return training_; }
+  const WorkspaceSpec& spec() const { return spec_; }
   uint64_t bytes() const { return memory_.bytes(); }
   const Activations& activations() const { return activations_; }
 
  private:
   Workspace() = default;
-  int64_t tokens_ = 0;
-  bool training_ = false;
+  WorkspaceSpec spec_;
   DeviceBuffer memory_;
   Activations activations_;
 };

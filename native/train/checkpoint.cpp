@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 static constexpr const char* kPrefix = "checkpoint-";
 static constexpr const char* kStateSchema = "belle-train/trainer/1";
 static constexpr const char* kCheckpointSchema = "belle-train/checkpoint/1";
-static constexpr int64_t kPiece = 1 << 20;  // elements read from the device at a time
+static constexpr uint64_t kPiece = 4 << 20;  // bytes read from the device at a time
 
 std::string checkpoint_path(const std::string& output_dir, int64_t step) {
   return output_dir + "/" + kPrefix + std::to_string(step);
@@ -45,11 +45,13 @@ Result<std::vector<Checkpoint>> list_checkpoints(const std::string& output_dir) 
 
 Result<uint64_t> checkpoint_bytes(const model::Model& model, const Optimizer& optimizer,
                                   const std::vector<std::string>& extra_files) {
-  uint64_t elements = 2 * optimizer.trainable_elements();
+  const uint64_t weight = dtype_size(model.dtype()),
+                 master = model.dtype() == DType::f32 ? 0 : sizeof(int16_t);
+  uint64_t bytes = (2 * sizeof(float) + master) * optimizer.trainable_elements();
   for (const model::Parameter& parameter : model.parameters())
-    elements += static_cast<uint64_t>(parameter.elements);
+    bytes += weight * static_cast<uint64_t>(parameter.elements);
   // Headers and JSON files: names, shapes and offsets take well under 512 bytes a tensor.
-  uint64_t bytes = 4 * elements + 65536 + 3 * 512 * model.parameters().size();
+  bytes += 65536 + 4 * 512 * model.parameters().size();
   for (const std::string& file : extra_files) {
     std::error_code error;
     bytes += fs::file_size(file, error);
@@ -67,28 +69,46 @@ static Status check_free_space(const std::string& path, uint64_t bytes) {
                                            " are free; free some space or write to another disk");
 }
 
-static Status stream_device(const belle_backend& b, const float* device, int64_t elements,
+static Status stream_device(const belle_backend& b, const void* device, uint64_t bytes,
                             const std::function<Status(const void*, size_t)>& sink) {
-  std::vector<float> piece(static_cast<size_t>(std::min(kPiece, elements)));
-  for (int64_t done = 0; done < elements; done += kPiece) {
-    const size_t bytes = static_cast<size_t>(std::min(kPiece, elements - done)) * sizeof(float);
-    BELLE_TRY(backend::from_c(b.read(b.context, piece.data(), device + done, bytes)));
-    BELLE_TRY(sink(piece.data(), bytes));
+  std::vector<uint8_t> piece(static_cast<size_t>(std::min(kPiece, bytes)));
+  for (uint64_t done = 0; done < bytes; done += kPiece) {
+    const auto size = static_cast<size_t>(std::min(kPiece, bytes - done));
+    BELLE_TRY(
+        backend::from_c(b.read(b.context, piece.data(), static_cast<const uint8_t*>(device) + done, size)));
+    BELLE_TRY(sink(piece.data(), size));
   }
   return {};
 }
 
-static Result<io::FileRecord> write_moments(const std::string& path, const model::Model& model,
-                                            const Optimizer& optimizer) {
+// One tensor of trainer_state.safetensors and where it lies on the device.
+struct StateTensor {
+  std::string name;
+  DType dtype;
+  const model::Parameter* parameter;
+  void* device;
+};
+
+static std::vector<StateTensor> state_tensors(const Optimizer& optimizer) {
+  std::vector<StateTensor> all;
+  for (const Optimizer::Moments& of : optimizer.moments()) {
+    all.push_back({"m." + of.parameter->name, DType::f32, of.parameter, of.m});
+    all.push_back({"v." + of.parameter->name, DType::f32, of.parameter, of.v});
+    if (of.remainder == nullptr) continue;
+    all.push_back({"r." + of.parameter->name, DType::i16, of.parameter, of.remainder});
+  }
+  return all;
+}
+
+static Result<io::FileRecord> write_optimizer(const std::string& path, const model::Model& model,
+                                              const Optimizer& optimizer) {
   std::vector<io::TensorToWrite> tensors;
-  for (const Optimizer::Moments& moments : optimizer.moments()) {
-    const auto add = [&](const char* prefix, const float* device) {
-      tensors.push_back({prefix + moments.parameter->name, DType::f32, moments.parameter->shape,
-                         [&b = model.backend(), device, elements = moments.parameter->elements](
-                             const auto& sink) { return stream_device(b, device, elements, sink); }});
-    };
-    add("m.", moments.m);
-    add("v.", moments.v);
+  for (const StateTensor& tensor : state_tensors(optimizer)) {
+    const uint64_t bytes = static_cast<uint64_t>(tensor.parameter->elements) * dtype_size(tensor.dtype);
+    tensors.push_back({tensor.name, tensor.dtype, tensor.parameter->shape,
+                       [&b = model.backend(), device = tensor.device, bytes](const auto& sink) {
+                         return stream_device(b, device, bytes, sink);
+                       }});
   }
   return io::write_safetensors_file(path, tensors, {{"format", "pt"}});
 }
@@ -100,12 +120,12 @@ Status write_checkpoint(const std::string& path, const model::Model& model, cons
   std::error_code error;
   if (fs::exists(fs::symlink_status(path, error))) BELLE_TRY(io::remove_directory(path));
   BELLE_ASSIGN(const auto commit, io::DirectoryCommit::create(path));
-  model::SaveRequest request;  // float32: a resumed run must have the same bits
+  model::SaveRequest request;  // in the model's dtype: a resumed run must have the same bits
   request.extra_files = extra_files;
   BELLE_ASSIGN(std::vector<io::FileRecord> records, model.write_files(commit->folder(), request));
-  BELLE_ASSIGN(io::FileRecord moments,
-               write_moments(commit->folder() + "/trainer_state.safetensors", model, optimizer));
-  records.push_back(std::move(moments));
+  BELLE_ASSIGN(io::FileRecord optimizer_state,
+               write_optimizer(commit->folder() + "/trainer_state.safetensors", model, optimizer));
+  records.push_back(std::move(optimizer_state));
   const Json fields(
       Json::Object{{"schema", kStateSchema},
                    {"step", state.step},
@@ -168,44 +188,50 @@ Result<TrainerState> verify_checkpoint(const std::string& path) {
   return read_trainer_state(path + "/trainer_state.json");
 }
 
-static Status check_tensor(const io::TensorView* view, const std::string& name,
+static Status check_tensor(const io::TensorView* view, const std::string& name, DType dtype,
                            const model::Parameter& parameter, const std::string& path) {
-  if (view && view->dtype == DType::f32 && view->shape == parameter.shape) return {};
+  if (view && view->dtype == dtype && view->shape == parameter.shape) return {};
+  const std::string expected = std::string(dtype_name(dtype)) + " " + model::show_shape(parameter.shape);
   return Status(
       StatusCode::invalid_argument,
       path + ": " +
           (view ? "tensor \"" + name + "\" has another shape or dtype than" : "lacks \"" + name + "\" of") +
-          " the model's float32 " + model::show_shape(parameter.shape) +
+          " the model's " + expected +
           "; resume with the model the run was started with, or choose another output_dir");
+}
+
+static Status check_dtype(const io::SafetensorsFolder& weights, const model::Model& model,
+                          const std::string& path) {
+  const io::TensorView* view = weights.find(model.parameters().front().name);
+  if (view == nullptr || view->dtype == model.dtype()) return {};
+  const std::string theirs(dtype_name(view->dtype)), ours(dtype_name(model.dtype()));
+  return Status(StatusCode::invalid_argument, path + " was written by a " + theirs +
+                                                  " run, but the model computes in " + ours +
+                                                  "; load the model with dtype " + theirs +
+                                                  ", or choose another output_dir to start afresh");
 }
 
 Status load_checkpoint(const std::string& path, model::Model& model, const Optimizer& optimizer) {
   BELLE_ASSIGN(const io::SafetensorsFolder weights, io::SafetensorsFolder::open(path));
-  const std::string moments_path = path + "/trainer_state.safetensors";
-  BELLE_ASSIGN(const io::SafetensorsFile moments, io::SafetensorsFile::open(moments_path));
+  const std::string state_path = path + "/trainer_state.safetensors";
+  BELLE_ASSIGN(const io::SafetensorsFile state, io::SafetensorsFile::open(state_path));
+  BELLE_TRY(check_dtype(weights, model, path));
   for (const model::Parameter& parameter : model.parameters()) {
-    BELLE_TRY(check_tensor(weights.find(parameter.name), parameter.name, parameter, path));
+    BELLE_TRY(check_tensor(weights.find(parameter.name), parameter.name, model.dtype(), parameter, path));
   }
-  const std::vector<Optimizer::Moments> targets = optimizer.moments();
-  for (const Optimizer::Moments& target : targets) {
-    for (const char* prefix : {"m.", "v."}) {
-      const std::string name = prefix + target.parameter->name;
-      BELLE_TRY(check_tensor(moments.find(name), name, *target.parameter, moments_path));
-    }
+  const std::vector<StateTensor> targets = state_tensors(optimizer);
+  for (const StateTensor& target : targets) {
+    BELLE_TRY(
+        check_tensor(state.find(target.name), target.name, target.dtype, *target.parameter, state_path));
   }
   const belle_backend& b = model.backend();
-  std::vector<float> values;
+  const auto write = [&](void* device, const io::TensorView& view) {
+    return backend::from_c(b.write(b.context, device, view.bytes.data(), view.bytes.size()));
+  };
   for (const model::Parameter& parameter : model.parameters()) {
-    values.resize(static_cast<size_t>(parameter.elements));
-    BELLE_TRY(io::to_float32(*weights.find(parameter.name), values.data()));
-    BELLE_TRY(model.write_parameter(parameter, values));
+    BELLE_TRY(write(model.weights(parameter.offset), *weights.find(parameter.name)));
   }
-  for (const Optimizer::Moments& target : targets) {
-    for (const auto& [prefix, device] : {std::pair("m.", target.m), std::pair("v.", target.v)}) {
-      const io::TensorView& view = *moments.find(prefix + target.parameter->name);
-      BELLE_TRY(backend::from_c(b.write(b.context, device, view.bytes.data(), view.bytes.size())));
-    }
-  }
+  for (const StateTensor& target : targets) BELLE_TRY(write(target.device, *state.find(target.name)));
   return {};
 }
 

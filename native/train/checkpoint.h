@@ -1,6 +1,7 @@
 #pragma once
 // Checkpoints: `<output_dir>/checkpoint-<step>/` is a Hugging Face model folder plus
-//   trainer_state.safetensors   "m.<parameter>" and "v.<parameter>", float32, of the trainable parameters
+//   trainer_state.safetensors   "m.<parameter>" and "v.<parameter>", float32, of the trainable parameters; of
+//                               a bfloat16 run also "r.<parameter>", int16: bits(master) = (weight << 16) + r
 //   trainer_state.json          schema "belle-train/trainer/1", the fields of TrainerState
 //   MANIFEST.json               schema "belle-train/checkpoint/1", every file's size and sha256
 // A folder of that name is whole: it is renamed into place after everything in it was fsynced.

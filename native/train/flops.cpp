@@ -3,9 +3,13 @@
 namespace belle::train {
 
 StepFlops step_flops(const model::Model& model, Trainable trainable) {
-  const model::DecoderConfig& config = model.config();
+  return step_flops(model.config(), model.parameters(), trainable);
+}
+
+StepFlops step_flops(const model::DecoderConfig& config, std::span<const model::Parameter> parameters,
+                     Trainable trainable) {
   double matmul = 0, embeddings = 0;
-  for (const model::Parameter& parameter : model.parameters()) {
+  for (const model::Parameter& parameter : parameters) {
     if (parameter.shape.size() < 2) continue;
     matmul += static_cast<double>(parameter.elements);
     if (parameter.embedding) embeddings += static_cast<double>(parameter.elements);

@@ -17,5 +17,8 @@ struct StepFlops {
 };
 
 StepFlops step_flops(const model::Model& model, Trainable trainable);
+// Of a model that need not be there.
+StepFlops step_flops(const model::DecoderConfig& config, std::span<const model::Parameter> parameters,
+                     Trainable trainable);
 
 }  // namespace belle::train

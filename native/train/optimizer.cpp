@@ -1,75 +1,71 @@
 #include "native/train/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "native/model/state.h"
 
 namespace belle::train {
 
-using model::kParameterAlignment;
+model::ParameterRange trained_range(const model::Model& model, Trainable trainable) {
+  return trainable == Trainable::all ? model.all_parameters() : model.embedding_parameters();
+}
 
 Result<Optimizer> Optimizer::create(model::Model& model, Trainable trainable) {
   Optimizer made(model);
-  const std::vector<model::Parameter>& parameters = model.parameters();
-  int64_t total = 0;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const model::Parameter& parameter = parameters[i];
-    if (trainable == Trainable::embeddings && !parameter.embedding) continue;
-    const bool decay = parameter.shape.size() >= 2;
-    Segment* last = made.segments_.empty() ? nullptr : &made.segments_.back();
-    if (last && last->last == i && last->decay == decay &&
-        parameter.offset - (last->offset + last->elements) < kParameterAlignment) {
-      const int64_t grown = parameter.offset + parameter.elements - last->offset;
-      total += grown - last->elements;
-      last->elements = grown;
-      last->last = i + 1;
-      continue;
-    }
-    total = (total + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
-    made.segments_.push_back({parameter.offset, parameter.elements, total, decay, i, i + 1});
-    total += parameter.elements;
+  made.range_ = trained_range(model, trainable);
+  std::vector<const model::Parameter*> trained;
+  for (const model::Parameter& parameter : model.parameters()) {
+    if (made.range_.contains(parameter.offset)) trained.push_back(&parameter);
   }
-  const std::shared_ptr<belle_backend>& backend = model.state().backend;
-  const auto allocate = [&](int64_t elements) {
-    return model::DeviceBuffer::allocate(backend, static_cast<size_t>(elements) * sizeof(float));
+  std::sort(trained.begin(), trained.end(),
+            [](const auto* a, const auto* b) { return a->offset < b->offset; });
+  for (const model::Parameter* parameter : trained) {
+    const bool decay = parameter->shape.size() >= 2;
+    const int64_t end = parameter->offset + parameter->elements;
+    if (!made.segments_.empty() && made.segments_.back().decay == decay) {
+      made.segments_.back().end = end;
+    } else {
+      made.segments_.push_back({parameter->offset, end, decay});
+    }
+  }
+  const auto allocate = [&](size_t size) {
+    return model::DeviceBuffer::allocate(model.state().backend,
+                                         static_cast<size_t>(made.range_.elements()) * size);
   };
-  BELLE_ASSIGN(made.gradients_, allocate(model.parameter_elements()));
-  BELLE_ASSIGN(made.m_, allocate(total));
-  BELLE_ASSIGN(made.v_, allocate(total));
+  BELLE_ASSIGN(made.gradients_, allocate(sizeof(float)));
+  BELLE_ASSIGN(made.m_, allocate(sizeof(float)));
+  BELLE_ASSIGN(made.v_, allocate(sizeof(float)));
+  if (model.dtype() != DType::f32) {
+    BELLE_ASSIGN(made.remainders_, allocate(sizeof(int16_t)));
+  }
   return made;
 }
 
-Status Optimizer::zero_gradients() {
-  const belle_backend& b = model_->backend();
-  for (const Segment& segment : segments_) {
-    BELLE_TRY(backend::from_c(b.zero(b.context, gradients() + segment.offset,
-                                     static_cast<size_t>(segment.elements) * sizeof(float))));
-  }
-  return {};
+int16_t* Optimizer::remainder(int64_t offset) const {
+  auto* all = static_cast<int16_t*>(remainders_.data());
+  return all == nullptr ? nullptr : all + (offset - range_.begin);
 }
 
 Result<double> Optimizer::gradient_norm() const {
   const belle_backend& b = model_->backend();
   double squares = 0;
-  for (const Segment& segment : segments_) {
-    double sum = 0;
-    BELLE_TRY(
-        backend::from_c(b.sum_squares(b.context, gradients() + segment.offset, segment.elements, &sum)));
-    squares += sum;
-  }
+  BELLE_TRY(backend::from_c(b.sum_squares(b.context, gradients_.floats(), range_.elements(), &squares)));
   return std::sqrt(squares);
 }
 
 Status Optimizer::apply(const TrainConfig& config, double lr, float gradient_scale, int64_t update) {
   const belle_backend& b = model_->backend();
   for (const Segment& segment : segments_) {
+    const int64_t at = segment.begin - range_.begin;
     belle_adamw_args args{};
-    args.type = BELLE_F32;
-    args.n = segment.elements;
-    args.weight = model_->weights() + segment.offset;
-    args.grad = gradients() + segment.offset;
-    args.m = m_.floats() + segment.moments;
-    args.v = v_.floats() + segment.moments;
+    args.n = segment.end - segment.begin;
+    args.weight = model_->weights(segment.begin);
+    args.remainder = remainder(segment.begin);
+    args.type = static_cast<int32_t>(model_->dtype());
+    args.grad = gradients_.floats() + at;
+    args.m = m_.floats() + at;
+    args.v = v_.floats() + at;
     args.grad_scale = gradient_scale;
     args.lr = lr;
     args.beta1 = config.adam_beta1;
@@ -84,12 +80,10 @@ Status Optimizer::apply(const TrainConfig& config, double lr, float gradient_sca
 
 std::vector<Optimizer::Moments> Optimizer::moments() const {
   std::vector<Moments> all;
-  for (const Segment& segment : segments_) {
-    for (size_t i = segment.first; i < segment.last; ++i) {
-      const model::Parameter& parameter = model_->parameters()[i];
-      const int64_t at = segment.moments + parameter.offset - segment.offset;
-      all.push_back({&parameter, m_.floats() + at, v_.floats() + at});
-    }
+  for (const model::Parameter& parameter : model_->parameters()) {
+    if (!range_.contains(parameter.offset)) continue;
+    const int64_t at = parameter.offset - range_.begin;
+    all.push_back({&parameter, m_.floats() + at, v_.floats() + at, remainder(parameter.offset)});
   }
   return all;
 }
@@ -100,6 +94,8 @@ uint64_t Optimizer::trainable_elements() const {
   return total;
 }
 
-uint64_t Optimizer::bytes() const { return gradients_.bytes() + m_.bytes() + v_.bytes(); }
+uint64_t Optimizer::bytes() const {
+  return gradients_.bytes() + m_.bytes() + v_.bytes() + remainders_.bytes();
+}
 
 }  // namespace belle::train

@@ -9,7 +9,9 @@
 #include "native/core/committed_file.h"
 #include "native/train/checkpoint.h"
 #include "native/train/flops.h"
+#include "native/train/memory_plan.h"
 #include "native/train/optimizer.h"
+#include "native/train/resident_memory.h"
 #include "native/train/step_plan.h"
 
 namespace belle::train {
@@ -116,6 +118,15 @@ static Status check_extra_files(const std::vector<std::string>& files) {
   return {};
 }
 
+// 0 where the backend does not know its peak: a figure that is missing ends no run.
+static double measure_peak(const model::Model& model) {
+  const belle_backend& b = model.backend();
+  double peak = 0;
+  const Status measured =
+      backend::from_c(b.peak_flops(b.context, static_cast<int32_t>(model.dtype()), &peak));
+  return measured.ok() ? peak : 0;
+}
+
 Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::unique_ptr<BatchSource> data,
                                                  std::unique_ptr<BatchSource> eval, TrainConfig config) {
   BELLE_TRY(check_config(config));
@@ -125,21 +136,20 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
   if (eval) BELLE_TRY(check_source(*eval, model.config(), "the evaluation data"));
   if (config.config_fingerprint.empty()) config.config_fingerprint = fingerprint_of(config);
 
-  const int64_t eval_tokens = eval ? eval->max_tokens() : 0;
-  BELLE_ASSIGN(const uint64_t activations, model.reserve(std::max(data->max_tokens(), eval_tokens), true));
+  const int64_t tokens = std::max(data->max_tokens(), eval ? eval->max_tokens() : 0);
+  BELLE_TRY(model.reserve(workspace_spec(config, tokens)));
   BELLE_ASSIGN(Optimizer optimizer, Optimizer::create(model, config.trainable));
+  if (config.peak_flops == 0) config.peak_flops = measure_peak(model);
   auto state = std::make_unique<State>(model, std::move(config), plan, std::move(optimizer));
   State& s = *state;
   s.data = std::move(data);
   s.eval = std::move(eval);
   s.window.resize(std::min(plan.accumulation, plan.micro_batches));
   s.supervised.resize(s.window.size());
-  for (Batch& batch : s.window) reserve_batch(&batch, s.data->max_tokens());
-  reserve_batch(&s.eval_batch, eval_tokens);
-  const uint64_t batch_tokens =
-      s.window.size() * static_cast<uint64_t>(s.data->max_tokens()) + static_cast<uint64_t>(eval_tokens);
-  s.planned_bytes = static_cast<uint64_t>(model.parameter_elements()) * sizeof(float) + s.optimizer.bytes() +
-                    activations + batch_tokens * 3 * sizeof(int32_t);
+  for (Batch& batch : s.window) reserve_batch(&batch, tokens);
+  reserve_batch(&s.eval_batch, s.eval ? tokens : 0);
+  const auto held = static_cast<int64_t>(s.window.size()) + (s.eval ? 1 : 0);
+  s.planned_bytes = plan_memory(model.config(), model.dtype(), s.config, tokens, held).total();
   s.progress.seed = s.config.seed;
   s.progress.data_fingerprint = s.data->fingerprint();
   s.progress.config_fingerprint = s.config.config_fingerprint;
@@ -222,6 +232,7 @@ Status Trainer::State::train_step(const Emit& emit) {
   event.epoch = static_cast<double>(progress.step) / static_cast<double>(plan.steps_per_epoch);
   event.seconds = seconds_since(start);
   event.tokens_per_second = static_cast<double>(event.tokens) / event.seconds;
+  event.memory_bytes = resident_memory();
   if (config.peak_flops > 0) event.mfu = window_flops / (event.seconds * config.peak_flops);
   emit(event);
   return count_nonfinite(place, event);
@@ -243,21 +254,21 @@ Status Trainer::State::load_window(const Window& place, StepEvent* event) {
 }
 
 Status Trainer::State::accumulate(const Window& place, StepEvent* event) {
-  BELLE_TRY(optimizer.zero_gradients());
+  bool first = true;
   const double count = static_cast<double>(event->supervised_tokens);
   double loss_sum = 0;
   for (uint64_t i = place.first; i < place.last; ++i) {
     if (supervised[i - place.first] == 0) continue;  // its gradient is zero
     const Batch& batch = window[i - place.first];
     const auto loss = model.forward_backward({batch.input_ids, batch.cu_seqlens, batch.labels},
-                                             static_cast<float>(1.0 / count), optimizer.gradients(),
-                                             config.trainable == Trainable::embeddings);
+                                             static_cast<float>(1.0 / count), optimizer.gradients(first));
     if (!loss.ok()) {
       return Status(loss.status().code(), "step " + std::to_string(progress.step + 1) + ", micro-batch " +
                                               std::to_string(i) + " of epoch " + std::to_string(place.epoch) +
                                               ": " + loss.status().message());
     }
     loss_sum += loss.value();
+    first = false;
   }
   event->loss = loss_sum / count;
   BELLE_ASSIGN(event->grad_norm, optimizer.gradient_norm());

@@ -16,6 +16,7 @@ namespace belle::train {
 
 enum class Schedule { linear, cosine, constant, constant_with_warmup, warmup_stable_decay };
 enum class Trainable { all, embeddings };
+using model::Recompute;
 
 // Names follow Hugging Face TrainingArguments.
 struct TrainConfig {
@@ -32,6 +33,7 @@ struct TrainConfig {
   double num_train_epochs = 1;
   int64_t max_steps = 0;  // > 0: wins over epochs
   Trainable trainable = Trainable::all;
+  Recompute recompute = Recompute::selective;
   bool packing = true;
   bool shuffle = true;
   uint64_t seed = 42;
@@ -43,7 +45,7 @@ struct TrainConfig {
   std::vector<std::string> extra_files;  // copied into each checkpoint (tokenizer)
   std::string
       config_fingerprint;  // resume refuses another one; empty: taken from the fields that shape results
-  double peak_flops = 0;   // for MFU; 0 = not reported
+  double peak_flops = 0;   // for MFU; 0: measured on the backend
 };
 
 struct Batch {
@@ -67,10 +69,11 @@ Result<std::unique_ptr<BatchSource>> shard_source(const std::string& folder, int
                                                   bool shuffle, uint64_t seed);
 
 struct StepEvent {
-  int64_t step, total_steps;          // step: optimizer steps done, this one included
-  double epoch, loss, grad_norm, lr;  // grad_norm before clipping; lr used in this step
-  int64_t tokens, supervised_tokens;  // of this optimizer step
-  double tokens_per_second, mfu, seconds;
+  int64_t step, total_steps;               // step: optimizer steps done, this one included
+  double epoch, loss, grad_norm, lr;       // grad_norm before clipping; lr used in this step
+  int64_t tokens, supervised_tokens;       // of this optimizer step
+  double tokens_per_second, mfu, seconds;  // mfu: 0 where the backend knows no peak
+  uint64_t memory_bytes;                   // resident set of the process; 0 where it cannot be told
   bool skipped;  // a NaN or infinity, or nothing supervised: the update was not applied
 };
 struct CheckpointEvent {
@@ -108,7 +111,7 @@ class Trainer {
   Status run(const std::atomic<bool>& stop, const std::function<void(const Event&)>& on_event);
   int64_t step() const;
   int64_t total_steps() const;
-  uint64_t planned_bytes() const;
+  uint64_t planned_bytes() const;  // the sum of plan_memory's items
 
  private:
   struct State;

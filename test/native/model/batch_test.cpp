@@ -78,14 +78,59 @@ TEST("likelihood: empty and foreign sequences are named") {
   CHECK_EQ(none.value().size(), 0u);
 }
 
-TEST("reserve: plans once, grows with the tokens and with training") {
+TEST("reserve: plans what was asked; a pass that fits keeps it, a larger one plans another") {
   auto model = make_tiny(tiny_llama());
-  const auto forward = model->reserve(16, false), training = model->reserve(16, true);
-  const auto smaller = model->reserve(8, false);
-  CHECK_OK(forward.status());
-  CHECK(training.value() > forward.value());
-  CHECK_EQ(smaller.value(), training.value());  // the larger plan is kept
-  CHECK_EQ(message_of(model->reserve(0, true)), std::string("cannot plan activations for 0 tokens"));
+  const auto reserved = [&](const model::WorkspaceSpec& spec) {
+    CHECK_OK(model->reserve(spec));
+    CHECK_EQ(model->state().workspace->bytes(),
+             model::Workspace::plan(model->config(), model->dtype(), spec).total());
+    return model->state().workspace->bytes();
+  };
+  const uint64_t forward = reserved({.tokens = 32}), training = reserved({.tokens = 32, .training = true});
+  CHECK(training > forward);
+  CHECK_OK(model->forward(tiny_batch(37), {}).status());  // 19 tokens
+  CHECK_EQ(model->state().workspace->bytes(), training);
+  const uint64_t layer = reserved({.tokens = 16, .training = true, .recompute = model::Recompute::layer});
+  CHECK_OK(model->forward(tiny_batch(37), {.gradients = true}).status());
+  const model::WorkspaceSpec grown = model->state().workspace->spec();
+  CHECK(grown.tokens == 19 && grown.training && grown.recompute == model::Recompute::layer);
+  CHECK(model->state().workspace->bytes() > layer);
+  CHECK_EQ(message_of(model->reserve({})), std::string("cannot plan activations for 0 tokens"));
+}
+
+TEST("workspace: each level of recomputation keeps less than the one before") {
+  for (const auto& config : {tiny_llama(), tiny_bloom()}) {
+    const auto plan = [&](model::Recompute level, bool train_layers) {
+      return model::Workspace::plan(
+          config, DType::f32,
+          {.tokens = 64, .training = true, .train_layers = train_layers, .recompute = level});
+    };
+    using model::Recompute;
+    const auto none = plan(Recompute::none, true), selective = plan(Recompute::selective, true),
+               layer = plan(Recompute::layer, true);
+    const int64_t per_layer = 64 * (2 * config.hidden_size + config.intermediate_size) * 4;
+    CHECK_EQ(none.saved - selective.saved, static_cast<uint64_t>(config.num_hidden_layers * per_layer));
+    CHECK(layer.saved < selective.saved);
+    CHECK_EQ(none.logits, layer.logits);
+    // Frozen layers keep no matrix's input.
+    CHECK_EQ(plan(Recompute::none, false).saved, selective.saved);
+    CHECK(plan(Recompute::layer, false).total() < layer.total());
+  }
+}
+
+TEST("workspace: rows of logits fill 64 MiB, whatever the batch") {
+  const auto rows = [](int64_t vocabulary, DType dtype, int64_t tokens) {
+    model::DecoderConfig config = tiny_llama();
+    config.vocab_size = vocabulary;
+    const uint64_t bytes = model::Workspace::plan(config, dtype, {.tokens = tokens}).logits;
+    return static_cast<int64_t>(bytes / dtype_size(dtype)) / vocabulary;
+  };
+  CHECK_EQ(rows(32000, DType::f32, 4096), 512);
+  CHECK_EQ(rows(32000, DType::bf16, 4096), 1024);
+  CHECK_EQ(rows(79458, DType::bf16, 4096), 416);
+  CHECK_EQ(rows(250880, DType::bf16, 4096), 128);
+  CHECK_EQ(rows(250880, DType::bf16, 20), 32);
+  CHECK_EQ(rows(1 << 24, DType::f32, 4096), 16);
 }
 
 TEST("write_parameter: refuses a wrong count") {
@@ -101,9 +146,10 @@ TEST("workspace: a plan past 64 bits is refused, not wrapped") {
   config.intermediate_size = 1 << 20;
   config.num_hidden_layers = 4096;
   CHECK_OK(model::check_decoder_config(config));
-  CHECK_EQ(model::Workspace::planned_bytes(config, INT32_MAX, true), UINT64_MAX);
+  const model::WorkspaceSpec spec{.tokens = INT32_MAX, .training = true};
+  CHECK_EQ(model::Workspace::plan(config, DType::f32, spec).total(), UINT64_MAX);
   auto model = make_tiny(tiny_llama());
-  const auto refused = model::Workspace::create(model->state().backend, config, INT32_MAX, true).status();
+  const auto refused = model::Workspace::create(model->state().backend, config, DType::f32, spec).status();
   CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::out_of_memory));
   CHECK(refused.message().starts_with(
       "the activations of 2147483647 tokens need 18446744073709551615 bytes ("));

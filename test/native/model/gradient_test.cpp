@@ -64,24 +64,56 @@ TEST("gradient: untied BLOOM against central differences") {
   check_differences(config, "bloom untied");
 }
 
+// The gradients of one pass, of all parameters, on the host.
+struct DeviceGradients {
+  model::Model& model;
+  size_t n = static_cast<size_t>(model.parameter_elements());
+  void* device = nullptr;
+  explicit DeviceGradients(model::Model& of) : model(of) {
+    CHECK_EQ(model.backend().alloc(model.backend().context, n * sizeof(float), &device).code, 0);
+  }
+  ~DeviceGradients() { model.backend().free(model.backend().context, device); }
+  void fill(float value) {
+    const std::vector<float> values(n, value);
+    const belle_backend& b = model.backend();
+    CHECK_EQ(b.write(b.context, device, values.data(), n * sizeof(float)).code, 0);
+  }
+  std::vector<float> after(const TinyBatch& batch, float scale, bool overwrite) {
+    const model::Gradients gradients{static_cast<float*>(device), model.all_parameters(), overwrite};
+    CHECK_OK(model.forward_backward(batch, scale, gradients).status());
+    std::vector<float> values(n);
+    const belle_backend& b = model.backend();
+    CHECK_EQ(b.read(b.context, values.data(), device, n * sizeof(float)).code, 0);
+    return values;
+  }
+};
+
 TEST("gradient: accumulates into the buffer and scales with grad_scale") {
   auto model = make_tiny(tiny_llama());
   const TinyBatch batch = tiny_batch(37);
-  const belle_backend& b = model->backend();
-  const auto n = static_cast<size_t>(model->parameter_elements());
-  void* device = nullptr;
-  CHECK_EQ(b.alloc(b.context, n * sizeof(float), &device).code, 0);
-  std::vector<float> once(n), twice(n), doubled(n);
-  CHECK_OK(model->forward_backward(batch, 1.0f, static_cast<float*>(device), false).status());
-  CHECK_EQ(b.read(b.context, once.data(), device, n * sizeof(float)).code, 0);
-  CHECK_OK(model->forward_backward(batch, 1.0f, static_cast<float*>(device), false).status());
-  CHECK_EQ(b.read(b.context, twice.data(), device, n * sizeof(float)).code, 0);
-  CHECK_EQ(b.zero(b.context, device, n * sizeof(float)).code, 0);
-  CHECK_OK(model->forward_backward(batch, 2.0f, static_cast<float*>(device), false).status());
-  CHECK_EQ(b.read(b.context, doubled.data(), device, n * sizeof(float)).code, 0);
-  b.free(b.context, device);
+  DeviceGradients gradients(*model);
+  const auto once = gradients.after(batch, 1.0f, false), twice = gradients.after(batch, 1.0f, false);
+  const auto doubled = gradients.after(batch, 2.0f, true);
   CHECK(relative_difference(twice, doubled) <= 1e-6);
   CHECK_NEAR(relative_difference(twice, once), 1.0, 1e-6);
+}
+
+TEST("gradient: overwriting gives the bits of adding to zeros, whatever was there") {
+  for (const auto& config : {tiny_llama(), tiny_llama(true), tiny_bloom()}) {
+    auto model = make_tiny(config);
+    for (const bool supervised : {true, false}) {
+      TinyBatch batch = tiny_batch(37);
+      if (!supervised) batch.labels.assign(batch.ids.size(), -100);
+      DeviceGradients gradients(*model);
+      const auto added = gradients.after(batch, 1.0f, false);
+      gradients.fill(NAN);
+      const auto written = gradients.after(batch, 1.0f, true);
+      for (const model::Parameter& p : model->parameters()) {
+        const auto at = static_cast<size_t>(p.offset), size = static_cast<size_t>(p.elements);
+        CHECK(same_bits(std::span(written).subspan(at, size), std::span(added).subspan(at, size)));
+      }
+    }
+  }
 }
 
 TEST("gradient: no supervised token gives loss 0 and zero gradients") {

@@ -1,0 +1,10 @@
+#pragma once
+// The resident set of this process.
+#include <cstdint>
+
+namespace belle::train {
+
+// Bytes; 0 where /proc does not tell. Allocates nothing.
+uint64_t resident_memory();
+
+}  // namespace belle::train
