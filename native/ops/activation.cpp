@@ -9,7 +9,7 @@ template <class T>
 static void swiglu_row(T* out, const T* gate, const T* up, int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t count) {
     const vf g = load_first(gate + i, count);
-    store_first(out + i, g / (splat(1.0f) + exponential(-g)) * load_first(up + i, count), count);
+    store_first(out + i, g * sigmoid(g).value * load_first(up + i, count), count);
   });
 }
 

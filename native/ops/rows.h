@@ -28,4 +28,12 @@ BELLE_INLINE void sum_row(int64_t n, float (&out)[Sums], Term term) {
   for (int s = 0; s < Sums; ++s) out[s] = sum_lanes((part[0][s] + part[1][s]) + (part[2][s] + part[3][s]));
 }
 
+// body(first, last) for groups of a few rows: a row's sums end in a chain of dependent steps, which overlap
+// when the sums of several rows come before what uses them.
+constexpr int64_t kRowGroup = 4;
+template <class Body>
+BELLE_INLINE void for_row_groups(int64_t rows, Body body) {
+  for (int64_t r = 0; r < rows; r += kRowGroup) body(r, r + kRowGroup < rows ? r + kRowGroup : rows);
+}
+
 }  // namespace belle::ops::BELLE_ISA

@@ -45,7 +45,16 @@ typedef uint16_t vh __attribute__((vector_size(2 * kLanes)));
 typedef uint16_t vh_unaligned __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));
 typedef uint32_t vu __attribute__((vector_size(kVectorBytes)));
 
-BELLE_INLINE vf widen(vh x) { return (vf)(__builtin_convertvector(x, vu) << 16); }
+// Each instruction set's own widening: GCC makes five instructions of the vector conversion.
+BELLE_INLINE vf widen(vh x) {
+#if defined(__AVX512F__)
+  return (vf)((vu)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)x) << 16);
+#elif defined(__AVX2__)
+  return (vf)((vu)_mm256_cvtepu16_epi32((__m128i)x) << 16);
+#else
+  return (vf)(__builtin_convertvector(x, vu) << 16);
+#endif
+}
 BELLE_INLINE vh narrow(vf x) {
 #if defined(__AVX512BF16__)
   return (vh)_mm512_cvtneps_pbh((__m512)x);
@@ -103,6 +112,40 @@ BELLE_INLINE vf square_root(vf x) {
 
 BELLE_INLINE vf larger(vf a, vf b) { return a > b ? a : b; }
 
+// x held to a bound; a NaN stays a NaN.
+BELLE_INLINE vf at_most(vf x, vf bound) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_min_ps(0xffff, (__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (vf)_mm256_min_ps((__m256)bound, (__m256)x);
+#elif defined(__x86_64__)
+  return (vf)_mm_min_ps((__m128)bound, (__m128)x);
+#else
+  return x > bound ? bound : x;
+#endif
+}
+BELLE_INLINE vf at_least(vf x, vf bound) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_max_ps(0xffff, (__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (vf)_mm256_max_ps((__m256)bound, (__m256)x);
+#elif defined(__x86_64__)
+  return (vf)_mm_max_ps((__m128)bound, (__m128)x);
+#else
+  return x < bound ? bound : x;
+#endif
+}
+
+// 1 / x within 1.5 units in the last place, for 2^-125 < |x| < 2^125.
+BELLE_INLINE vf reciprocal(vf x) {
+#if defined(__AVX512F__)
+  const vf near = (vf)_mm512_maskz_rcp14_ps(0xffff, (__m512)x);
+  return mul_add(near, mul_add(-x, near, splat(1.0f)), near);
+#else
+  return splat(1.0f) / x;
+#endif
+}
+
 BELLE_INLINE vi lane_numbers() {
   vi x = {};
   for (int lane = 0; lane < kLanes; ++lane) x[lane] = lane;
@@ -121,58 +164,65 @@ BELLE_INLINE void store_first(bf16* p, vf x, int64_t count) {
   __builtin_memcpy(p, &y, static_cast<uint64_t>(count >= kLanes ? kLanes : count) * 2);
 }
 
-// Lanes added in a fixed tree: halves onto halves.
+// Lane l of the result is lane l ^ Half of x.
+template <int Half>
+BELLE_INLINE vf swap_lanes(vf x) {
+#if defined(__clang__)
+  vf y = {};
+  for (int lane = 0; lane < kLanes; ++lane) y[lane] = x[lane ^ Half];
+  return y;
+#else
+  return __builtin_shuffle(x, lane_numbers() ^ Half);
+#endif
+}
+// Lanes added in a fixed tree: halves onto halves. (The remainders only keep the branches not taken valid.)
 BELLE_INLINE float sum_lanes(vf x) {
-  float part[kLanes];
-  __builtin_memcpy(part, &x, sizeof(x));
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) part[lane] += part[lane + half];
-  }
-  return part[0];
+  if constexpr (kLanes >= 16) x = x + swap_lanes<8 % kLanes>(x);
+  if constexpr (kLanes >= 8) x = x + swap_lanes<4 % kLanes>(x);
+  x = x + swap_lanes<2>(x);
+  return (x + swap_lanes<1>(x))[0];
 }
 BELLE_INLINE float largest_lane(vf x) {
-  float part[kLanes];
-  __builtin_memcpy(part, &x, sizeof(x));
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane)
-      part[lane] = part[lane] > part[lane + half] ? part[lane] : part[lane + half];
-  }
-  return part[0];
+  if constexpr (kLanes >= 16) x = larger(x, swap_lanes<8 % kLanes>(x));
+  if constexpr (kLanes >= 8) x = larger(x, swap_lanes<4 % kLanes>(x));
+  x = larger(x, swap_lanes<2>(x));
+  return larger(x, swap_lanes<1>(x))[0];
 }
 
 // e^x with an error below 1.5 ulp over the whole range, denormal results and infinity included; NaN stays
 // NaN. x = n ln2 + r, |r| <= ln2/2; the polynomial is that of Cephes expf; 2^n is applied in two steps so
-// that neither factor leaves the normal range.
+// that neither factor leaves the normal range, by an instruction for it where there is one.
 BELLE_INLINE vf exponential(vf x) {
-  x = x > splat(89.0f) ? splat(89.0f) : x;      // e^89 > FLT_MAX
-  x = x < splat(-104.0f) ? splat(-104.0f) : x;  // e^-104 < half of the smallest denormal
-  const vf magic = splat(12582912.0f);          // 1.5 * 2^23: adding it rounds to an integer
+  // e^89 is infinity, e^-104 below half of the smallest denormal.
+  x = at_least(at_most(x, splat(89.0f)), splat(-104.0f));
+  const vf magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vf shifted = mul_add(x, splat(1.44269504088896341f), magic);
   const vf n = shifted - magic;
   vf r = mul_add(n, splat(-0.693359375f), x);
   r = mul_add(n, splat(2.12194440e-4f), r);
-  vf p = splat(1.9875691500e-4f);
-  p = mul_add(p, r, splat(1.3981999507e-3f));
-  p = mul_add(p, r, splat(8.3334519073e-3f));
-  p = mul_add(p, r, splat(4.1665795894e-2f));
-  p = mul_add(p, r, splat(1.6666665459e-1f));
-  p = mul_add(p, r, splat(5.0000001201e-1f));
-  p = mul_add(p, r * r, r) + splat(1.0f);
+  const vf r2 = r * r;  // pairs of coefficients side by side: what limits this is the chain, not the work
+  const vf high = mul_add(r, splat(1.9875691500e-4f), splat(1.3981999507e-3f));
+  const vf middle = mul_add(r, splat(8.3334519073e-3f), splat(4.1665795894e-2f));
+  const vf low = mul_add(r, splat(1.6666665459e-1f), splat(5.0000001201e-1f));
+  const vf p = mul_add(mul_add(mul_add(high, r2, middle), r2, low), r2, r) + splat(1.0f);
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)n);
+#else
   const vi exponent = (vi)shifted - (vi)magic;
   const vi half = exponent >> 1;
   const vi scale1 = (half + 127) << 23, scale2 = (exponent - half + 127) << 23;
   return p * (vf)scale1 * (vf)scale2;
+#endif
 }
 
-// 1 / (1 + e^-x), and 1 minus that without cancellation. e^-x is held below infinity so that inf * 0 cannot
-// appear.
+// 1 / (1 + e^-x), and 1 minus that without cancellation. e^-x is held to 2^120 so that its reciprocal is a
+// normal number.
 struct Sigmoid {
   vf value, complement;
 };
 BELLE_INLINE Sigmoid sigmoid(vf x) {
-  vf e = exponential(-x);
-  e = e > splat(1e38f) ? splat(1e38f) : e;
-  const vf value = splat(1.0f) / (splat(1.0f) + e);
+  const vf e = at_most(exponential(-x), splat(0x1p120f));
+  const vf value = reciprocal(splat(1.0f) + e);
   return {value, e * value};
 }
 
