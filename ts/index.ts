@@ -44,7 +44,7 @@ export type {
 } from "./model/bench_kernel.ts";
 export { benchKernel } from "./model/bench_kernel.ts";
 export type { GenerateOptions } from "./model/generate_options.ts";
-export type { Backend, DeviceOptions, LoadOptions } from "./model/load_options.ts";
+export type { Backend, DeviceOptions, DType, LoadOptions } from "./model/load_options.ts";
 export type {
   ForwardInput,
   ForwardOptions,
@@ -61,6 +61,9 @@ export type { MetricRow } from "./metrics/jsonl.ts";
 export { metricCurve, readMetrics } from "./metrics/read.ts";
 export type { MetricsRecorder, RecorderOptions } from "./metrics/recorder.ts";
 export { createRecorder } from "./metrics/recorder.ts";
+export type { MemoryItem, MemorySaving, PlanOptions, TrainingPlan } from "./train/plan.ts";
+export { planTraining } from "./train/plan.ts";
+export { runPlanOptions } from "./train/plan_run.ts";
 export type { TrainConfig } from "./train/train_config.ts";
 export type { RunOptions, TrainBatch, TrainData, TrainEvent, TrainerOptions } from "./train/trainer.ts";
 export { Trainer } from "./train/trainer.ts";

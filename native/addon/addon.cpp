@@ -53,7 +53,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpu", Napi::Function::New<cpu>(env, "cpu"));
   exports.Set("backends", Napi::Function::New<backends>(env, "backends"));
   for (const auto define : {define_stop, define_tokenizer, define_bpe_trainer, define_merge, define_model,
-                            define_trainer, define_shards, define_files, define_bench}) {
+                            define_trainer, define_shards, define_files, define_plan, define_bench}) {
     define(env, exports);
   }
   return exports;

@@ -1,5 +1,6 @@
 #include "native/addon/arguments.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -183,6 +184,11 @@ size_t one_of_argument(const Napi::Value& value, const std::string& name,
   }
   if (!value.IsString()) wrong(value, name, wanted);
   throw_argument(value.Env(), name + " must be " + wanted + ", not \"" + text + "\".");
+}
+
+DType dtype_option(const Options& options, const char* key) {
+  constexpr std::array<const char*, 2> words = {"float32", "bfloat16"};
+  return options.one_of(key, words) == 0 ? DType::f32 : DType::bf16;
 }
 
 }  // namespace belle::addon

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "native/core/dtype.h"
+
 namespace belle::addon {
 
 // The largest integer a JS number holds exactly, 2^53 - 1.
@@ -61,6 +63,9 @@ class Options {
   Napi::Object object_;
   std::string name_;
 };
+
+// "float32" or "bfloat16".
+DType dtype_option(const Options& options, const char* key);
 
 // The index of `value` in `words`.
 size_t one_of_argument(const Napi::Value& value, const std::string& name, std::span<const char* const> words);

@@ -27,6 +27,7 @@ void define_model(Napi::Env env, Napi::Object exports);
 void define_trainer(Napi::Env env, Napi::Object exports);
 void define_shards(Napi::Env env, Napi::Object exports);
 void define_files(Napi::Env env, Napi::Object exports);
+void define_plan(Napi::Env env, Napi::Object exports);
 void define_bench(Napi::Env env, Napi::Object exports);
 
 }  // namespace belle::addon

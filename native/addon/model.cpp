@@ -14,8 +14,7 @@ namespace {
 
 constexpr napi_type_tag kModelTag = {0x6265'6c6c'656d'6f64ull, 0x2f7a'88d0'4c19'e003ull};
 constexpr std::array<const char*, 4> kRowInits = {"subtoken-mean", "mean-cov", "mean",
-                                                  "normal"};                // in RowInit's order
-constexpr std::array<const char*, 2> kSaveTypes = {"float32", "bfloat16"};  // in DType's order
+                                                  "normal"};  // in RowInit's order
 
 Napi::Object new_model(Napi::Env env, const SharedModel& handle) {
   Napi::Object object = ModelWrap::make(instance(env).model, handle);
@@ -32,7 +31,11 @@ Result<Job::Settle> settle_with_model(Result<std::unique_ptr<model::Model>> made
 
 model::ModelOptions model_options(const Napi::CallbackInfo& info, size_t index) {
   const Options options(info[index], "options");
-  return {options.string("backend"), static_cast<int>(options.integer("threads", 0, 1024))};
+  model::ModelOptions request;
+  request.backend = options.string("backend");
+  request.threads = static_cast<int>(options.integer("threads", 0, 1024));
+  request.dtype = dtype_option(options, "dtype");
+  return request;
 }
 
 Napi::Value load_model(const Napi::CallbackInfo& info) {
@@ -163,7 +166,7 @@ Napi::Value ModelWrap::resize_vocabulary(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::save(const Napi::CallbackInfo& info) {
   const Options options(info[1], "options");
   model::SaveRequest request;
-  request.dtype = static_cast<DType>(options.one_of("dtype", kSaveTypes));
+  request.dtype = dtype_option(options, "dtype");
   request.max_shard_bytes = static_cast<uint64_t>(options.integer("maxShardBytes", 1));
   request.extra_files = options.strings("extraFiles");
   auto work = [folder = path_argument(info[0], "folder"), request = std::move(request),
@@ -193,6 +196,7 @@ void ModelWrap::Finalize(Napi::BasicEnv env) {
 Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(env, "NativeModel",
                      {
+                         InstanceAccessor<&ModelWrap::dtype>("dtype"),
                          InstanceAccessor<&ModelWrap::backend>("backend"),
                          InstanceAccessor<&ModelWrap::vocab_size>("vocabSize"),
                          InstanceAccessor<&ModelWrap::hidden_size>("hiddenSize"),

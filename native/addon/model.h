@@ -18,7 +18,7 @@ struct ModelHandle {
   void refresh();
   // Tells V8 how much memory hangs on the JS object; 0 when it is gone. JS thread.
   void report_memory(Napi::Env env, int64_t bytes);
-  int64_t bytes() const { return elements * static_cast<int64_t>(sizeof(float)); }
+  int64_t bytes() const { return elements * static_cast<int64_t>(dtype_size(dtype)); }
 
   std::unique_ptr<model::Model> model;
   std::atomic<bool> busy{false};
@@ -26,6 +26,7 @@ struct ModelHandle {
   model::DecoderConfig config;
   std::vector<model::Parameter> parameters;
   int64_t elements = 0;
+  DType dtype = DType::f32;
   std::string backend;
   int64_t reported = 0;
   bool disposed = false;
@@ -48,6 +49,7 @@ class ModelWrap : public Wrap<ModelWrap, SharedModel> {
   const SharedModel& shared(Napi::Env env) const;  // throws after dispose()
 
  private:
+  Napi::Value dtype(const Napi::CallbackInfo& info);
   Napi::Value backend(const Napi::CallbackInfo& info);
   Napi::Value vocab_size(const Napi::CallbackInfo& info);
   Napi::Value hidden_size(const Napi::CallbackInfo& info);

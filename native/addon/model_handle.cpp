@@ -10,6 +10,7 @@ void ModelHandle::refresh() {
   config = model->config();
   parameters = model->parameters();
   elements = model->parameter_elements();
+  dtype = model->dtype();
   backend = model->backend().name;
 }
 

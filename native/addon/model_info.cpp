@@ -10,6 +10,9 @@ Napi::Number number(const Napi::CallbackInfo& info, int64_t value) {
 
 }  // namespace
 
+Napi::Value ModelWrap::dtype(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), std::string(dtype_name(shared(info.Env())->dtype)));
+}
 Napi::Value ModelWrap::backend(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), shared(info.Env())->backend);
 }
@@ -44,6 +47,7 @@ Napi::Value ModelWrap::eos_token_ids(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::parameters(const Napi::CallbackInfo& info) {
   const auto& parameters = shared(info.Env())->parameters;
+  const Napi::Value type = dtype(info);
   Napi::Array array = Napi::Array::New(info.Env(), parameters.size());
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::HandleScope scope(info.Env());
@@ -52,7 +56,7 @@ Napi::Value ModelWrap::parameters(const Napi::CallbackInfo& info) {
     Napi::Object row = Napi::Object::New(info.Env());
     row.Set("name", parameters[i].name);
     row.Set("shape", shape);
-    row.Set("dtype", "float32");
+    row.Set("dtype", type);
     array.Set(i, row);
   }
   return array;

@@ -8,8 +8,9 @@ namespace belle::addon {
 namespace {
 
 constexpr std::array<const char*, 5> kSchedules = {"linear", "cosine", "constant", "constant_with_warmup",
-                                                   "warmup_stable_decay"};  // in Schedule's order
-constexpr std::array<const char*, 2> kTrainables = {"all", "embeddings"};   // in Trainable's order
+                                                   "warmup_stable_decay"};          // in Schedule's order
+constexpr std::array<const char*, 2> kTrainables = {"all", "embeddings"};           // in Trainable's order
+constexpr std::array<const char*, 3> kRecomputes = {"none", "selective", "layer"};  // in Recompute's order
 
 }  // namespace
 
@@ -31,6 +32,7 @@ train::TrainConfig train_config(const Napi::Value& value) {
   config.num_train_epochs = options.number("num_train_epochs");
   config.max_steps = options.integer("max_steps", 0);
   config.trainable = static_cast<train::Trainable>(options.one_of("trainable", kTrainables));
+  config.recompute = static_cast<model::Recompute>(options.one_of("recompute", kRecomputes));
   config.packing = options.boolean("packing");
   config.shuffle = options.boolean("shuffle");
   config.seed = static_cast<uint64_t>(options.integer("seed", 0));

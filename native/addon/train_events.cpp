@@ -42,6 +42,7 @@ struct ToObject {
         .integer("supervisedTokens", e.supervised_tokens)
         .number("tokensPerSecond", e.tokens_per_second)
         .number("mfu", e.mfu)
+        .number("memory", static_cast<double>(e.memory_bytes))
         .number("seconds", e.seconds)
         .boolean("skipped", e.skipped)
         .object();

@@ -21,19 +21,19 @@ struct TrainerHandle {
       : model(std::move(parent)),
         trainer(std::move(made)),
         elements(model->model->parameter_elements()),
+        weight_bytes(model->bytes()),
         total_steps(trainer->total_steps()),
         planned_bytes(trainer->planned_bytes()),
         step(trainer->step()) {}
 
   // What the plan holds besides the weights, which the model reports.
   int64_t extra_bytes() const {
-    return std::max<int64_t>(
-        0, static_cast<int64_t>(planned_bytes) - elements * static_cast<int64_t>(sizeof(float)));
+    return std::max<int64_t>(0, static_cast<int64_t>(planned_bytes) - weight_bytes);
   }
 
   SharedModel model;  // outlives the trainer: members are destroyed in reverse order
   std::unique_ptr<train::Trainer> trainer;
-  int64_t elements;  // of the model when the trainer was made
+  int64_t elements, weight_bytes;  // of the model when the trainer was made
   int64_t total_steps;
   uint64_t planned_bytes;
   std::atomic<int64_t> step;

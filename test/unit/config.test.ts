@@ -86,14 +86,14 @@ test("a misspelt value is told apart from a wrong one", () => {
 test("values this version does not do are refused with what to do instead", () => {
   for (const [yaml, said] of [
     ["zero_stage: 3", "must be 0: this version trains in one process"],
-    ["recompute: true", "must be false: this version keeps all activations"],
+    ["recompute: true", "must be none, selective or layer (what earlier versions called false is selective)"],
     ["trainable: lora", "must be all or embeddings; this version trains no LoRA adapters"],
   ] as const) {
     assert.match(failure(`${whole}train: { ${yaml} }\n`).message, said);
   }
   assert.match(
-    failure("model: { path: m, dtype: bfloat16 }\ndata: { sources: [a] }").message,
-    "must be float32 in this version",
+    failure("model: { path: m, dtype: float16 }\ndata: { sources: [a] }").message,
+    "must be float32 or bfloat16; weights stored as float16 load into either",
   );
 });
 

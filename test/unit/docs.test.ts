@@ -11,6 +11,7 @@ import { commands } from "../../ts/cli/commands.ts";
 import { userDocuments } from "../../ts/cli/documents.ts";
 import { exitCodes, reportFailure } from "../../ts/cli/failure.ts";
 import { parseConfig } from "../../ts/config/load.ts";
+import { planTraining } from "../../ts/index.ts";
 import { BelleError, type BelleErrorCode, errorCodes } from "../../ts/native/errors.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -276,15 +277,42 @@ test("docs/errors.md names the commands that can resume", async () => {
   assert.equal(named.sort(), resumable.sort());
 });
 
-test("the planned memory of docs/training.md follows from its formula", () => {
+test("the planned memory of docs/training.md follows from its formula, and is what the program plans", async () => {
   const [d, f, heads, keys, h, layers, rows, tokens] = [128, 344, 4, 4, 32, 4, 2064, 1024] as const;
+  const config = {
+    model_type: "llama",
+    vocab_size: rows,
+    hidden_size: d,
+    intermediate_size: f,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    num_key_value_heads: keys,
+    max_position_embeddings: tokens,
+    rms_norm_eps: 1e-6,
+    hidden_act: "silu",
+    tie_word_embeddings: false,
+  };
   const w = (heads + 2 * keys) * h;
   const parameters = 2 * rows * d + layers * (d * w + heads * h * d + 3 * d * f + 2 * d) + d;
-  const kept = 4 * tokens * layers * (2 * d + heads * h + w + 2 * f + heads + 2);
-  const working = 4 * tokens * (6 * d + w + heads * h + heads + 4 * f + 5) + 1024 * rows;
-  const total = 16 * parameters + kept + working + 12 * tokens;
+  const total = (s: 2 | 4) => {
+    const weights = (s + (s === 2 ? 2 : 0) + 4 + 8) * parameters;
+    const kept = tokens * layers * (s * (2 * d + heads * h + w + 2 * f) + 4 * (heads + 2)) + tokens * (2 * s * d + 20);
+    const working = s * tokens * (3 * d + Math.max(2 * f, w + heads * h + (4 * heads) / s));
+    return weights + kept + working + s * rows * tokens + 12 * tokens + 4 + 8 * tokens;
+  };
+  const planned = async (dtype: "float32" | "bfloat16", recompute?: "none" | "layer") => {
+    const train = { max_length: tokens, ...(recompute ? { recompute } : {}) };
+    const { memory } = await planTraining({ config, dtype, train, measure: false });
+    const bytes = (name: string) => memory.items.find((item) => item.name === name)!.bytes;
+    return { run: memory.totalBytes - bytes("process"), kept: bytes("saved_activations") };
+  };
+  const full = await planned("float32");
+  assert.is(full.run, total(4));
+  assert.is((await planned("bfloat16")).run, total(2));
+  assert.is((await planned("float32", "none")).kept - full.kept, 4 * tokens * layers * (2 * d + f));
+  assert.is((await planned("float32", "layer")).kept, 4 * tokens * layers * d + tokens * (8 * d + 20));
   for (const page of ["docs/training.md", "docs/training.zh-CN.md"])
-    assert.match(read(page), total.toLocaleString("en"));
+    assert.match(read(page), total(4).toLocaleString("en"));
 });
 
 test("library examples type-check and run", () => {

@@ -21,7 +21,8 @@ const step = (number: number, loss: number) =>
     tokens: 10,
     supervisedTokens: 5,
     tokensPerSecond: 100,
-    mfu: 0,
+    mfu: 0.5,
+    memory: 3e8,
     seconds: 0.1,
     skipped: false,
   }) as const;

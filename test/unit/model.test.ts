@@ -230,6 +230,37 @@ test("resizeVocabulary: old rows keep their bits; new rows are the mean of their
   );
 });
 
+test("bfloat16: said by the model and its parameters, saved as such unless asked otherwise, near float32's results", async () => {
+  await withFolder(async (folder) => {
+    using full = await tinyModel();
+    using half = await Model.create(tinyConfig, { seed: 7, backend: "cpu", dtype: "bfloat16" });
+    assert.equal([full.dtype, half.dtype], ["float32", "bfloat16"]);
+    assert.equal([...new Set(half.parameters().map(({ dtype }) => dtype))], ["bfloat16"]);
+    const bits = new Uint32Array(half.readParameter("lm_head.weight").slice().buffer);
+    assert.ok(
+      bits.every((word) => (word & 0xffff) === 0),
+      "weights are bfloat16 values",
+    );
+    const [batch] = tinyBatches(1);
+    const [exact, rounded] = [await full.forward(batch!), await half.forward(batch!)];
+    assert.ok(Math.abs(exact.loss! - rounded.loss!) < 0.02 * exact.loss!, `${exact.loss} ${rounded.loss}`);
+    assert.not.equal(exact.loss, rounded.loss);
+
+    await half.save(join(folder, "half"));
+    await half.save(join(folder, "wide"), { dtype: "float32" });
+    const dtypeOf = (name: string) =>
+      (JSON.parse(readFileSync(join(folder, name, "config.json"), "utf8")) as { torch_dtype: string }).torch_dtype;
+    assert.equal([dtypeOf("half"), dtypeOf("wide")], ["bfloat16", "float32"]);
+    for (const name of ["half", "wide"]) {
+      using again = await Model.load(join(folder, name), { backend: "cpu", dtype: "bfloat16" });
+      assert.is((await again.forward(batch!)).loss, rounded.loss);
+    }
+    using widened = await Model.load(join(folder, "half"), { backend: "cpu" });
+    assert.is(widened.dtype, "float32");
+    assert.equal(widened.readParameter("lm_head.weight"), half.readParameter("lm_head.weight"));
+  });
+});
+
 test("save and load: the same bits; bfloat16 files load as float32; extra files come along", async () => {
   await withFolder(async (folder) => {
     using model = await tinyModel();
@@ -295,10 +326,9 @@ test("bad input: messages say what is wrong and how to mend it", async () => {
   );
   await argument(() => Model.load("x", { threads: -1 }), /threads must be an integer/);
   await fails(() => Model.load("/no/model"), "ERR_BELLE_NOT_FOUND", /\/no\/model/);
-  await fails(
-    () => Model.load("x", { dtype: "bfloat16" }),
-    "ERR_BELLE_UNSUPPORTED",
-    /bfloat16.*weights stored as bfloat16 load as float32/,
+  await argument(
+    () => Model.load("x", { dtype: "float16" as never }),
+    /dtype must be "float32" or "bfloat16", not "float16"/,
   );
   await fails(() => Model.create("{"), "ERR_BELLE_INVALID_DATA", /line 1/);
   await fails(() => Model.create({ ...tinyConfig, hidden_act: "relu" }), "ERR_BELLE_UNSUPPORTED", /hidden_act/);

@@ -120,11 +120,11 @@ test("arguments: messages name the argument, what it must be and what it is", as
   );
   await call(() => binding().loadModel("x", undefined as never), /^options must be an object, not undefined\.$/);
   await call(
-    () => binding().loadModel("x", { backend: "cpu", threads: 1.5 }),
+    () => binding().loadModel("x", { backend: "cpu", threads: 1.5, dtype: "float32" }),
     /^options\.threads must be an integer from 0 to 1024, not 1\.5\.$/,
   );
   await call(
-    () => binding().createModel("{}", -1, { backend: "cpu", threads: 0 }),
+    () => binding().createModel("{}", -1, { backend: "cpu", threads: 0, dtype: "float32" }),
     /^seed must be an integer of at least 0, not -1\.$/,
   );
   await call(

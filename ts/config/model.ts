@@ -113,6 +113,16 @@ export const resizeSchema = z
     }
   });
 
+export const dtypeField = field(
+  z.enum(["float32", "bfloat16"]).default("float32"),
+  "Type of weights and activations in memory, whatever the files hold. bfloat16 takes half the memory and is faster where the CPU has AVX512-BF16; sums, statistics, gradients and AdamW's own copy of the weights stay float32.",
+  "权重和激活在内存中的类型，与文件中的类型无关。bfloat16 内存减半，在支持 AVX512-BF16 的 CPU 上更快；累加、统计量、梯度以及 AdamW 的权重副本仍为 float32。",
+  {
+    en: "must be float32 or bfloat16; weights stored as float16 load into either",
+    zh: "只能是 float32 或 bfloat16；以 float16 存储的权重可加载为其中任一种",
+  },
+);
+
 export const modelSchema = z
   .strictObject({
     path: field(
@@ -135,15 +145,7 @@ export const modelSchema = z
       "Where to compute; default: BELLE_BACKEND, else auto.",
       "计算后端；默认取 BELLE_BACKEND，否则为 auto。",
     ),
-    dtype: field(
-      z.literal("float32").default("float32"),
-      "Type the weights are held in; checkpoints stored as bfloat16 or float16 are widened while loading.",
-      "权重在内存中的类型；以 bfloat16 或 float16 存储的检查点在加载时转换。",
-      {
-        en: "must be float32 in this version; weights stored as bfloat16 load fine and are widened",
-        zh: "本版本只能是 float32；以 bfloat16 存储的权重可正常加载并转换",
-      },
-    ),
+    dtype: dtypeField,
     threads: field(
       z.int().min(0).max(4096).default(0),
       "CPU threads; 0: all cores.",

@@ -118,16 +118,16 @@ export const trainSchema = z.strictObject({
   ),
   peak_flops: field(
     z.number().min(0).default(0),
-    "Peak floating point operations per second of the device, to report the model FLOPs utilisation; 0: not reported.",
-    "设备的峰值每秒浮点运算数，用于报告 MFU；0 表示不报告。",
+    "Floating-point operations per second that count as 100 % model FLOPs utilisation (MFU); 0: what the device reaches on its registers, measured at the start.",
+    "MFU 的 100% 所对应的每秒浮点运算数；0 表示取启动时实测的设备寄存器峰值。",
   ),
   recompute: field(
-    z.literal(false).default(false),
-    "Activation recomputation. This version keeps activations, so only false is accepted.",
-    "激活重计算。本版本保留激活值，因此只接受 false。",
+    z.enum(["none", "selective", "layer"]).default("selective"),
+    "What the backward pass computes again instead of keeping it: nothing; selective: what costs next to no time (norms, activation products); layer: everything but each layer's input, for the least memory and about a third more time. Results have the same bits.",
+    "反向传播时重新计算而不保留的激活：none 不重算；selective 只重算几乎不耗时的部分（归一化、激活乘积）；layer 每层只保留输入，内存最省，耗时约增加三分之一。三者结果逐位相同。",
     {
-      en: "must be false: this version keeps all activations; lower per_device_train_batch_size or max_length to save memory",
-      zh: "只能是 false：本版本保留全部激活值；如需节省内存请减小 per_device_train_batch_size 或 max_length",
+      en: "must be none, selective or layer (what earlier versions called false is selective)",
+      zh: "只能是 none、selective 或 layer（早期版本的 false 即 selective）",
     },
   ),
   zero_stage: field(

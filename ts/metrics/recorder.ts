@@ -100,11 +100,11 @@ export function createRecorder(options: RecorderOptions): MetricsRecorder {
 function write(event: NativeTrainEvent, jsonl: JsonlWriter | undefined, board: EventFile | undefined): void {
   switch (event.type) {
     case "step": {
-      const { type, step, epoch, loss, lr, tokens, mfu, seconds, skipped } = event;
+      const { type, step, epoch, loss, lr, tokens, mfu, memory, seconds, skipped } = event;
       const grad_norm = event.gradNorm;
       const tokens_per_second = event.tokensPerSecond;
       const supervised_tokens = event.supervisedTokens;
-      const shared = { epoch, loss, grad_norm, learning_rate: lr, tokens_per_second, mfu };
+      const shared = { epoch, loss, grad_norm, learning_rate: lr, tokens_per_second, mfu, memory };
       jsonl?.write({ type, step, ...shared, tokens, supervised_tokens, seconds, skipped });
       const scalars = Object.entries(shared).map(([name, value]): [string, number] => [`train/${name}`, value]);
       board?.write(step, Object.fromEntries(scalars));

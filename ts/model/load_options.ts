@@ -1,7 +1,9 @@
 // Where a model runs and in which type: checked before the addon is asked.
+import type { DType, NativeModelOptions } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 
 export type Backend = "auto" | "cpu" | "cuda";
+export type { DType };
 
 export interface DeviceOptions {
   /** Default: the environment variable BELLE_BACKEND, else "auto" (cuda when it is usable, else cpu). */
@@ -11,22 +13,20 @@ export interface DeviceOptions {
 }
 
 export interface LoadOptions extends DeviceOptions {
-  /** Type of the weights in memory. Files in bfloat16 or float16 are widened. Only "float32" today. */
-  dtype?: "float32" | "bfloat16";
+  /**
+   * Type of weights and activations, default "float32"; files of another type are converted. With "bfloat16" every op
+   * still computes in float32 and rounds once where it stores; gradients, optimizer state and statistics are float32.
+   */
+  dtype?: DType;
 }
 
 const backends: readonly string[] = ["auto", "cpu", "cuda"] satisfies Backend[];
 
-export function deviceOptions(options: LoadOptions): { backend: string; threads: number } {
+export function deviceOptions(options: LoadOptions): NativeModelOptions {
   const { dtype = "float32", threads = 0 } = options;
-  if (dtype === "bfloat16") {
-    throw new BelleError(
-      "ERR_BELLE_UNSUPPORTED",
-      'dtype: "bfloat16" is not computed by this version; leave dtype out: weights stored as bfloat16 load as float32, ' +
-        'and save(folder, { dtype: "bfloat16" }) writes them back.',
-    );
+  if (dtype !== "float32" && dtype !== "bfloat16") {
+    wrong(`dtype must be "float32" or "bfloat16", not ${JSON.stringify(dtype)}.`);
   }
-  if (dtype !== "float32") wrong(`dtype must be "float32", not ${JSON.stringify(dtype)}.`);
   const fromEnvironment = options.backend === undefined && process.env.BELLE_BACKEND !== undefined;
   const backend = options.backend ?? (process.env.BELLE_BACKEND || "auto");
   if (!backends.includes(backend)) {
@@ -34,7 +34,7 @@ export function deviceOptions(options: LoadOptions): { backend: string; threads:
     wrong(`${name} must be one of ${backends.join(", ")}, not ${JSON.stringify(backend)}.`);
   }
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) wrong("threads must be an integer from 0 to 1024.");
-  return { backend, threads };
+  return { backend, threads, dtype };
 }
 
 function wrong(message: string): never {

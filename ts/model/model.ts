@@ -5,7 +5,7 @@ import type { NativeModel, NativeParameter, NativeResizeOptions } from "../nativ
 import { BelleError, native, nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 import { type GenerateOptions, generateRequest } from "./generate_options.ts";
-import { type DeviceOptions, deviceOptions, type LoadOptions } from "./load_options.ts";
+import { type DType, deviceOptions, type LoadOptions } from "./load_options.ts";
 
 export interface ForwardInput {
   /** [tokens]: documents one after the other. */
@@ -44,8 +44,8 @@ export interface ResizeOptions {
 }
 
 export interface SaveOptions {
-  /** Of the weights in the files. Default "float32". */
-  dtype?: "float32" | "bfloat16";
+  /** Of the weights in the files. Default: the model's own. */
+  dtype?: DType;
   /** Larger models are cut into shards of at most this. Default 5 GiB. */
   maxShardBytes?: number;
   /** Files copied beside the weights, e.g. tokenizer.model. */
@@ -78,13 +78,17 @@ export class Model implements Disposable, AsyncDisposable {
   }
 
   /** A model with fresh weights. `config`: the content of a Hugging Face config.json, as text or object. */
-  static async create(config: string | object, options: DeviceOptions & { seed?: number } = {}): Promise<Model> {
+  static async create(config: string | object, options: LoadOptions & { seed?: number } = {}): Promise<Model> {
     const { seed = 0, ...rest } = options;
     const device = deviceOptions(rest);
     const text = typeof config === "string" ? config : JSON.stringify(config);
     return new Model(await nativeAsync(() => binding().createModel(text, seed, device)));
   }
 
+  /** Of the weights in memory. */
+  get dtype(): DType {
+    return native(() => this.#native.dtype);
+  }
   /** "cpu" or "cuda": what "auto" chose. */
   get backend(): string {
     return native(() => this.#native.backend);
@@ -121,7 +125,7 @@ export class Model implements Disposable, AsyncDisposable {
     return native(() => this.#native.parameters());
   }
 
-  /** A copy of one parameter's weights. */
+  /** A copy of one parameter's weights; bfloat16 is widened, which loses nothing. */
   readParameter(name: string): Float32Array {
     return native(() => this.#native.readParameter(name));
   }
@@ -169,7 +173,7 @@ export class Model implements Disposable, AsyncDisposable {
 
   /** Writes a Hugging Face folder that transformers loads. It appears whole or not at all. */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    const { dtype = "float32", maxShardBytes = 5 * 2 ** 30, extraFiles = [] } = options;
+    const { dtype = this.dtype, maxShardBytes = 5 * 2 ** 30, extraFiles = [] } = options;
     await nativeAsync(() => this.#native.save(folder, { dtype, maxShardBytes, extraFiles: [...extraFiles] }));
   }
 

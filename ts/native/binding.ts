@@ -69,10 +69,19 @@ export interface NativeMergeReport {
   subTokens: Uint32Array[];
 }
 
+export type DType = "float32" | "bfloat16";
+
 export interface NativeParameter {
   name: string;
   shape: number[];
-  dtype: "float32";
+  dtype: DType;
+}
+
+export interface NativeModelOptions {
+  backend: string;
+  /** 0 = all cores */
+  threads: number;
+  dtype: DType;
 }
 
 export interface NativeForwardInput {
@@ -108,12 +117,13 @@ export interface NativeResizeOptions {
 }
 
 export interface NativeSaveOptions {
-  dtype: "float32" | "bfloat16";
+  dtype: DType;
   maxShardBytes: number;
   extraFiles: string[];
 }
 
 export interface NativeModel {
+  readonly dtype: DType;
   readonly backend: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -163,6 +173,7 @@ export interface NativeTrainConfig {
   num_train_epochs: number;
   max_steps: number;
   trainable: "all" | "embeddings";
+  recompute: "none" | "selective" | "layer";
   packing: boolean;
   shuffle: boolean;
   seed: number;
@@ -189,6 +200,8 @@ export type NativeTrainEvent =
       supervisedTokens: number;
       tokensPerSecond: number;
       mfu: number;
+      /** bytes resident in this process */
+      memory: number;
       seconds: number;
       skipped: boolean;
     }
@@ -204,6 +217,34 @@ export interface NativeTrainer {
   /** Resumes first when `resume`; every event is delivered, in order, before the promise settles. ERR_BELLE_ABORTED after stop. */
   run(resume: boolean, stop: NativeStop, onEvent: (event: NativeTrainEvent) => void): Promise<void>;
   dispose(): void;
+}
+
+/** Bytes of one part of a training run (native/train/memory_plan.h), in the order of the table. */
+export interface NativeMemoryItem {
+  name:
+    | "weights"
+    | "master_remainder"
+    | "gradients"
+    | "adam_m"
+    | "adam_v"
+    | "saved_activations"
+    | "scratch_activations"
+    | "logits_chunk"
+    | "batch_window";
+  bytes: number;
+}
+
+/** What a run of a config.json needs, known without making the model. */
+export interface NativeTrainingPlan {
+  parameters: number;
+  numHiddenLayers: number;
+  vocabSize: number;
+  /** 0 = unlimited (ALiBi) */
+  maxPositionEmbeddings: number;
+  memory: NativeMemoryItem[];
+  /** Floating-point operations of a step: per token, and per squared length of each document. */
+  flopsPerToken: number;
+  flopsPerSquaredLength: number;
 }
 
 export interface NativeShardSample {
@@ -279,10 +320,9 @@ export interface NativeBinding {
     mode: "safe" | "belle" | "chinese-llama",
   ): Promise<{ tokenizer: NativeTokenizer; report: NativeMergeReport }>;
 
-  /** Needs dtype and backend checked in TypeScript; threads 0 = all cores. */
-  loadModel(folder: string, options: { backend: string; threads: number }): Promise<NativeModel>;
+  loadModel(folder: string, options: NativeModelOptions): Promise<NativeModel>;
   /** config: text of a Hugging Face config.json. */
-  createModel(config: string, seed: number, options: { backend: string; threads: number }): Promise<NativeModel>;
+  createModel(config: string, seed: number, options: NativeModelOptions): Promise<NativeModel>;
 
   createTrainer(
     model: NativeModel,
@@ -290,6 +330,13 @@ export interface NativeBinding {
     evaluation: NativeTrainData | undefined,
     config: NativeTrainConfig,
   ): Promise<NativeTrainer>;
+
+  /** config: text of a Hugging Face config.json. window: micro-batches held at once. */
+  planTraining(
+    config: string,
+    options: { dtype: DType; tokens: number; window: number },
+    train: NativeTrainConfig,
+  ): NativeTrainingPlan;
 
   /** Opens a backend of its own, prepares buffers, times the op. */
   benchKernel(request: NativeKernelRequest, stop: NativeStop): Promise<NativeKernelFigure>;

@@ -8,9 +8,10 @@ import type { RunConfig } from "../config/run.ts";
 import { makeOutputFolder, sweepFolder } from "../data/files.ts";
 import { type PrepareProgress, type PrepareResult, prepareData } from "../data/prepare.ts";
 import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
+import type { DType } from "../model/load_options.ts";
 import { Model } from "../model/model.ts";
-import { BelleError } from "../native/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { refuseLongSamples, refuseMissingRows } from "./check_fit.ts";
 import { extendRows } from "./extend_rows.ts";
 import { startingPoint } from "./model_fingerprint.ts";
 import { saveModel } from "./save_model.ts";
@@ -19,7 +20,15 @@ import { type TrainEvent, Trainer } from "./trainer.ts";
 export type RunEvent =
   | { type: "prepare"; data: "train" | "eval"; progress: PrepareProgress }
   | { type: "data"; data: "train" | "eval"; result: PrepareResult }
-  | { type: "model"; parameters: number; backend: string; rows: number; plannedBytes: number; totalSteps: number }
+  | {
+      type: "model";
+      parameters: number;
+      dtype: DType;
+      backend: string;
+      rows: number;
+      plannedBytes: number;
+      totalSteps: number;
+    }
   | TrainEvent
   | { type: "saved"; path: string };
 
@@ -89,6 +98,7 @@ export async function trainingRun(
       report({
         type: "model",
         parameters: model.parameterCount,
+        dtype: model.dtype,
         backend: model.backend,
         rows: model.vocabSize,
         plannedBytes: trainer.plannedBytes,
@@ -138,20 +148,15 @@ async function runTrainer(
 }
 
 async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model> {
-  const { path, create, resize, backend, threads } = config.model;
-  const device = { threads, ...(backend ? { backend } : {}) };
+  const { path, create, resize, backend, threads, dtype } = config.model;
+  const device = { threads, dtype, ...(backend ? { backend } : {}) };
   const model =
     create === undefined
       ? await Model.load(path!, device)
       : await Model.create(huggingFaceConfig(create, tokenizer), { ...device, seed: config.train.seed });
   try {
-    if (tokenizer.vocabSize > model.vocabSize) {
-      if (resize === undefined) {
-        throw new BelleError(
-          "ERR_BELLE_CONFIG",
-          `The tokenizer has ${tokenizer.vocabSize} rows, the model ${model.vocabSize}: add model.resize to the configuration to extend the embeddings.`,
-        );
-      }
+    if (resize === undefined) refuseMissingRows(tokenizer.vocabSize, model.vocabSize);
+    else {
       await extendRows(model, {
         pieces: tokenizer.vocabSize,
         multiple: resize.pad_to_multiple_of,
@@ -160,14 +165,7 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
         mergeReport: resize.sub_tokens,
       });
     }
-    const longest = model.maxPositionEmbeddings;
-    const length = config.data.max_length ?? config.train.max_length;
-    if (longest > 0 && length > longest) {
-      throw new BelleError(
-        "ERR_BELLE_CONFIG",
-        `train.max_length is ${length}, but the model ends at ${longest} positions; set train.max_length: ${longest} or less.`,
-      );
-    }
+    refuseLongSamples(config.data.max_length ?? config.train.max_length, model.maxPositionEmbeddings);
     return model;
   } catch (error) {
     model.dispose();

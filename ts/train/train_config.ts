@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { checkValue } from "../config/check.ts";
 import { fingerprint } from "../config/fingerprint.ts";
 import { trainSchema } from "../config/train.ts";
-import type { NativeTrainConfig } from "../native/binding.ts";
+import type { DType, NativeTrainConfig } from "../native/binding.ts";
 
 /**
  * Keys of the `train` section (docs/config.md), named as Hugging Face TrainingArguments. Unlike in YAML, output_dir has
@@ -13,22 +13,32 @@ import type { NativeTrainConfig } from "../native/binding.ts";
 export type TrainConfig = Partial<z.input<typeof trainSchema>>;
 
 // Keys that may differ between a run and its resumption without changing a step.
-const free = new Set(["output_dir", "eval_steps", "eval_on_start", "save_steps", "save_total_limit", "peak_flops"]);
+const free = new Set([
+  "output_dir",
+  "eval_steps",
+  "eval_on_start",
+  "save_steps",
+  "save_total_limit",
+  "peak_flops",
+  "recompute",
+]);
 
 export function trainConfig(
   config: TrainConfig,
   extraFiles: readonly string[],
+  dtype: DType,
   startsFrom?: string,
 ): NativeTrainConfig {
   const { output_dir = "", ...rest } = config;
   const given = output_dir === "" ? rest : config;
   const parsed = checkValue(trainSchema, given, "config");
-  const { recompute: _, zero_stage: __, max_length: ___, ...native } = parsed;
+  const { zero_stage: _, max_length: __, ...native } = parsed;
   const deciding = Object.fromEntries(Object.entries(native).filter(([key]) => !free.has(key)));
   return {
     ...native,
     output_dir,
     extra_files: [...extraFiles],
-    config_fingerprint: fingerprint({ ...deciding, startsFrom }),
+    // Named only where it is not what every run had before there was a choice: their checkpoints stay resumable.
+    config_fingerprint: fingerprint({ ...deciding, ...(dtype === "float32" ? {} : { dtype }), startsFrom }),
   };
 }

@@ -14,8 +14,8 @@ export type TrainBatch = NativeBatch;
 export type TrainData = string | { batches: readonly TrainBatch[] };
 
 /**
- * `step`: after each optimizer step; loss is per supervised token, gradNorm before clipping, lr as used, mfu 0 unless
- * peak_flops is set. `checkpoint`: one is on disk, whole. `eval`, `warning`. `done`: the last event; `stopped` when an
+ * `step`: after each optimizer step; loss is per supervised token, gradNorm before clipping, lr as used, mfu the share
+ * of peak_flops (1 = all), memory the bytes this process holds resident. `checkpoint`: one is on disk, whole. `eval`, `warning`. `done`: the last event; `stopped` when an
  * abort ended the run.
  */
 export type TrainEvent = NativeTrainEvent;
@@ -54,7 +54,7 @@ export class Trainer implements Disposable, AsyncDisposable {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { model, data, evaluation, config = {}, extraFiles = [], startsFrom } = options;
     if (!(model instanceof Model)) wrong("model must be a Model; load it with Model.load(folder).");
-    const request = trainConfig(config, extraFiles, startsFrom);
+    const request = trainConfig(config, extraFiles, model.dtype, startsFrom);
     const source = trainData("data", data);
     const heldOut = evaluation === undefined ? undefined : trainData("evaluation", evaluation);
     return new Trainer(await nativeAsync(() => binding().createTrainer(nativeModel(model), source, heldOut, request)));

@@ -75,8 +75,8 @@ export const command = defineCommand({
           }
           case "model":
             context.note({
-              en: `model: ${formatCount(event.parameters)} parameters, ${event.rows} rows, on ${event.backend}; ${formatCount(event.plannedBytes)}B planned; ${event.totalSteps} steps`,
-              zh: `模型：${formatCount(event.parameters)} 参数，${event.rows} 行词表，后端 ${event.backend}；计划内存 ${formatCount(event.plannedBytes)}B；共 ${event.totalSteps} 步`,
+              en: `model: ${formatCount(event.parameters)} parameters in ${event.dtype}, ${event.rows} rows, on ${event.backend}; ${formatCount(event.plannedBytes)}B planned; ${event.totalSteps} steps`,
+              zh: `模型：${formatCount(event.parameters)} 参数（${event.dtype}），${event.rows} 行词表，后端 ${event.backend}；计划内存 ${formatCount(event.plannedBytes)}B；共 ${event.totalSteps} 步`,
             });
             break;
           case "step":

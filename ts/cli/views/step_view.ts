@@ -12,6 +12,8 @@ export function stepState(event: Extract<NativeTrainEvent, { type: "step" }>, co
       loss: event.loss.toFixed(4),
       lr: event.lr.toExponential(2),
       "tok/s": formatCount(Math.round(event.tokensPerSecond)),
+      MFU: `${(100 * event.mfu).toFixed(0)}%`,
+      [context.text({ en: "mem", zh: "内存" })]: `${formatCount(event.memory)}B`,
     },
   };
 }

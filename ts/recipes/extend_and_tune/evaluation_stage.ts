@@ -81,7 +81,7 @@ async function answer(
   context: StageContext<RecipeProgress>,
 ): Promise<Map<string, string>> {
   const tokenizer = await Tokenizer.load(folder);
-  const model = await Model.load(folder, { threads: config.model.threads });
+  const model = await Model.load(folder, { dtype: config.model.dtype, threads: config.model.threads });
   try {
     const generator = localGenerator({
       model,

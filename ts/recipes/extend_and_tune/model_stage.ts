@@ -21,13 +21,14 @@ export function extendedFolder(config: ExtendAndTuneConfig): string {
 }
 
 export async function extendModel(config: ExtendAndTuneConfig, tokenizer: TokenizerResult): Promise<ModelResult> {
-  const { path, create, init, threads } = config.model;
+  const { path, create, init, dtype, threads } = config.model;
   const folder = extendedFolder(config);
   const model =
     create === undefined
-      ? await Model.load(path!, { threads })
+      ? await Model.load(path!, { dtype, threads })
       : await Model.create(huggingFaceConfig(create, await Tokenizer.load(config.tokenizer.base)), {
           seed: config.seed,
+          dtype,
           threads,
         });
   try {

@@ -35,7 +35,7 @@ export async function runPhase(
 ): Promise<PhaseResult> {
   const { data, train } = config[phase];
   const run = runSchema.parse({
-    model: { path: from.model, threads: config.model.threads },
+    model: { path: from.model, dtype: config.model.dtype, threads: config.model.threads },
     tokenizer: { path: from.tokenizer },
     data,
     train: { ...train, eval_on_start: true, output_dir: phaseOutputs(config, phase).folder },

@@ -82,13 +82,14 @@ async function makePhase(
 ): Promise<PhaseResult> {
   const { data, train } = config[phase];
   // When and how many checkpoints are written decides nothing: a run under way may be given others.
-  const { save_steps: _, save_total_limit: __, peak_flops: ___, ...deciding } = train;
+  const { save_steps: _, save_total_limit: __, peak_flops: ___, recompute: ____, ...deciding } = train;
   const paths = [...data.sources, ...data.eval_sources].map((source) =>
     typeof source === "string" ? source : source.path,
   );
   const files: string[] = [];
   for (const path of paths) files.push(await fileFingerprint(path, runner.signal));
-  const inputs = { data, train: deciding, files, from: await modelFingerprint(from, runner.signal) };
+  const { dtype } = config.model;
+  const inputs = { data, train: deciding, dtype, files, from: await modelFingerprint(from, runner.signal) };
   const { folder, model, metrics } = phaseOutputs(config, phase);
   const outputs = [join(model, "MANIFEST.json"), metrics];
   const stage = { name: phase, inputs, outputs, resumesIn: folder };

@@ -4,7 +4,7 @@ import { dataSchema } from "../../config/data.ts";
 import { field, refusal } from "../../config/field.ts";
 import { generateSchema } from "../../config/generate.ts";
 import { judgeSchema } from "../../config/judge.ts";
-import { createModelSchema } from "../../config/model.ts";
+import { createModelSchema, dtypeField } from "../../config/model.ts";
 import { refuseLongData } from "../../config/run.ts";
 import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
 import { trainSchema } from "../../config/train.ts";
@@ -71,6 +71,7 @@ export const extendAndTuneSchema = z.strictObject({
           "How the new rows start.",
           "新增词嵌入的初始化方式。",
         ),
+        dtype: dtypeField,
         threads: field(z.int().min(0).max(4096).default(0), "CPU threads; 0: all cores.", "CPU 线程数；0 为全部核心。"),
       })
       .superRefine((value, context) => {

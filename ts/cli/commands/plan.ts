@@ -1,0 +1,153 @@
+// belle-train plan
+import { readFile } from "node:fs/promises";
+import { loadConfig } from "../../config/load.ts";
+import { runSchema } from "../../config/run.ts";
+import { BelleError } from "../../native/errors.ts";
+import { type PlanOptions, planTraining } from "../../train/plan.ts";
+import { modelConfig, runPlanOptions } from "../../train/plan_run.ts";
+import { type Context, defineCommand } from "../command.ts";
+import { exitCodes } from "../failure.ts";
+import { planText } from "../views/plan_view.ts";
+
+interface Given {
+  run: string | undefined;
+  config: string | undefined;
+  set: string[] | undefined;
+  model: string | undefined;
+  tokens: number;
+  "batch-size": number;
+  accumulation: number;
+  steps: number | undefined;
+  dtype: "float32" | "bfloat16";
+  recompute: "none" | "selective" | "layer";
+  trainable: "all" | "embeddings";
+  threads: number;
+}
+
+async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
+  const sources = [args.run, args.model, args.config].filter((source) => source !== undefined);
+  if (sources.length !== 1) {
+    throw new BelleError(
+      "ERR_BELLE_USAGE",
+      context.text({
+        en: "Give exactly one of a YAML file, --model and --config.",
+        zh: "YAML 文件、--model 与 --config 必须且只能给出一个。",
+      }),
+    );
+  }
+  if (args.run !== undefined) {
+    return runPlanOptions(await loadConfig(args.run, runSchema, { set: args.set, language: context.language }));
+  }
+  if (args.set !== undefined) {
+    throw new BelleError(
+      "ERR_BELLE_USAGE",
+      context.text({
+        en: "--set overrides values of a YAML file; give one.",
+        zh: "--set 用于覆盖 YAML 文件中的值，请给出该文件。",
+      }),
+    );
+  }
+  const config = args.model === undefined ? await readFile(args.config!, "utf8") : await modelConfig(args.model);
+  return {
+    config,
+    dtype: args.dtype,
+    threads: args.threads,
+    train: {
+      max_length: args.tokens,
+      per_device_train_batch_size: args["batch-size"],
+      gradient_accumulation_steps: args.accumulation,
+      recompute: args.recompute,
+      trainable: args.trainable,
+      ...(args.steps === undefined ? {} : { max_steps: args.steps }),
+    },
+  };
+}
+
+export const command = defineCommand({
+  positionals: {
+    run: { type: "string", text: { en: "YAML file of the run", zh: "训练的 YAML 文件" } },
+  },
+  options: {
+    set: {
+      type: "strings",
+      text: { en: "Override a value of the YAML file (repeatable)", zh: "覆盖 YAML 文件中的某个值（可重复）" },
+    },
+    model: {
+      type: "string",
+      text: { en: "Instead: a Hugging Face model folder", zh: "或者：Hugging Face 模型文件夹" },
+    },
+    config: { type: "string", text: { en: "Instead: a config.json", zh: "或者：config.json 文件" } },
+    tokens: {
+      type: "number",
+      default: 2048,
+      text: { en: "Without YAML: train.max_length", zh: "不用 YAML 时：train.max_length" },
+    },
+    "batch-size": {
+      type: "number",
+      default: 1,
+      text: {
+        en: "Without YAML: train.per_device_train_batch_size",
+        zh: "不用 YAML 时：train.per_device_train_batch_size",
+      },
+    },
+    accumulation: {
+      type: "number",
+      default: 1,
+      text: {
+        en: "Without YAML: train.gradient_accumulation_steps",
+        zh: "不用 YAML 时：train.gradient_accumulation_steps",
+      },
+    },
+    steps: { type: "number", text: { en: "Without YAML: train.max_steps", zh: "不用 YAML 时：train.max_steps" } },
+    dtype: {
+      type: "string",
+      choices: ["float32", "bfloat16"],
+      default: "float32",
+      text: { en: "Without YAML: model.dtype", zh: "不用 YAML 时：model.dtype" },
+    },
+    recompute: {
+      type: "string",
+      choices: ["none", "selective", "layer"],
+      default: "selective",
+      text: { en: "Without YAML: train.recompute", zh: "不用 YAML 时：train.recompute" },
+    },
+    trainable: {
+      type: "string",
+      choices: ["all", "embeddings"],
+      default: "all",
+      text: { en: "Without YAML: train.trainable", zh: "不用 YAML 时：train.trainable" },
+    },
+    threads: {
+      type: "number",
+      default: 0,
+      text: { en: "Without YAML: model.threads", zh: "不用 YAML 时：model.threads" },
+    },
+    measure: {
+      type: "boolean",
+      default: true,
+      text: {
+        en: "Train slices of the model to predict the speed; --no-measure for the memory only",
+        zh: "训练模型的薄片以预测速度；--no-measure 只计算内存",
+      },
+    },
+  },
+  examples: [
+    ["belle-train plan run.yaml", { en: "what `train run.yaml` will need", zh: "`train run.yaml` 需要的资源" }],
+    [
+      "belle-train plan --model llama-7b --tokens 2048 --dtype bfloat16 --no-measure",
+      { en: "the memory alone, without YAML", zh: "不用 YAML，只看内存" },
+    ],
+  ],
+  async run(args, context) {
+    const options = await optionsOf(args, context);
+    const progress = context.progress({ en: "measuring", zh: "测速" });
+    const plan = await planTraining({
+      ...options,
+      measure: args.measure,
+      signal: context.signal,
+      onProgress: (done, total) => progress.update({ done, total }),
+    }).finally(() => progress.finish());
+    context.result(plan, () => planText(plan, context));
+    return plan.memory.verdict === "exceeds" ? exitCodes.environment : exitCodes.done;
+  },
+});

@@ -1,0 +1,49 @@
+// The plan of a run configuration: its model's config.json with the rows it will have, and its data where it is
+// prepared already.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { huggingFaceConfig } from "../config/model.js";
+import { inspectFolder } from "../data/manifest.js";
+import { BelleError } from "../native/errors.js";
+import { Tokenizer } from "../tokenizer/tokenizer.js";
+import { refuseMissingRows } from "./check_fit.js";
+/** What planTraining takes for a run of this configuration. Reads the tokenizer and config.json, writes nothing. */
+export async function runPlanOptions(config) {
+    const { path, create, resize, backend, dtype, threads } = config.model;
+    const tokenizer = await Tokenizer.load(config.tokenizer?.path ?? path);
+    const text = create === undefined ? await modelConfig(path) : huggingFaceConfig(create, tokenizer);
+    const rows = Number(JSON.parse(text).vocab_size);
+    if (resize === undefined)
+        refuseMissingRows(tokenizer.vocabSize, rows);
+    const multiple = resize?.pad_to_multiple_of ?? 1;
+    const extended = Math.ceil(tokenizer.vocabSize / multiple) * multiple;
+    const max_length = config.data.max_length ?? config.train.max_length;
+    const data = await preparedData(config, tokenizer, max_length);
+    return {
+        config: tokenizer.vocabSize > rows ? { ...JSON.parse(text), vocab_size: extended } : text,
+        dtype,
+        threads,
+        ...(backend ? { backend } : {}),
+        train: { ...config.train, max_length },
+        evaluation: config.data.eval_head > 0 || config.data.eval_sources.length > 0,
+        ...(data === undefined ? {} : { data }),
+    };
+}
+/** Text of a model folder's config.json. */
+export async function modelConfig(folder) {
+    const file = join(folder, "config.json");
+    return readFile(file, "utf8").catch((cause) => {
+        throw new BelleError("ERR_BELLE_NOT_FOUND", `${file}: cannot be read; name a Hugging Face model folder.`, {
+            cause,
+        });
+    });
+}
+/** Shards that an earlier start of this run, or `data prepare`, left. */
+async function preparedData(config, tokenizer, maxLength) {
+    const folder = join(config.train.output_dir, "data", "train");
+    const state = await inspectFolder(folder);
+    if (state.kind !== "shards")
+        return undefined;
+    const { max_length, tokenizer_fingerprint } = state.manifest;
+    return max_length === maxLength && tokenizer_fingerprint === tokenizer.fingerprint ? folder : undefined;
+}

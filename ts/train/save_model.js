@@ -1,0 +1,23 @@
+// A model folder that replaces the one before it: the earlier stays whole until the new one is.
+import { existsSync, readdirSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { workingPath } from "../data/files.js";
+import { BelleError } from "../native/errors.js";
+/** Saves beside `folder`, then exchanges. Throws ERR_BELLE_IO where `folder` holds something we did not write. */
+export async function saveModel(model, folder, extraFiles) {
+    if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "MANIFEST.json"))) {
+        throw new BelleError("ERR_BELLE_IO", `${folder}: holds files that belle-train did not write; move them away, then run the same command again.`);
+    }
+    const fresh = workingPath(folder, "new");
+    await model.save(fresh, { extraFiles });
+    if (!existsSync(folder)) {
+        await rename(fresh, folder);
+        return folder;
+    }
+    const old = workingPath(folder, "old");
+    await rename(folder, old);
+    await rename(fresh, folder);
+    await rm(old, { recursive: true, force: true });
+    return folder;
+}
