@@ -51,6 +51,8 @@ BELLE_INLINE vf widen(vh x) {
   return (vf)((vu)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)x) << 16);
 #elif defined(__AVX2__)
   return (vf)((vu)_mm256_cvtepu16_epi32((__m128i)x) << 16);
+#elif defined(__SSE4_1__)
+  return (vf)((vu)_mm_cvtepu16_epi32(_mm_set_epi64x(0, (int64_t)x)) << 16);
 #else
   return (vf)(__builtin_convertvector(x, vu) << 16);
 #endif
@@ -160,8 +162,12 @@ BELLE_INLINE vf load_first(const bf16* p, int64_t count) {
   return widen(x);
 }
 BELLE_INLINE void store_first(bf16* p, vf x, int64_t count) {
-  const vh y = narrow(x);
-  __builtin_memcpy(p, &y, static_cast<uint64_t>(count >= kLanes ? kLanes : count) * 2);
+  if (count >= kLanes) {
+    store(p, x);
+  } else {
+    const vh y = narrow(x);
+    __builtin_memcpy(p, &y, static_cast<uint64_t>(count) * 2);
+  }
 }
 
 // Lane l of the result is lane l ^ Half of x.
