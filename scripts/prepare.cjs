@@ -13,6 +13,5 @@ const loads = spawnSync(process.execPath, ["-e", `require("node-gyp-build")(${JS
 });
 if (loads.status !== 0)
   execFileSync(process.execPath, [join(__dirname, "native-build.cjs")], { cwd: root, stdio: "inherit" });
-const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-if (existsSync(tsc))
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+if (existsSync(join(root, "node_modules", "typescript")))
+  execFileSync(process.execPath, [join(__dirname, "build-ts.cjs")], { cwd: root, stdio: "inherit" });

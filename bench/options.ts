@@ -1,0 +1,69 @@
+// The options every claim takes, and those of its own; anything else is refused.
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+
+export const dtypes = ["float32", "bfloat16"] as const;
+export type DType = (typeof dtypes)[number];
+
+export interface Options {
+  /** A Python (the claim names its script), or a whole command that prints what that script prints. */
+  peer?: string[];
+  threads: number;
+  rounds: number;
+  dtype: DType;
+  /** The smallest shape, once: shows that it runs, not how fast. */
+  quick: boolean;
+  /** The claim's own. */
+  own: Readonly<Record<string, string | undefined>>;
+}
+
+/** The command line is wrong: one sentence, exit code 2. */
+export class UsageError extends Error {}
+
+/** A whole number of at least `min`. */
+export function wholeNumber(name: string, text: string, min: number): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < min)
+    throw new UsageError(`--${name} must be a whole number of at least ${min}, not "${text}".`);
+  return value;
+}
+
+export function oneOf<const T extends string>(name: string, text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new UsageError(`--${name} must be one of ${words.join(", ")}, not "${text}".`);
+  return found;
+}
+
+/** `--peer "python -X dev"` as words. */
+export function commandWords(text: string): string[] {
+  const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, bare]) => double ?? single ?? bare!,
+  );
+  if (words.length === 0) throw new UsageError('--peer must name a program, e.g. --peer "python3".');
+  return words;
+}
+
+export function readOptions(argv: readonly string[], own: readonly string[] = []): Options {
+  const text = { type: "string" } as const;
+  const names = ["peer", "threads", "rounds", "dtype", ...own];
+  let values: Record<string, string | boolean | undefined>;
+  try {
+    const options = { ...Object.fromEntries(names.map((name) => [name, text])), quick: { type: "boolean" } } as const;
+    ({ values } = parseArgs({ args: [...argv], options, strict: true }));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split(". ")[0] : String(error);
+    throw new UsageError(`${reason}. Options: ${[...names, "quick"].map((name) => `--${name}`).join(", ")}.`);
+  }
+  const given = (name: string) => values[name] as string | undefined;
+  const quick = values.quick === true;
+  const peer = given("peer");
+  const threads = wholeNumber("threads", given("threads") ?? "0", 0);
+  return {
+    ...(peer === undefined ? {} : { peer: commandWords(peer) }),
+    threads: threads === 0 ? availableParallelism() : threads,
+    rounds: wholeNumber("rounds", given("rounds") ?? (quick ? "1" : "3"), 1),
+    dtype: oneOf("dtype", given("dtype") ?? "bfloat16", dtypes),
+    quick,
+    own: Object.fromEntries(own.map((name) => [name, given(name)])),
+  };
+}
