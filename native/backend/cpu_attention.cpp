@@ -1,5 +1,5 @@
 // Attention of the CPU backend: a task is one block of queries of one head (forward), one kv head of one
-// document (backward), one kv head of one sequence (decode).
+// document (backward), one range of keys of one kv head of one sequence (decode).
 #include <algorithm>
 
 #include "native/backend/cpu_check.h"
@@ -11,6 +11,13 @@ namespace {
 
 constexpr float kNoSlope = 0;
 constexpr int64_t kBlock = ops::kAttentionBlock;
+
+const void* at(const void* base, int64_t elements, ops::Type type) {
+  return static_cast<const char*>(base) + elements * (type == ops::Type::f32 ? 4 : 2);
+}
+void* at(void* base, int64_t elements, ops::Type type) {
+  return static_cast<char*>(base) + elements * (type == ops::Type::f32 ? 4 : 2);
+}
 
 Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_dim) {
   Check check(op);
@@ -28,7 +35,7 @@ Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_
 
 Status check(const char* op, const belle_attention_args& a) {
   BELLE_TRY(
-      Check(op).f32(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
+      Check(op).dtype(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
   BELLE_TRY(heads_check(op, a.heads, a.kv_heads, a.head_dim).status());
   BELLE_TRY(Check(op)
                 .that(a.cu_seqlens[0] == 0,
@@ -84,9 +91,11 @@ belle_status attention(void* context, const belle_attention_args* args) {
       blocks_before[i + 1] = blocks_before[i] + (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + kBlock - 1) / kBlock;
     }
     const int64_t blocks = blocks_before[a.documents], tokens = a.cu_seqlens[a.documents];
+    const auto type = static_cast<ops::Type>(a.type);
     auto task = [&](size_t chunk, int thread) {
+      // A document's last blocks, which see the most keys, first: no thread is left with one at the end.
       const int64_t head = static_cast<int64_t>(chunk) % a.heads,
-                    block = static_cast<int64_t>(chunk) / a.heads;
+                    block = blocks - 1 - static_cast<int64_t>(chunk) / a.heads;
       const int64_t document =
           std::upper_bound(blocks_before, blocks_before + a.documents + 1, block) - blocks_before - 1;
       const int64_t start = a.cu_seqlens[document], length = a.cu_seqlens[document + 1] - start;
@@ -94,19 +103,18 @@ belle_status attention(void* context, const belle_attention_args* args) {
                     kv_head = head / (a.heads / a.kv_heads);
       const int64_t token = start + first;
       cpu.kernels.attention({
-          .q = static_cast<const float*>(a.q) + token * a.q_stride + head * a.q_head_stride,
+          .type = type,
+          .q = at(a.q, token * a.q_stride + head * a.q_head_stride, type),
           .q_stride = a.q_stride,
           .rows = std::min(kBlock, length - first),
           .first = first,
-          .position_step = 1,
-          .k = static_cast<const float*>(a.k) + start * a.kv_stride + kv_head * a.kv_head_stride,
-          .v = static_cast<const float*>(a.v) + start * a.kv_stride + kv_head * a.kv_head_stride,
+          .k = at(a.k, start * a.kv_stride + kv_head * a.kv_head_stride, type),
+          .v = at(a.v, start * a.kv_stride + kv_head * a.kv_head_stride, type),
           .kv_stride = a.kv_stride,
           .head_dim = a.head_dim,
           .scale = a.scale,
-          .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
-          .slope_step = 0,
-          .out = static_cast<float*>(a.out) + (token * a.heads + head) * a.head_dim,
+          .slope = a.alibi_slopes ? a.alibi_slopes[head] : 0,
+          .out = at(a.out, (token * a.heads + head) * a.head_dim, type),
           .out_stride = int64_t{a.heads} * a.head_dim,
           .lse = a.lse + head * tokens + token,
           .scratch = cpu.thread[thread].get<float>(cpu.kernels.attention_scratch(a.head_dim)),
@@ -128,9 +136,12 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
                   .pointer("dq", args->dq, tokens)
                   .pointer("dk", args->dk, tokens)
                   .pointer("dv", args->dv, tokens)
-                  .pointer("delta", args->delta, tokens)
                   .status());
-    const int64_t scratch = cpu.kernels.attention_backward_scratch(a.head_dim);
+    int64_t longest = 0;
+    for (int32_t i = 0; i < a.documents; ++i)
+      longest = std::max<int64_t>(longest, a.cu_seqlens[i + 1] - a.cu_seqlens[i]);
+    const int64_t scratch = cpu.kernels.attention_backward_scratch(a.head_dim, longest);
+    const auto type = static_cast<ops::Type>(a.type);
     BELLE_TRY(cpu.thread_scratch(scratch, "attention_backward"));
     auto task = [&](size_t chunk, int thread) {
       const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads,
@@ -140,25 +151,25 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
       const int64_t kv = start * a.kv_stride + kv_head * a.kv_head_stride;
       const int64_t out = (start * a.heads + head) * a.head_dim;
       cpu.kernels.attention_backward({
+          .type = type,
           .length = a.cu_seqlens[document + 1] - start,
           .group = group,
           .head_dim = a.head_dim,
-          .q = static_cast<const float*>(a.q) + q,
-          .dq = static_cast<float*>(args->dq) + q,
+          .q = at(a.q, q, type),
+          .dq = at(args->dq, q, type),
           .q_stride = a.q_stride,
           .head_stride = a.q_head_stride,
-          .k = static_cast<const float*>(a.k) + kv,
-          .v = static_cast<const float*>(a.v) + kv,
-          .dk = static_cast<float*>(args->dk) + kv,
-          .dv = static_cast<float*>(args->dv) + kv,
+          .k = at(a.k, kv, type),
+          .v = at(a.v, kv, type),
+          .dk = at(args->dk, kv, type),
+          .dv = at(args->dv, kv, type),
           .kv_stride = a.kv_stride,
-          .out = static_cast<const float*>(a.out) + out,
-          .dout = static_cast<const float*>(args->dout) + out,
+          .out = at(static_cast<const void*>(a.out), out, type),
+          .dout = at(args->dout, out, type),
           .out_stride = int64_t{a.heads} * a.head_dim,
           .out_head_stride = a.head_dim,
           .lse = a.lse + head * tokens + start,
-          .delta = args->delta + head * tokens + start,
-          .row_head_stride = tokens,
+          .lse_head_stride = tokens,
           .scale = a.scale,
           .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
           .slope_step = a.alibi_slopes ? 1 : 0,
@@ -176,7 +187,7 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
     BELLE_TRY(Check(kOp).pointer("args", args).status());
     const belle_attention_decode_args& a = *args;
     BELLE_TRY(Check(kOp)
-                  .f32(a.type)
+                  .dtype(a.type)
                   .size("sequences", a.sequences)
                   .size("cache_rows", a.cache_rows, 1)
                   .pointer("lengths", a.lengths, a.sequences)
@@ -200,36 +211,59 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
                     .status());
       work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
     }
-    const int64_t scratch = cpu.kernels.attention_scratch(a.head_dim);
-    BELLE_TRY(cpu.thread_scratch(scratch, kOp));
-    const int64_t group = a.heads / a.kv_heads, width = int64_t{a.kv_heads} * a.head_dim;
-    auto task = [&](size_t chunk, int thread) {
-      const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads,
-                    sequence = static_cast<int64_t>(chunk) / a.kv_heads;
-      const int64_t cache = sequence * a.cache_rows * width + kv_head * a.head_dim;
-      for (int64_t g = 0; g < group; g += kBlock) {
-        const int64_t head = kv_head * group + g;
-        cpu.kernels.attention({
-            .q = static_cast<const float*>(a.q) + sequence * a.q_stride + head * a.q_head_stride,
-            .q_stride = a.q_head_stride,
-            .rows = std::min(kBlock, group - g),
-            .first = a.lengths[sequence] - 1,
-            .position_step = 0,
-            .k = static_cast<const float*>(a.k_cache) + cache,
-            .v = static_cast<const float*>(a.v_cache) + cache,
-            .kv_stride = width,
-            .head_dim = a.head_dim,
-            .scale = a.scale,
-            .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
-            .slope_step = a.alibi_slopes ? 1 : 0,
-            .out = static_cast<float*>(a.out) + (sequence * a.heads + head) * a.head_dim,
-            .out_stride = a.head_dim,
-            .lse = nullptr,
-            .scratch = cpu.thread[thread].get<float>(scratch),
-        });
-      }
+    // Every head of every sequence leaves one part a range of keys; they are merged in order.
+    const int64_t group = a.heads / a.kv_heads, width = int64_t{a.kv_heads} * a.head_dim,
+                  part = ops::decode_part(a.head_dim);
+    const auto type = static_cast<ops::Type>(a.type);
+    int64_t* ranges_before = cpu.block_counts.get<int64_t>(a.sequences + 1);
+    if (!ranges_before) return scratch_missing(kOp, (a.sequences + 1) * 8);
+    ranges_before[0] = 0;
+    for (int32_t s = 0; s < a.sequences; ++s)
+      ranges_before[s + 1] = ranges_before[s] + (a.lengths[s] + ops::kDecodeKeys - 1) / ops::kDecodeKeys;
+    const int64_t ranges = ranges_before[a.sequences];
+    float* parts = cpu.partial_sums.get<float>(ranges * a.heads * part);
+    if (!parts) return scratch_missing(kOp, ranges * a.heads * part * 4);
+    auto range_task = [&](size_t chunk, int) {
+      const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads, head = kv_head * group,
+                    range = static_cast<int64_t>(chunk) / a.kv_heads;
+      const int64_t sequence =
+          std::upper_bound(ranges_before, ranges_before + a.sequences + 1, range) - ranges_before - 1;
+      const int64_t cache = sequence * a.cache_rows * width + kv_head * a.head_dim,
+                    from = (range - ranges_before[sequence]) * ops::kDecodeKeys;
+      cpu.kernels.attention_decode({
+          .type = type,
+          .q = at(a.q, sequence * a.q_stride + head * a.q_head_stride, type),
+          .q_stride = a.q_head_stride,
+          .group = group,
+          .k = at(a.k_cache, cache, type),
+          .v = at(a.v_cache, cache, type),
+          .kv_stride = width,
+          .head_dim = a.head_dim,
+          .from = from,
+          .to = std::min<int64_t>(from + ops::kDecodeKeys, a.lengths[sequence]),
+          .position = a.lengths[sequence] - 1,
+          .scale = a.scale,
+          .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
+          .slope_step = a.alibi_slopes ? 1 : 0,
+          .parts = parts + (range * a.heads + head) * part,
+          .part_stride = part,
+      });
     };
-    cpu.parallel(int64_t{a.sequences} * a.kv_heads, work, task);
+    cpu.parallel(ranges * a.kv_heads, work, range_task);
+    auto merge_task = [&](size_t chunk, int) {
+      const int64_t sequence = static_cast<int64_t>(chunk) / a.heads,
+                    head = static_cast<int64_t>(chunk) % a.heads, first = ranges_before[sequence];
+      cpu.kernels.attention_decode_merge({
+          .type = type,
+          .out = at(a.out, static_cast<int64_t>(chunk) * a.head_dim, type),
+          .parts = parts + (first * a.heads + head) * part,
+          .ranges = ranges_before[sequence + 1] - first,
+          .range_stride = a.heads * part,
+          .head_dim = a.head_dim,
+      });
+    };
+    cpu.parallel(int64_t{a.sequences} * a.heads, 8.0 * static_cast<double>(ranges * a.heads * part),
+                 merge_task);
     return {};
   });
 }

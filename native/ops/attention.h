@@ -1,28 +1,29 @@
 #pragma once
-// Causal attention with an online softmax in float32, over blocks of keys (Milakov & Gimelshein 2018; Dao et
-// al. 2022). No score matrix of a whole document exists. Blocks start at the document's first token, so a
-// result does not depend on the document's place in a pack. Reference: attention, attention_backward in
+// Causal attention with an online softmax, over blocks of keys (Milakov & Gimelshein 2018; Dao et al. 2022).
+// No score matrix of a whole document exists. Blocks start at the document's first token, so a result does
+// not depend on the document's place in a pack. Scores, statistics and sums are float32; with bfloat16
+// operands the probabilities (and, backward, the gradients of the scores) are rounded to bfloat16 where they
+// meet another operand, if the instruction set multiplies pairs. Reference: attention, attention_backward in
 // test/native/ops/reference.h.
 #include "native/ops/kernel.h"
 
 namespace belle::ops {
 
-constexpr int64_t kAttentionBlock = 64;  // queries, and keys, of one block
+// Queries, and keys, of one block: whole tiles of every instruction set, in rows and in columns.
+constexpr int64_t kAttentionBlock = 192;
 
-// Row r (rows <= kAttentionBlock) is the query at q + r*q_stride, standing at position first +
-// r*position_step of its document: it sees the keys [0, position], key j at k + j*kv_stride. score = scale *
-// q.k + slopes[r*slope_step] * (j - position). out row r is at out + r*out_stride; lse[r] = log of the sum of
-// e^score, skipped when lse is NULL. One decoded token = the query heads of one kv head as rows,
-// position_step 0.
+// Row r (rows <= kAttentionBlock) is the query at q + r*q_stride, standing at position first + r of its
+// document (first: a multiple of kAttentionBlock): it sees the keys [0, first + r], key j at k + j*kv_stride.
+// score = scale * q.k + slope * (j - position). out row r is at out + r*out_stride; lse[r] = log of the sum
+// of e^score. Strides in elements of `type`.
 struct AttentionBlock {
-  const float* q;
-  int64_t q_stride, rows, first, position_step;
-  const float *k, *v;
+  Type type;
+  const void* q;
+  int64_t q_stride, rows, first;
+  const void *k, *v;
   int64_t kv_stride, head_dim;
-  float scale;
-  const float* slopes;
-  int64_t slope_step;
-  float* out;
+  float scale, slope;
+  void* out;
   int64_t out_stride;
   float* lse;
   float* scratch;  // attention_scratch(head_dim) floats, 64-byte aligned
@@ -32,25 +33,25 @@ BELLE_KERNEL(Attention, attention)
 
 // The gradients of one kv head over one document of `length` tokens, from its `group` query heads. Pointers
 // are to the document's first token; query head g of the group adds g*head_stride (q, dq), g*out_head_stride
-// (out, dout) and g*row_head_stride (lse, delta). dq, dk, dv are overwritten; dq rows are summed over key
-// blocks in order, dk and dv over (query head, query block) in order. delta is scratch: dout.out of each row.
+// (out, dout) and g*lse_head_stride (lse). dq, dk, dv are overwritten; dq rows are summed over key blocks in
+// order, dk and dv over (query head, query block) in order.
 struct AttentionBackwardHead {
+  Type type;
   int64_t length, group, head_dim;
-  const float* q;
-  float* dq;
+  const void* q;
+  void* dq;
   int64_t q_stride, head_stride;
-  const float *k, *v;
-  float *dk, *dv;
+  const void *k, *v;
+  void *dk, *dv;
   int64_t kv_stride;
-  const float *out, *dout;
+  const void *out, *dout;
   int64_t out_stride, out_head_stride;
   const float* lse;
-  float* delta;
-  int64_t row_head_stride;
+  int64_t lse_head_stride;
   float scale;
   const float* slopes;  // of query head g: slopes[g * slope_step]
   int64_t slope_step;
-  float* scratch;  // attention_backward_scratch(head_dim) floats, 64-byte aligned
+  float* scratch;  // attention_backward_scratch(head_dim, length) floats, 64-byte aligned
 };
 using AttentionBackward = void(const AttentionBackwardHead& head);
 BELLE_KERNEL(AttentionBackward, attention_backward)
@@ -58,6 +59,39 @@ BELLE_KERNEL(AttentionBackward, attention_backward)
 // Floats of scratch memory for one thread.
 using AttentionScratch = int64_t(int64_t head_dim);
 BELLE_KERNEL(AttentionScratch, attention_scratch)
-BELLE_KERNEL(AttentionScratch, attention_backward_scratch)
+using AttentionBackwardScratch = int64_t(int64_t head_dim, int64_t length);
+BELLE_KERNEL(AttentionBackwardScratch, attention_backward_scratch)
+
+// Decoding: one query of each of `group` heads (row g at q + g*q_stride) against the keys [from, to) of a
+// sequence whose newest key, at `position`, is the query's own. part[g] = [maximum, sum, head_dim
+// unnormalised values]: what attention_decode_merge needs.
+struct AttentionDecodeRange {
+  Type type;
+  const void* q;
+  int64_t q_stride, group;
+  const void *k, *v;  // of key 0
+  int64_t kv_stride, head_dim, from, to, position;
+  float scale;
+  const float* slopes;  // of head g: slopes[g * slope_step]
+  int64_t slope_step;
+  float* parts;  // of head g: parts + g*part_stride
+  int64_t part_stride;
+};
+using AttentionDecode = void(const AttentionDecodeRange& range);
+BELLE_KERNEL(AttentionDecode, attention_decode)
+
+// out[head_dim] from the parts of `ranges` ranges of one head, in order.
+struct AttentionDecodeParts {
+  Type type;
+  void* out;
+  const float* parts;
+  int64_t ranges, range_stride, head_dim;
+};
+using AttentionDecodeMerge = void(const AttentionDecodeParts& parts);
+BELLE_KERNEL(AttentionDecodeMerge, attention_decode_merge)
+
+constexpr int64_t kDecodeKeys = 256;  // of one range
+// Floats of one part.
+constexpr int64_t decode_part(int64_t head_dim) { return head_dim + 2; }
 
 }  // namespace belle::ops

@@ -1,165 +1,218 @@
 #include "native/ops/attention.h"
-#include "native/ops/float_block.h"
-#include "native/ops/tile.h"
+#include "native/ops/attention_parts.h"
 
 namespace belle::ops::BELLE_ISA {
 
-constexpr int64_t kBlock = kAttentionBlock;
-
 namespace {
 
-// The thread's scratch memory, cut up. A: panels of kTileRows; B: panels of kTileCols.
+// The thread's scratch memory, cut up; as items where that is said.
 struct Buffers {
-  float *keys_b, *values_b, *keys_flat;    // B over depth head_dim (two) and over depth keys
-  float *q_a, *dout_a, *q_b, *dout_b;      // A over depth head_dim; B over depth queries
-  float *p, *ds, *p_a, *ds_a, *ds_rows_a;  // [queries, keys]; A over depth queries (two), over depth keys
-  float *dk, *dv;                          // [keys, width]
+  float *q, *dout;            // items: panels of queries, depth = head_dim
+  float *q_flat, *dout_flat;  // items: panels of columns, depth = queries
+  float *k, *v;               // items: rows
+  float* k_flat;              // items: panels of columns, depth = keys
+  float *p, *ds;              // [keys][kBlock] of `type`, or float32 where that is widened
+  float* ds_pairs;            // items (query, key): [steps of keys][kBlock]; ds itself without pairs
+  float *lse, *delta;         // of the queries at hand; lse in the unit of the exponents
+  float* dq;                  // in tiles
+  float *dk, *dv;             // in tiles, of the whole document
   int64_t floats;
 };
 
-Buffers cut(float* base, int64_t d) {
-  const int64_t width = round_up(d, kTileCols), padded = round_up(kBlock, kTileRows);
-  int64_t used = 0;
-  auto carve = [&](int64_t floats) {
-    float* here = base ? base + used : nullptr;
-    used += round_up(floats, 16);
-    return here;
-  };
+Buffers cut(float* base, int64_t d, int64_t length) {
+  const int64_t width = round_up(d, kTileCols), whole = round_up(length, kTileRows) * width;
+  Carver carver{base};
   Buffers b = {};
-  b.keys_b = carve(kBlock * d);
-  b.values_b = carve(kBlock * d);
-  b.keys_flat = carve(kBlock * width);
-  b.q_a = carve(padded * d);
-  b.dout_a = carve(padded * d);
-  b.q_b = carve(kBlock * width);
-  b.dout_b = carve(kBlock * width);
-  b.p = carve(kBlock * kBlock);
-  b.ds = carve(kBlock * kBlock);
-  b.p_a = carve(padded * kBlock);
-  b.ds_a = carve(padded * kBlock);
-  b.ds_rows_a = carve(padded * kBlock);
-  b.dk = carve(kBlock * width);
-  b.dv = carve(kBlock * width);
-  b.floats = used;
+  b.q = carver.take(kBlock * d);
+  b.dout = carver.take(kBlock * d);
+  b.q_flat = carver.take(kBlock * width);
+  b.dout_flat = carver.take(kBlock * width);
+  b.k = carver.take(kBlock * d);
+  b.v = carver.take(kBlock * d);
+  b.k_flat = carver.take(kBlock * width);
+  b.p = carver.take(kBlock * kBlock);
+  b.ds = carver.take(kBlock * kBlock);
+  b.ds_pairs = carver.take(kBlock * kBlock);
+  b.lse = carver.take(kBlock);
+  b.delta = carver.take(kBlock);
+  b.dq = carver.take(kBlock * width);
+  b.dk = carver.take(whole);
+  b.dv = carver.take(whole);
+  b.floats = carver.used;
   return b;
 }
 
-BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// delta[t] = dout . out of every row of one query head.
-void row_products(const AttentionBackwardHead& a, int64_t g) {
-  for (int64_t t = 0; t < a.length; ++t) {
-    const float* out = a.out + g * a.out_head_stride + t * a.out_stride;
-    const float* dout = a.dout + g * a.out_head_stride + t * a.out_stride;
-    vf sum = {};
-    for_vectors(a.head_dim, [&](int64_t e, int64_t count) {
-      sum = mul_add(load_first(out + e, count), load_first(dout + e, count), sum);
-    });
-    a.delta[g * a.row_head_stride + t] = sum_lanes(sum);
-  }
+// dout . out of one row.
+template <class T>
+float row_product(const void* out, const void* dout, int64_t at, int64_t d) {
+  const T *x = static_cast<const T*>(out) + at, *y = static_cast<const T*>(dout) + at;
+  vf sum = {};
+  for_vectors(d, [&](int64_t e, int64_t count) {
+    sum = mul_add(load_first(x + e, count), load_first(y + e, count), sum);
+  });
+  return sum_lanes(sum);
 }
 
-// p holds q.k and ds holds dout.v of one query row against `visible` keys from j0 on; they become the
-// probabilities and the gradient of (score / scale) without the scale; both are 0 from visible to keys.
-BELLE_INLINE void probabilities_row(float* p, float* ds, int64_t visible, int64_t keys, int64_t j0,
-                                    int64_t position, float scale, float slope, float lse, float delta) {
-  int64_t j = 0;
-  for (; j < visible; j += kLanes) {
-    const vf distance = to_float(lane_numbers() + static_cast<int32_t>(j0 + j - position));
-    const vf s = mul_add(load(p + j), splat(scale), splat(slope) * distance);
-    vf e = exponential(s - splat(lse));
-    vf g = e * (load(ds + j) - splat(delta));
-    if (visible - j < kLanes) {
-      const vi inside = lane_numbers() < static_cast<int32_t>(visible - j);
-      e = inside ? e : vf{};
-      g = inside ? g : vf{};
+// The queries [i0, i0 + rows) of head g as operands, and their statistics. Lanes past the last row get the
+// probability 0.
+template <bool Pairs>
+void take_queries(const AttentionBackwardHead& a, const Buffers& b, int64_t g, int64_t i0, int64_t rows) {
+  const int64_t d = a.head_dim, at = g * a.out_head_stride + i0 * a.out_stride;
+  const void* q = offset(a.q, g * a.head_stride + i0 * a.q_stride, a.type);
+  const void* dout = offset(a.dout, at, a.type);
+  pack({b.q, q, a.type, a.q_stride, 1, rows, d, kTileCols});
+  pack({b.dout, dout, a.type, a.out_stride, 1, rows, d, kTileCols});
+  pack({b.q_flat, q, a.type, 1, a.q_stride, d, rows, kTileCols});
+  pack({b.dout_flat, dout, a.type, 1, a.out_stride, d, rows, kTileCols});
+  for (int64_t r = 0; r < round_up(rows, kLanes); ++r) {
+    b.lse[r] = r < rows ? a.lse[g * a.lse_head_stride + i0 + r] * kUnit<Pairs> : __builtin_inff();
+    b.delta[r] = 0;
+    if (r < rows) {
+      b.delta[r] = a.type == Type::f32 ? row_product<float>(a.out, a.dout, at + r * a.out_stride, d)
+                                       : row_product<bf16>(a.out, a.dout, at + r * a.out_stride, d);
     }
-    store(p + j, e);
-    store(ds + j, g);
-  }
-  for (; j < keys; j += kLanes) {
-    store(p + j, vf{});
-    store(ds + j, vf{});
   }
 }
 
-// Adds what the queries [i0, i0 + rows) of head g give to the key block [j0, j0 + keys), and the key block to
-// dq.
-void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t g, int64_t i0, int64_t rows,
-                int64_t j0, int64_t keys) {
-  const int64_t d = a.head_dim, width = round_up(d, kTileCols);
-  const float* q = a.q + g * a.head_stride + i0 * a.q_stride;
-  const float* dout = a.dout + g * a.out_head_stride + i0 * a.out_stride;
-  pack_floats(b.q_a, q, a.q_stride, 1, rows, d, kTileRows);
-  pack_floats(b.dout_a, dout, a.out_stride, 1, rows, d, kTileRows);
-  pack_floats(b.q_b, q, 1, a.q_stride, d, rows, kTileCols);
-  pack_floats(b.dout_b, dout, 1, a.out_stride, d, rows, kTileCols);
+template <bool Pairs>
+void take_keys(const AttentionBackwardHead& a, const Buffers& b, int64_t j0, int64_t keys) {
+  const void *k = offset(a.k, j0 * a.kv_stride, a.type), *v = offset(a.v, j0 * a.kv_stride, a.type);
+  copy_rows<Pairs>(b.k, k, a.type, a.kv_stride, keys, a.head_dim);
+  copy_rows<Pairs>(b.v, v, a.type, a.kv_stride, keys, a.head_dim);
+  pack({b.k_flat, k, a.type, 1, a.kv_stride, a.head_dim, keys, kTileCols});
+}
 
-  const bool diagonal = i0 == j0;  // else every query of the block sees every key
-  auto visible = [&](int64_t r) { return diagonal ? at_most(r + 1, keys) : keys; };
-  auto tile_keys = [&](int64_t r) { return visible(at_most(r + kTileRows, rows) - 1); };
+// From the tiles of scores and of dout.v (keys x vectors [skip, vectors) of the panel at lane `lane`): the
+// probabilities and the gradients of the scores without the scale, as rows of keys and as pairs of keys.
+template <bool Pairs>
+BELLE_INLINE void finish_tile(const Buffers& b, const float* scores, const float* products, int64_t j,
+                              int64_t keys, int64_t lane, int64_t skip, int64_t vectors, float scale) {
+  for (int64_t v = skip; v < vectors; ++v) {
+    const int64_t at = lane + v * kLanes;
+    const vf lse = load(b.lse + at), delta = load(b.delta + at);
+    vf last = {};
+    for (int64_t r = 0; r < keys; ++r) {
+      const int64_t i = r * kTileCols + v * kLanes, to = (j + r) * kBlock + at;
+      const vf exponent = mul_add(load(scores + i), splat(scale), -lse);
+      const vf p = power<Pairs>(exponent);
+      const vf ds = p * (load(products + i) - delta);
+      if (Pairs) {
+        store(reinterpret_cast<bf16*>(b.p) + to, p);
+        store(reinterpret_cast<bf16*>(b.ds) + to, ds);
+        if (r % 2 == 1 || r + 1 == keys) {
+          store_pairs(b.ds_pairs + (j + r) / 2 * kBlock + at, r % 2 == 1 ? last : ds, r % 2 == 1 ? ds : vf{});
+        }
+        last = ds;
+      } else {
+        store(b.p + to, p);
+        store(b.ds + to, ds);
+      }
+    }
+  }
+}
+
+// Adds what the queries taken give to the keys taken, and those to dq. query: position of the first query
+// among the keys; own: the queries are the first to reach these keys.
+template <class Step, bool Pairs>
+void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t rows, int64_t j0, int64_t keys,
+                int64_t query, bool own, float slope) {
+  const int64_t d = a.head_dim, steps = Pairs ? (d + 1) / 2 : d, panels = blocks(d, kTileCols);
+  const int64_t vectors = blocks(rows, kLanes), query_steps = Pairs ? (rows + 1) / 2 : rows,
+                key_steps = Pairs ? (keys + 1) / 2 : keys;
+  const ScoreRule rule = score_rule<Pairs>(a.scale, slope);
+  const float scale = rule.prepare ? 1.0f : rule.scale;
+  alignas(64) float scores[kTileRows * kTileCols], products[kTileRows * kTileCols];
+  float* ds_a = Pairs ? b.ds_pairs : b.ds;
+  // Tiles above the diagonal are left out; what a tile on it reads beyond is 0.
+  if (keys - 1 > query) __builtin_memset(ds_a, 0, static_cast<uint64_t>(key_steps * kBlock) * 4);
+  for (int64_t v0 = 0; v0 < vectors; v0 += kTileVectors) {
+    const int64_t here = at_most(kTileVectors, vectors - v0), lane = v0 * kLanes;
+    for (int64_t j = 0; j < keys; j += kTileRows) {
+      const int64_t skip = blind_vectors(j, query + lane), many = at_most(kTileRows, keys - j);
+      if (skip >= here) break;
+      Tile tile = {.steps = steps,
+                   .a = reinterpret_cast<const char*>(b.k + j * steps),
+                   .a_row = 4 * steps,
+                   .a_step = 4,
+                   .b = b.q + lane * steps + skip * kLanes,
+                   .sums = scores + skip * kLanes,
+                   .first = true};
+      multiply_any<Step>(tile, many, here - skip);
+      tile.a = reinterpret_cast<const char*>(b.v + j * steps);
+      tile.b = b.dout + lane * steps + skip * kLanes;
+      tile.sums = products + skip * kLanes;
+      multiply_any<Step>(tile, many, here - skip);
+      finish_scores(scores, many, skip, here, j, query + lane, rule);
+      finish_tile<Pairs>(b, scores, products, j, many, lane, skip, here, scale);
+    }
+  }
+  const int64_t row_bytes = kBlock * (Pairs ? 2 : 4);
+  for (int64_t j = 0; j < keys; j += kTileRows) {
+    const int64_t many = at_most(kTileRows, keys - j), lane = blind_vectors(j, query) * kLanes,
+                  step = Pairs ? lane / 2 : lane;
+    for (int64_t c = 0; c < panels; ++c) {
+      const int64_t wide = blocks(at_most(kTileCols, d - c * kTileCols), kLanes),
+                    at = ((j0 + j) / kTileRows * panels + c) * kTileRows * kTileCols;
+      Tile tile = {.steps = query_steps - step,
+                   .a = reinterpret_cast<const char*>(b.p) + j * row_bytes + step * 4,
+                   .a_row = row_bytes,
+                   .a_step = 4,
+                   .b = b.dout_flat + (c * query_steps + step) * kTileCols,
+                   .sums = b.dv + at,
+                   .first = own};
+      multiply_any<Step>(tile, many, wide);
+      tile.a = reinterpret_cast<const char*>(b.ds) + j * row_bytes + step * 4;
+      tile.b = b.q_flat + (c * query_steps + step) * kTileCols;
+      tile.sums = b.dk + at;
+      multiply_any<Step>(tile, many, wide);
+    }
+  }
   for (int64_t r = 0; r < rows; r += kTileRows) {
-    const int64_t here = at_most(kTileRows, rows - r);
-    multiply_floats(here, tile_keys(r), d, b.q_a + r * d, b.keys_b, d * kTileCols, b.p + r * kBlock, kBlock,
-                    1.0f, 0.0f);
-    multiply_floats(here, tile_keys(r), d, b.dout_a + r * d, b.values_b, d * kTileCols, b.ds + r * kBlock,
-                    kBlock, 1.0f, 0.0f);
+    const int64_t many = at_most(kTileRows, rows - r), seen = at_most(query + r + many, keys);
+    for (int64_t c = 0; c < panels; ++c) {
+      const Tile tile = {.steps = Pairs ? (seen + 1) / 2 : seen,
+                         .a = reinterpret_cast<const char*>(ds_a + r),
+                         .a_row = 4,
+                         .a_step = 4 * kBlock,
+                         .b = b.k_flat + c * key_steps * kTileCols,
+                         .sums = b.dq + (r / kTileRows * panels + c) * kTileRows * kTileCols,
+                         .first = j0 == 0};
+      multiply_any<Step>(tile, many, blocks(at_most(kTileCols, d - c * kTileCols), kLanes));
+    }
   }
-  const float* lse = a.lse + g * a.row_head_stride + i0;
-  const float* delta = a.delta + g * a.row_head_stride + i0;
-  for (int64_t r = 0; r < rows; ++r) {
-    probabilities_row(b.p + r * kBlock, b.ds + r * kBlock, visible(r), keys, j0, i0 + r, a.scale,
-                      a.slopes[g * a.slope_step], lse[r], delta[r]);
+}
+
+template <class Step, bool Pairs>
+void backward(const AttentionBackwardHead& a) {
+  const int64_t d = a.head_dim;
+  const Buffers b = cut(a.scratch, d, a.length);
+  auto scaled = [&](vf x, int64_t) { return x * splat(a.scale); };
+  for (int64_t g = 0; g < a.group; ++g) {
+    for (int64_t i0 = 0; i0 < a.length; i0 += kBlock) {
+      const int64_t rows = at_most(kBlock, a.length - i0);
+      take_queries<Pairs>(a, b, g, i0, rows);
+      for (int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
+        const int64_t keys = at_most(kBlock, a.length - j0);
+        take_keys<Pairs>(a, b, j0, keys);
+        block_pair<Step, Pairs>(a, b, rows, j0, keys, i0 - j0, g == 0 && i0 == j0,
+                                a.slopes[g * a.slope_step]);
+      }
+      write_rows(offset(a.dq, g * a.head_stride + i0 * a.q_stride, a.type), a.type, a.q_stride, b.dq, rows, d,
+                 scaled);
+    }
   }
-  pack_floats(b.p_a, b.p, 1, kBlock, keys, rows, kTileRows);
-  pack_floats(b.ds_a, b.ds, 1, kBlock, keys, rows, kTileRows);
-  pack_floats(b.ds_rows_a, b.ds, kBlock, 1, rows, keys, kTileRows);
-  for (int64_t c = 0; c < keys; c += kTileRows) {
-    const int64_t skip = diagonal ? c : 0;  // the queries before key c do not see it
-    const int64_t here = at_most(kTileRows, keys - c), seen = rows - skip;
-    const float *pa = b.p_a + c * rows + skip * kTileRows, *da = b.ds_a + c * rows + skip * kTileRows;
-    multiply_floats(here, d, seen, pa, b.dout_b + skip * kTileCols, rows * kTileCols, b.dv + c * width, width,
-                    1.0f, 1.0f);
-    multiply_floats(here, d, seen, da, b.q_b + skip * kTileCols, rows * kTileCols, b.dk + c * width, width,
-                    a.scale, 1.0f);
-  }
-  float* dq = a.dq + g * a.head_stride + i0 * a.q_stride;
-  for (int64_t r = 0; r < rows; r += kTileRows) {
-    multiply_floats(at_most(kTileRows, rows - r), d, tile_keys(r), b.ds_rows_a + r * keys, b.keys_flat,
-                    keys * kTileCols, dq + r * a.q_stride, a.q_stride, a.scale, j0 == 0 ? 0.0f : 1.0f);
-  }
+  write_rows(a.dk, a.type, a.kv_stride, b.dk, a.length, d, scaled);
+  write_rows(a.dv, a.type, a.kv_stride, b.dv, a.length, d, [](vf x, int64_t) { return x; });
 }
 
 }  // namespace
 
-int64_t attention_backward_scratch(int64_t head_dim) { return cut(nullptr, head_dim).floats; }
+int64_t attention_backward_scratch(int64_t head_dim, int64_t length) {
+  return cut(nullptr, head_dim, length).floats;
+}
 
-void attention_backward(const AttentionBackwardHead& a) {
-  const int64_t d = a.head_dim, width = round_up(d, kTileCols);
-  const Buffers b = cut(a.scratch, d);
-  for (int64_t g = 0; g < a.group; ++g) row_products(a, g);
-  for (int64_t j0 = 0; j0 < a.length; j0 += kBlock) {
-    const int64_t keys = at_most(kBlock, a.length - j0);
-    const float *k = a.k + j0 * a.kv_stride, *v = a.v + j0 * a.kv_stride;
-    pack_floats(b.keys_b, k, a.kv_stride, 1, keys, d, kTileCols);
-    pack_floats(b.values_b, v, a.kv_stride, 1, keys, d, kTileCols);
-    pack_floats(b.keys_flat, k, 1, a.kv_stride, d, keys, kTileCols);
-    for (int64_t i = 0; i < keys * width; i += kLanes) {
-      store(b.dk + i, vf{});
-      store(b.dv + i, vf{});
-    }
-    for (int64_t g = 0; g < a.group; ++g) {
-      for (int64_t i0 = j0; i0 < a.length; i0 += kBlock) {
-        block_pair(a, b, g, i0, at_most(kBlock, a.length - i0), j0, keys);
-      }
-    }
-    for (int64_t r = 0; r < keys; ++r) {
-      for_vectors(d, [&](int64_t e, int64_t count) {
-        store_first(a.dk + (j0 + r) * a.kv_stride + e, load(b.dk + r * width + e), count);
-        store_first(a.dv + (j0 + r) * a.kv_stride + e, load(b.dv + r * width + e), count);
-      });
-    }
-  }
+void attention_backward(const AttentionBackwardHead& head) {
+  kPairs&& head.type == Type::bf16 ? backward<PairStep, kPairs>(head) : backward<FloatStep, false>(head);
 }
 
 }  // namespace belle::ops::BELLE_ISA

@@ -20,6 +20,8 @@ const KernelTable& kernels() {
       .attention_scratch = attention_scratch,
       .attention_backward = attention_backward,
       .attention_backward_scratch = attention_backward_scratch,
+      .attention_decode = attention_decode,
+      .attention_decode_merge = attention_decode_merge,
       .rms_norm = rms_norm,
       .rms_norm_backward = rms_norm_backward,
       .layer_norm = layer_norm,

@@ -24,7 +24,9 @@ struct KernelTable {
   Attention* attention;
   AttentionScratch* attention_scratch;
   AttentionBackward* attention_backward;
-  AttentionScratch* attention_backward_scratch;
+  AttentionBackwardScratch* attention_backward_scratch;
+  AttentionDecode* attention_decode;
+  AttentionDecodeMerge* attention_decode_merge;
   RmsNorm* rms_norm;
   RmsNormBackward* rms_norm_backward;
   LayerNorm* layer_norm;

@@ -1,101 +1,10 @@
 #include "native/ops/multiply.h"
 
-#include "native/ops/tile.h"
+#include "native/ops/multiply_tile.h"
 
 namespace belle::ops::BELLE_ISA {
 
 namespace {
-
-// One step of one accumulator: a float, or a pair of bfloat16 with both products added in float32.
-typedef int32_t item __attribute__((may_alias, aligned(1)));
-BELLE_INLINE vf broadcast(const char* a) { return (vf)(*reinterpret_cast<const item*>(a) - vi{}); }
-
-struct FloatStep {
-  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) { return mul_add(a, b, sum); }
-};
-#if defined(__AVX512BF16__)
-struct PairStep {
-  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) {
-    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-  }
-};
-#else
-using PairStep = FloatStep;  // the items are widened already
-#endif
-
-struct Tile {
-  int64_t steps;
-  const char* a;
-  int64_t a_row, a_step;
-  const float* b;
-  float* sums;  // [kTileRows, kTileCols]
-  bool first;
-};
-
-template <class Step, int Rows, int Vectors>
-BELLE_INLINE void multiply_tile(const Tile& t) {
-  vf sum[Rows][Vectors];
-#pragma GCC unroll 6
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) sum[r][v] = t.first ? vf{} : load(t.sums + r * kTileCols + v * kLanes);
-  }
-  const char* a[Rows];
-#pragma GCC unroll 6
-  for (int r = 0; r < Rows; ++r) a[r] = t.a + r * t.a_row;
-  const float* b = t.b;
-  int64_t at = 0;
-  for (int64_t s = 0; s < t.steps; ++s, at += t.a_step, b += kTileCols) {
-    vf row[Vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
-#pragma GCC unroll 6
-    for (int r = 0; r < Rows; ++r) {
-      const vf x = broadcast(a[r] + at);
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Step::add(sum[r][v], x, row[v]);
-    }
-  }
-#pragma GCC unroll 6
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) store(t.sums + r * kTileCols + v * kLanes, sum[r][v]);
-  }
-}
-
-template <class Step, int Rows>
-void multiply_rows(const Tile& t, int64_t vectors) {
-  switch (vectors) {
-    case 1:
-      return multiply_tile<Step, Rows, 1>(t);
-    case 2:
-      return multiply_tile<Step, Rows, 2>(t);
-#if defined(__AVX512F__)
-    case 3:
-      return multiply_tile<Step, Rows, 3>(t);
-    default:
-      return multiply_tile<Step, Rows, 4>(t);
-#endif
-  }
-}
-
-template <class Step>
-void multiply_any(const Tile& t, int64_t rows, int64_t vectors) {
-  switch (rows) {
-    case 1:
-      return multiply_rows<Step, 1>(t, vectors);
-    case 2:
-      return multiply_rows<Step, 2>(t, vectors);
-    case 3:
-      return multiply_rows<Step, 3>(t, vectors);
-    case 4:
-      return multiply_rows<Step, 4>(t, vectors);
-    case 5:
-      return multiply_rows<Step, 5>(t, vectors);
-    default:
-      return multiply_rows<Step, kTileRows>(t, vectors);
-  }
-}
 
 template <class T>
 void write_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, int64_t cols,

@@ -16,7 +16,7 @@ static Inputs random_inputs(const AttentionShape& s, uint64_t seed) {
 // out, lse, dq, dk, dv of dense q, k, v; the entries see them inside one row [q heads | k heads | v heads]
 // per token.
 static std::vector<Output> run_attention(belle_backend& b, const AttentionShape& s, const Inputs& in,
-                                         bool backward = true) {
+                                         int32_t type, bool backward = true) {
   const int64_t hd = s.head_dim, row = (s.heads + 2 * s.kv_heads) * hd, tokens = s.tokens();
   std::vector<float> fused(tokens * row);
   for (int64_t t = 0; t < tokens; ++t) {
@@ -25,24 +25,27 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
     std::copy_n(in.k.begin() + t * s.kv_heads * hd, s.kv_heads * hd, to + s.heads * hd);
     std::copy_n(in.v.begin() + t * s.kv_heads * hd, s.kv_heads * hd, to + (s.heads + s.kv_heads) * hd);
   }
-  Buffer qkv(b, fused), dqkv(b, std::vector<float>(fused.size(), NAN)), dout(b, in.dout);
-  Buffer out(b, in.q.size() * 4), lse(b, s.heads * tokens * 4), delta(b, s.heads * tokens * 4);
+  Buffer qkv(b, fused, type), dqkv(b, std::vector<float>(fused.size(), NAN), type), dout(b, in.dout, type);
+  Buffer out(b, in.q.size(), type), lse(b, s.heads * tokens * 4), delta(b, s.heads * tokens * 4);
+  auto k_of = [&](Buffer& x) { return static_cast<char*>(x.data()) + s.heads * hd * type_bytes(type); };
+  auto v_of = [&](Buffer& x) {
+    return static_cast<char*>(x.data()) + (s.heads + s.kv_heads) * hd * type_bytes(type);
+  };
   belle_attention_backward_args args = {};
   belle_attention_args& a = args.forward;
-  a.q = qkv.f32(), a.k = qkv.f32() + s.heads * hd, a.v = qkv.f32() + (s.heads + s.kv_heads) * hd;
+  a.q = qkv.data(), a.k = k_of(qkv), a.v = v_of(qkv), a.type = type;
   a.q_stride = a.kv_stride = row, a.q_head_stride = a.kv_head_stride = hd;
-  a.out = out.f32(), a.lse = lse.f32();
+  a.out = out.data(), a.lse = lse.f32();
   a.cu_seqlens = s.cu_seqlens.data(), a.documents = static_cast<int32_t>(s.cu_seqlens.size()) - 1;
   a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = s.scale;
   a.alibi_slopes = s.slopes.empty() ? nullptr : s.slopes.data();
   CHECK_OK(from_c(b.attention(b.context, &a)));
-  std::vector<Output> result = {{"out", out.read()}, {"lse", lse.read()}};
+  std::vector<Output> result = {{"out", out.read(type)}, {"lse", lse.read()}};
   if (!backward) return result;
-  args.dout = dout.f32(), args.delta = delta.f32();
-  args.dq = dqkv.f32(), args.dk = dqkv.f32() + s.heads * hd,
-  args.dv = dqkv.f32() + (s.heads + s.kv_heads) * hd;
+  args.dout = dout.data(), args.delta = delta.f32();
+  args.dq = dqkv.data(), args.dk = k_of(dqkv), args.dv = v_of(dqkv);
   CHECK_OK(from_c(b.attention_backward(b.context, &args)));
-  const auto gradient = dqkv.read();
+  const auto gradient = dqkv.read(type);
   Output dq{"dq", {}}, dk{"dk", {}}, dv{"dv", {}};
   for (int64_t t = 0; t < tokens; ++t) {
     const auto at = gradient.begin() + t * row;
@@ -54,102 +57,220 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
   return result;
 }
 
-static std::vector<Expected> expect_attention(const AttentionShape& s, const Inputs& in) {
-  using namespace reference;
-  const auto q = to<double>(in.q), k = to<double>(in.k), v = to<double>(in.v), dout = to<double>(in.dout);
-  const auto plain = attention<float>(s, in.q, in.k, in.v);
-  const auto exact = attention<double>(s, q, k, v);
-  const auto plain_gradient = attention_backward<float>(s, in.q, in.k, in.v, in.dout);
-  const auto gradient = attention_backward<double>(s, q, k, v, dout);
-  return {{plain.out, exact.out},
-          {plain.lse, exact.lse},
-          {plain_gradient.dq, gradient.dq},
-          {plain_gradient.dk, gradient.dk},
-          {plain_gradient.dv, gradient.dv}};
+struct Plain {
+  std::vector<float> out, lse, dq, dk, dv;
+};
+// What a plain implementation of the same precision gets: float32 inside, probabilities and score gradients
+// rounded to `type` where they enter a product, results rounded; backward the probabilities come from lse.
+static Plain plain_attention(const AttentionShape& s, const Inputs& in, int32_t type) {
+  const int64_t hd = s.head_dim;
+  Plain r = {std::vector<float>(in.q.size()), std::vector<float>(s.heads * s.tokens()),
+             std::vector<float>(in.q.size()), std::vector<float>(in.k.size()),
+             std::vector<float>(in.k.size())};
+  for (size_t document = 0; document + 1 < s.cu_seqlens.size(); ++document) {
+    const int64_t start = s.cu_seqlens[document];
+    for (int64_t t = start; t < s.cu_seqlens[document + 1]; ++t) {
+      for (int h = 0; h < s.heads; ++h) {
+        const int64_t kv = h / (s.heads / s.kv_heads), at = (t * s.heads + h) * hd, keys = t - start + 1;
+        auto row = [&](const std::vector<float>& x, int64_t j) {
+          return x.data() + ((start + j) * s.kv_heads + kv) * hd;
+        };
+        auto dot = [&](const float* x, const float* y) {
+          float sum = 0;
+          for (int64_t e = 0; e < hd; ++e) sum += x[e] * y[e];
+          return sum;
+        };
+        std::vector<float> scores(keys), p(keys), ds(keys), out(hd);
+        float highest = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < keys; ++j) {
+          scores[j] = dot(in.q.data() + at, row(in.k, j)) * s.scale;
+          if (!s.slopes.empty()) scores[j] += s.slopes[h] * static_cast<float>(j - keys + 1);
+          highest = std::max(highest, scores[j]);
+        }
+        for (int64_t j = 0; j < keys; ++j) sum += p[j] = std::exp(scores[j] - highest);
+        const float lse = r.lse[h * s.tokens() + t] = highest + std::log(sum);
+        p = rounded(p, type);
+        for (int64_t j = 0; j < keys; ++j) {
+          for (int64_t e = 0; e < hd; ++e) out[e] += p[j] * row(in.v, j)[e];
+        }
+        for (float& x : out) x /= sum;
+        out = rounded(out, type);
+        std::copy(out.begin(), out.end(), r.out.begin() + at);
+        const float delta = dot(out.data(), in.dout.data() + at);
+        for (int64_t j = 0; j < keys; ++j) {
+          p[j] = std::exp(scores[j] - lse);
+          ds[j] = p[j] * (dot(in.dout.data() + at, row(in.v, j)) - delta);
+        }
+        p = rounded(p, type), ds = rounded(ds, type);
+        for (int64_t j = 0; j < keys; ++j) {
+          const int64_t at_k = row(in.k, j) - in.k.data();
+          for (int64_t e = 0; e < hd; ++e) {
+            r.dq[at + e] += s.scale * ds[j] * in.k[at_k + e];
+            r.dk[at_k + e] += s.scale * ds[j] * in.q[at + e];
+            r.dv[at_k + e] += p[j] * in.dout[at + e];
+          }
+        }
+      }
+    }
+  }
+  for (auto* x : {&r.dq, &r.dk, &r.dv}) *x = rounded(*x, type);
+  return r;
 }
 
-TEST("attention: documents around the block borders, grouped heads, ALiBi, odd head sizes") {
-  const AttentionShape shapes[] = {
-      {{0, 1, 6, 70, 135, 200}, 4, 2, 16, 0.25f, {}},
-      {{0, 130}, 2, 2, 64, 0.125f, {}},
-      {{0, 63, 63, 127}, 6, 1, 20, 0.2f, {}},  // one document is empty
-      {{0, 20, 150}, 4, 4, 8, 0.35f, {0.25f, 0.0625f, 0.015625f, 0.00390625f}},
-      {{0, 66}, 2, 1, 33, 0.17f, {0.5f, 0.25f}},
-      {{0, 3}, 1, 1, 1, 1.0f, {}},
-  };
-  uint64_t seed = 10;
-  for (const auto& s : shapes) {
-    const Inputs in = random_inputs(s, seed += 10);
+static std::vector<Expected> expect_attention(const AttentionShape& s, const Inputs& in, int32_t type) {
+  using namespace reference;
+  const auto q = to<double>(in.q), k = to<double>(in.k), v = to<double>(in.v), dout = to<double>(in.dout);
+  const auto exact = attention<double>(s, q, k, v);
+  const auto gradient = attention_backward<double>(s, q, k, v, dout);
+  const Plain plain = plain_attention(s, in, type);
+  return {{plain.out, exact.out},
+          {plain.lse, exact.lse},
+          {plain.dq, gradient.dq},
+          {plain.dk, gradient.dk},
+          {plain.dv, gradient.dv}};
+}
+
+static void check_attention(const AttentionShape& s, uint64_t seed) {
+  for (const int32_t type : kTypes) {
+    Inputs in = random_inputs(s, seed);
+    for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, type);
     check_op(
-        "attention head_dim " + std::to_string(s.head_dim),
-        [&](belle_backend& b) { return run_attention(b, s, in); }, expect_attention(s, in));
+        "attention " + type_name(type) + " head_dim " + std::to_string(s.head_dim),
+        [&](belle_backend& b) { return run_attention(b, s, in, type); }, expect_attention(s, in, type));
   }
 }
 
+TEST("attention: documents around the block borders, grouped heads, ALiBi, every head size") {
+  const AttentionShape shapes[] = {
+      {{0, 1, 6, 70, 135, 200}, 4, 2, 16, 0.25f, {}},
+      {{0, 130, 403}, 2, 2, 64, 0.125f, {}},
+      {{0, 63, 63, 127}, 6, 1, 20, 0.2f, {}},  // one document is empty
+      {{0, 191, 192, 384, 577}, 1, 1, 8, 0.35f, {}},
+      {{0, 20, 213}, 4, 4, 8, 0.35f, {0.25f, 0.0625f, 0.015625f, 0.00390625f}},
+      {{0, 66, 67}, 2, 1, 33, 0.17f, {0.5f, 0.25f}},
+      {{0, 97}, 2, 1, 80, 0.11f, {}},
+      {{0, 45, 245}, 3, 1, 128, 0.09f, {0.5f, 0.25f, 0.125f}},
+      {{0, 29}, 1, 1, 200, 0.07f, {}},
+      {{0, 12}, 1, 1, 8, 0.0f, {}},
+      {{0, 12}, 1, 1, 8, -0.3f, {}},
+      {{0, 3}, 1, 1, 1, 1.0f, {}},
+  };
+  uint64_t seed = 10;
+  for (const auto& s : shapes) check_attention(s, seed += 10);
+}
+
 TEST("attention: large scores neither overflow nor lose the small ones") {
-  const AttentionShape s{{0, 90}, 1, 1, 8, 20.0f, {}};
-  const Inputs in = random_inputs(s, 3);
-  check_op(
-      "attention", [&](belle_backend& b) { return run_attention(b, s, in); }, expect_attention(s, in));
+  check_attention({{0, 250}, 1, 1, 8, 20.0f, {}}, 3);
+}
+
+TEST("attention: what is not finite stays so") {
+  const AttentionShape s{{0, 40}, 1, 1, 16, 0.25f, {}};
+  for (const int32_t type : kTypes) {
+    Inputs in = random_inputs(s, 4);
+    in.k[20 * s.head_dim + 3] = NAN;
+    on_every_isa(1, [&](belle_backend& b, const std::string&) {
+      const auto out = run_attention(b, s, in, type)[0].values;
+      for (int t = 0; t < 40; ++t) CHECK_EQ(std::isnan(out[t * s.head_dim]), t >= 20);
+    });
+  }
 }
 
 TEST("attention: a pack gives each document the bits it has alone") {
-  const AttentionShape pack{{0, 5, 75, 139, 300}, 4, 2, 24, 0.2f, {0.5f, 0.25f, 0.125f, 0.0625f}};
+  const AttentionShape pack{{0, 5, 75, 139, 300, 700}, 4, 2, 24, 0.2f, {0.5f, 0.25f, 0.125f, 0.0625f}};
   const Inputs in = random_inputs(pack, 5);
-  on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
-    const auto whole = run_attention(b, pack, in);
-    for (size_t i = 0; i + 1 < pack.cu_seqlens.size(); ++i) {
-      const int32_t from = pack.cu_seqlens[i], to = pack.cu_seqlens[i + 1];
-      auto cut = [&](const std::vector<float>& x) {
-        const size_t row = x.size() / pack.tokens();
-        return std::vector<float>(x.begin() + from * row, x.begin() + to * row);
-      };
-      AttentionShape one = pack;
-      one.cu_seqlens = {0, to - from};
-      const auto alone = run_attention(b, one, {cut(in.q), cut(in.k), cut(in.v), cut(in.dout)});
-      for (const size_t output : {0, 2, 3, 4}) {
-        if (!same_bits(alone[output].values, cut(whole[output].values))) {
-          fail(__FILE__, __LINE__, isa + ": " + alone[output].name + " of document " + std::to_string(i));
+  for (const int32_t type : kTypes) {
+    on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
+      const auto whole = run_attention(b, pack, in, type);
+      for (size_t i = 0; i + 1 < pack.cu_seqlens.size(); ++i) {
+        const int32_t from = pack.cu_seqlens[i], to = pack.cu_seqlens[i + 1];
+        auto cut = [&](const std::vector<float>& x) {
+          const size_t row = x.size() / pack.tokens();
+          return std::vector<float>(x.begin() + from * row, x.begin() + to * row);
+        };
+        AttentionShape one = pack;
+        one.cu_seqlens = {0, to - from};
+        const auto alone = run_attention(b, one, {cut(in.q), cut(in.k), cut(in.v), cut(in.dout)}, type);
+        for (const size_t output : {0, 2, 3, 4}) {
+          if (!same_bits(alone[output].values, cut(whole[output].values))) {
+            fail(__FILE__, __LINE__,
+                 isa + ", " + type_name(type) + ": " + alone[output].name + " of document " +
+                     std::to_string(i));
+          }
+        }
+        for (int h = 0; h < pack.heads; ++h) {
+          CHECK(std::memcmp(alone[1].values.data() + h * (to - from),
+                            whole[1].values.data() + h * pack.tokens() + from, (to - from) * 4) == 0);
         }
       }
-      for (int h = 0; h < pack.heads; ++h) {
-        CHECK(std::memcmp(alone[1].values.data() + h * (to - from),
-                          whole[1].values.data() + h * pack.tokens() + from, (to - from) * 4) == 0);
-      }
-    }
-  });
+    });
+  }
 }
 
-TEST("attention_decode: the bits of the forward pass at the last token") {
-  const AttentionShape s{{0, 200}, 6, 2, 24, 0.2f, {0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.0f}};
-  const Inputs in = random_inputs(s, 7);
-  const std::vector<int32_t> lengths = {1, 64, 65, 130, 200};
-  const int64_t cache_rows = 201, row = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
-  on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
-    const auto forward = run_attention(b, s, in, false)[0].values;
-    // Rows past a sequence's length hold NaN: they must not be read into the result.
-    std::vector<float> q, k(lengths.size() * cache_rows * row, NAN), v = k;
-    for (size_t i = 0; i < lengths.size(); ++i) {
-      q.insert(q.end(), in.q.begin() + (lengths[i] - 1) * width, in.q.begin() + lengths[i] * width);
-      std::copy_n(in.k.begin(), lengths[i] * row, k.begin() + i * cache_rows * row);
-      std::copy_n(in.v.begin(), lengths[i] * row, v.begin() + i * cache_rows * row);
+TEST("attention: a row does not see the tokens after it") {
+  const AttentionShape s{{0, 450}, 2, 1, 40, 0.2f, {}};
+  const Inputs in = random_inputs(s, 6);
+  for (const int32_t type : kTypes) {
+    on_every_isa(1, [&](belle_backend& b, const std::string& isa) {
+      const auto whole = run_attention(b, s, in, type, false)[0].values;
+      for (const int32_t length : {1, 50, 193, 391}) {
+        AttentionShape start = s;
+        start.cu_seqlens = {0, length};
+        const auto out = run_attention(b, start, in, type, false)[0].values;
+        const size_t n = static_cast<size_t>(length) * s.heads * s.head_dim;
+        if (!same_bits({out.begin(), out.begin() + n}, {whole.begin(), whole.begin() + n}))
+          fail(__FILE__, __LINE__, isa + ", " + type_name(type) + ": " + std::to_string(length) + " tokens");
+      }
+    });
+  }
+}
+
+TEST("attention_decode: the forward pass at the last token, for every number of threads and neighbours") {
+  const AttentionShape s{{0, 600}, 6, 2, 40, 0.2f, {0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.0f}};
+  const std::vector<int32_t> lengths = {1, 64, 65, 255, 256, 257, 600};
+  const int64_t cache_rows = 601, row = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
+  for (const int32_t type : kTypes) {
+    Inputs in = random_inputs(s, 7);
+    for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, type);
+    auto decode = [&](belle_backend& b, const std::vector<int32_t>& some) {
+      // Rows past a sequence's length hold NaN: they must not be read into the result.
+      std::vector<float> q, k(some.size() * cache_rows * row, NAN), v = k;
+      for (size_t i = 0; i < some.size(); ++i) {
+        q.insert(q.end(), in.q.begin() + (some[i] - 1) * width, in.q.begin() + some[i] * width);
+        std::copy_n(in.k.begin(), some[i] * row, k.begin() + i * cache_rows * row);
+        std::copy_n(in.v.begin(), some[i] * row, v.begin() + i * cache_rows * row);
+      }
+      Buffer dq(b, q, type), dk(b, k, type), dv(b, v, type), out(b, q.size(), type);
+      belle_attention_decode_args a = {};
+      a.q = dq.data(), a.q_stride = width, a.q_head_stride = s.head_dim, a.type = type;
+      a.k_cache = dk.data(), a.v_cache = dv.data(), a.cache_rows = cache_rows;
+      a.lengths = some.data(), a.sequences = static_cast<int32_t>(some.size());
+      a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = s.scale;
+      a.alibi_slopes = s.slopes.data(), a.out = out.data();
+      CHECK_OK(from_c(b.attention_decode(b.context, &a)));
+      return out.read(type);
+    };
+    const auto expected = expect_attention(s, in, type)[0];
+    Expected rows;
+    for (const int32_t n : lengths) {
+      rows.plain.insert(rows.plain.end(), expected.plain.begin() + (n - 1) * width,
+                        expected.plain.begin() + n * width);
+      rows.exact.insert(rows.exact.end(), expected.exact.begin() + (n - 1) * width,
+                        expected.exact.begin() + n * width);
     }
-    Buffer dq(b, q), dk(b, k), dv(b, v), out(b, q.size() * 4);
-    belle_attention_decode_args a = {};
-    a.q = dq.f32(), a.q_stride = width, a.q_head_stride = s.head_dim;
-    a.k_cache = dk.f32(), a.v_cache = dv.f32(), a.cache_rows = cache_rows;
-    a.lengths = lengths.data(), a.sequences = static_cast<int32_t>(lengths.size());
-    a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = s.scale;
-    a.alibi_slopes = s.slopes.data(), a.out = out.f32();
-    CHECK_OK(from_c(b.attention_decode(b.context, &a)));
-    const auto decoded = out.read();
-    for (size_t i = 0; i < lengths.size(); ++i) {
-      const std::vector<float> expected(forward.begin() + (lengths[i] - 1) * width,
-                                        forward.begin() + lengths[i] * width);
-      const std::vector<float> got(decoded.begin() + i * width, decoded.begin() + (i + 1) * width);
-      if (!same_bits(got, expected)) fail(__FILE__, __LINE__, isa + ": length " + std::to_string(lengths[i]));
-    }
-  });
+    check_op("attention_decode " + type_name(type),
+             [&](belle_backend& b) {
+               return std::vector<Output>{{"out", decode(b, lengths)}};
+             },
+             {rows});
+    on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
+      const auto together = decode(b, lengths);
+      for (size_t i = 0; i < lengths.size(); ++i) {
+        const auto at = together.begin() + i * width;
+        if (!same_bits(decode(b, {lengths[i]}), {at, at + width}))
+          fail(__FILE__, __LINE__, isa + ", " + type_name(type) + ": length " + std::to_string(lengths[i]));
+      }
+    });
+  }
 }
 
 TEST("attention: errors") {
@@ -181,8 +302,7 @@ TEST("attention: errors") {
   refused([](auto& a) { a.head_dim = 5000; }, StatusCode::invalid_argument, "head_dim is 5000; at most 4096");
   refused([](auto& a) { a.k = nullptr; }, StatusCode::invalid_argument, "k is NULL");
   refused([](auto& a) { a.lse = nullptr; }, StatusCode::invalid_argument, "lse is NULL");
-  refused([](auto& a) { a.type = BELLE_BF16; }, StatusCode::unsupported,
-          "the CPU backend computes in float32");
+  refused([](auto& a) { a.type = 2; }, StatusCode::invalid_argument, "dtype 2 is unknown");
 
   const std::vector<int32_t> lengths = {3, 9};
   belle_attention_decode_args decode = {};
