@@ -41,8 +41,8 @@ static Lists many_prompts(int64_t vocabulary, size_t count) {
 }
 
 // More prompts than slots, so that slots are refilled and moved; sampled, so that a wrong draw shows.
-static void check_independence(const model::DecoderConfig& config) {
-  auto model = make_tiny(config);
+static void check_independence(const model::DecoderConfig& config, DType dtype = DType::f32) {
+  auto model = make_tiny(config, 7, dtype);
   const Lists prompts = many_prompts(config.vocab_size, 150);
   infer::GenerateRequest request{.max_new_tokens = 12,
                                  .temperature = 2.0,
@@ -71,6 +71,34 @@ static void check_independence(const model::DecoderConfig& config) {
 
 TEST("generate: a LLaMA sequence does not depend on its batch") { check_independence(tiny_llama()); }
 TEST("generate: a BLOOM sequence does not depend on its batch") { check_independence(tiny_bloom()); }
+TEST("generate: nor does one in bfloat16") {
+  check_independence(tiny_llama(), DType::bf16);
+  check_independence(tiny_bloom(), DType::bf16);
+}
+
+TEST("generate: in bfloat16 each token's logit is the largest of a whole pass, to rounding") {
+  for_each_golden(
+      [](Golden& g) {
+        const auto prompts = g.lists({"generate", "prompts"});
+        const auto chosen = run(*g.model, prompts, {.max_new_tokens = 12});
+        CHECK_OK(chosen.status());
+        const auto vocab = static_cast<size_t>(g.model->config().vocab_size);
+        for (size_t i = 0; i < prompts.size(); ++i) {
+          std::vector<int32_t> ids = prompts[i];
+          ids.insert(ids.end(), chosen.value()[i].begin(), chosen.value()[i].end());
+          const int32_t bounds[] = {0, static_cast<int32_t>(ids.size())};
+          const auto whole = g.model->forward({ids, bounds, {}}, {.logits = true});
+          CHECK_OK(whole.status());
+          for (size_t t = prompts[i].size(); t < ids.size(); ++t) {
+            const auto row = std::span(whole.value().logits).subspan((t - 1) * vocab, vocab);
+            const float best = *std::max_element(row.begin(), row.end());
+            CHECK_NEAR(static_cast<double>(row[static_cast<size_t>(ids[t])]), static_cast<double>(best),
+                       0.02 * std::fabs(static_cast<double>(best)));
+          }
+        }
+      },
+      DType::bf16);
+}
 
 TEST("generate: greedy decoding with the cache agrees with whole forward passes") {
   for (const auto& config : {tiny_llama(), tiny_bloom()}) {

@@ -80,15 +80,15 @@ struct Golden {
   }
 };
 
-inline std::unique_ptr<model::Model> load_model(const std::string& folder) {
-  auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 0});
+inline std::unique_ptr<model::Model> load_model(const std::string& folder, DType dtype = DType::f32) {
+  auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 0, .dtype = dtype});
   CHECK_OK(loaded.status());
   return loaded.ok() ? loaded.take() : nullptr;
 }
 
 // Runs `body` on each golden model; skips the case where the shared folder is absent.
 template <class Body>
-void for_each_golden(Body body) {
+void for_each_golden(Body body, DType dtype = DType::f32) {
   const std::string shared = shared_folder();
   if (shared.empty()) return skip("no ../shared/goldens; set BELLE_SHARED");
   for (const char* name : kGoldenModels) {
@@ -98,7 +98,7 @@ void for_each_golden(Body body) {
     auto tensors = io::SafetensorsFile::open(golden.folder + "/golden.safetensors");
     CHECK_OK(json.status());
     CHECK_OK(tensors.status());
-    golden.model = load_model(golden.folder);
+    golden.model = load_model(golden.folder, dtype);
     if (!json.ok() || !tensors.ok() || !golden.model) continue;
     golden.json = json.take();
     golden.tensors = std::make_unique<io::SafetensorsFile>(tensors.take());
@@ -129,6 +129,15 @@ inline double relative_difference(std::span<const float> a, std::span<const floa
     norm += std::pow(static_cast<double>(b[i]), 2);
   }
   return norm == 0 ? std::sqrt(gap) : std::sqrt(gap / norm);
+}
+inline double cosine(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size()) return NAN;
+  double product = 0, norm_a = 0, norm_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+    product += x * y, norm_a += x * x, norm_b += y * y;
+  }
+  return product / std::sqrt(norm_a * norm_b);
 }
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;

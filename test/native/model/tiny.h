@@ -52,8 +52,9 @@ inline model::DecoderConfig tiny_bloom() {
 }
 
 // Norms and biases are moved away from 1 and 0, so that a gradient that forgets them shows.
-inline std::unique_ptr<model::Model> make_tiny(const model::DecoderConfig& config, uint64_t seed = 7) {
-  auto created = model::Model::create(config, seed, {.backend = "cpu", .threads = 0});
+inline std::unique_ptr<model::Model> make_tiny(const model::DecoderConfig& config, uint64_t seed = 7,
+                                               DType dtype = DType::f32) {
+  auto created = model::Model::create(config, seed, {.backend = "cpu", .threads = 0, .dtype = dtype});
   CHECK_OK(created.status());
   if (!created.ok()) std::abort();
   auto model = created.take();

@@ -5,7 +5,13 @@
 
 namespace belle::train::fixture {
 
-std::unique_ptr<model::Model> tiny_model(int threads) {
+static std::unique_ptr<model::Model> make(const model::DecoderConfig& config, int threads, DType dtype) {
+  auto made = model::Model::create(config, 11, {.backend = "cpu", .threads = threads, .dtype = dtype});
+  CHECK_OK(made.status());
+  return made.ok() ? made.take() : nullptr;
+}
+
+std::unique_ptr<model::Model> tiny_model(int threads, DType dtype) {
   model::DecoderConfig config;
   config.vocab_size = 97;
   config.hidden_size = 32;
@@ -18,9 +24,20 @@ std::unique_ptr<model::Model> tiny_model(int threads) {
   config.initializer_range = 0.1f;
   config.bos_token_id = 1;
   config.eos_token_ids = {2};
-  auto made = model::Model::create(config, 11, {.backend = "cpu", .threads = threads});
-  CHECK_OK(made.status());
-  return made.ok() ? made.take() : nullptr;
+  return make(config, threads, dtype);
+}
+
+std::unique_ptr<model::Model> tiny_bloom(int threads, DType dtype) {
+  model::DecoderConfig config;
+  config.family = model::Family::bloom;
+  config.vocab_size = 97;
+  config.hidden_size = 32;
+  config.intermediate_size = 128;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = config.num_key_value_heads = 4;
+  config.head_dim = 8;
+  config.tie_word_embeddings = true;
+  return make(config, threads, dtype);
 }
 
 std::vector<Batch> random_batches(size_t count, uint64_t seed) {
@@ -73,7 +90,7 @@ std::vector<float> weights_of(const model::Model& model) {
 
 Status Run::create(const TrainConfig& config, std::vector<Batch> batches, int threads,
                    std::vector<Batch> eval) {
-  if (!model) model = tiny_model(threads);
+  if (!model) model = tiny_model(threads, dtype);
   auto made = Trainer::create(*model, memory_source(std::move(batches)),
                               eval.empty() ? nullptr : memory_source(std::move(eval)), config);
   if (!made.ok()) return made.status();

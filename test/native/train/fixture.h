@@ -11,7 +11,11 @@
 
 namespace belle::train::fixture {
 
-std::unique_ptr<model::Model> tiny_model(int threads = 1);
+std::unique_ptr<model::Model> tiny_model(int threads = 1, DType dtype = DType::f32);
+// A tiny BLOOM of the same vocabulary.
+std::unique_ptr<model::Model> tiny_bloom(int threads = 1, DType dtype = DType::f32);
+
+inline constexpr DType kTypes[] = {DType::f32, DType::bf16};  // what a run may compute in
 
 // Micro-batches of 1 to 3 documents of different lengths, about two thirds of the tokens supervised.
 std::vector<Batch> random_batches(size_t count, uint64_t seed = 5);
@@ -35,10 +39,12 @@ struct Events {
 std::vector<float> weights_of(const model::Model& model);
 
 struct Run {
+  DType dtype;  // of the model that create() makes
   std::unique_ptr<model::Model> model;
   std::unique_ptr<Trainer> trainer;
   Events events;
   std::atomic<bool> stop{false};
+  explicit Run(DType of = DType::f32) : dtype(of) {}
   Status create(const TrainConfig& config, std::vector<Batch> batches, int threads = 1,
                 std::vector<Batch> eval = {});
   Status run();

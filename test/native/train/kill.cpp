@@ -25,8 +25,8 @@ static TrainConfig config_for(const std::string& folder) {
 }
 
 // In the child: trains, writing the step of each committed checkpoint into the pipe.
-[[noreturn]] static void train_in_child(const std::string& folder, int pipe) {
-  Run run;
+[[noreturn]] static void train_in_child(const std::string& folder, DType dtype, int pipe) {
+  Run run(dtype);
   Status status = run.create(config_for(folder), random_batches(7));
   if (status.ok()) status = run.resume().status();
   run.events.then = [&](const Event& event) {
@@ -38,7 +38,7 @@ static TrainConfig config_for(const std::string& folder) {
 }
 
 // Kills children that train in `folder`, one after the other, until one ends by itself. How many were killed.
-static int kill_until_done(const std::string& folder) {
+static int kill_until_done(const std::string& folder, DType dtype) {
   int kills = 0, status = 0;
   int64_t reported = 0;
   for (int attempt = 0; attempt < 200; ++attempt) {
@@ -47,7 +47,7 @@ static int kill_until_done(const std::string& folder) {
     const pid_t child = fork();
     if (child == 0) {
       ::close(pipe[0]);
-      train_in_child(folder, pipe[1]);
+      train_in_child(folder, dtype, pipe[1]);
     }
     ::close(pipe[1]);
     // After 0, 1 or 2 saves of this child, and a moment that moves through the save that follows.
@@ -75,27 +75,34 @@ static int kill_until_done(const std::string& folder) {
 }
 
 TEST("kill -9: nothing that was reported as saved is lost, and the run ends with the same bits") {
-  Run whole;
-  TrainConfig unsaved = config_for("");
-  CHECK_OK(whole.create(unsaved, random_batches(7)));
-  CHECK_OK(whole.run());
-  std::string folder;
-  int kills = 0;
-  // On a busy machine a child may get to the end before it is killed.
-  for (int round = 0; kills < 3 && round < 20; ++round) {
-    folder = test::temporary_folder();
-    kills = kill_until_done(folder);
+  for (const DType dtype : kTypes) {
+    Run whole(dtype);
+    const std::string whole_folder = test::temporary_folder();
+    CHECK_OK(whole.create(config_for(whole_folder), random_batches(7)));
+    CHECK_OK(whole.run());
+    std::string folder;
+    int kills = 0;
+    // On a busy machine a child may get to the end before it is killed.
+    for (int round = 0; kills < 3 && round < 20; ++round) {
+      folder = test::temporary_folder();
+      kills = kill_until_done(folder, dtype);
+    }
+    std::cout << "    " << dtype_name(dtype) << ": " << kills << " kills\n";
+    CHECK(kills >= 3);
+    Run last(dtype);
+    CHECK_OK(last.create(config_for(folder), random_batches(7)));
+    const auto resumed = last.resume();
+    CHECK(resumed.ok() && resumed.value() == 24);
+    CHECK(weights_of(*last.model) == weights_of(*whole.model));
+    CHECK_OK(last.run());
+    const auto entries = std::filesystem::directory_iterator(folder);
+    CHECK_EQ(std::distance(begin(entries), end(entries)), 2);  // two checkpoints, no leftovers
+    // Moments and master weights too.
+    const auto optimizer_state = [](const std::string& output_dir) {
+      return io::read_file(output_dir + "/checkpoint-24/trainer_state.safetensors", 1 << 26).take();
+    };
+    CHECK(optimizer_state(folder) == optimizer_state(whole_folder));
   }
-  std::cout << "    " << kills << " kills\n";
-  CHECK(kills >= 3);
-  Run last;
-  CHECK_OK(last.create(config_for(folder), random_batches(7)));
-  const auto resumed = last.resume();
-  CHECK(resumed.ok() && resumed.value() == 24);
-  CHECK(weights_of(*last.model) == weights_of(*whole.model));
-  CHECK_OK(last.run());
-  const auto entries = std::filesystem::directory_iterator(folder);
-  CHECK_EQ(std::distance(begin(entries), end(entries)), 2);  // two checkpoints, no leftovers
 }
 
 TEST("resuming removes what a kill between a save and its pruning left") {

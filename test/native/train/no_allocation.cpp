@@ -45,21 +45,6 @@ extern "C" void* aligned_alloc(size_t alignment, size_t bytes) {
 namespace belle::train {
 namespace {
 
-std::unique_ptr<model::Model> tiny_bloom(int threads) {
-  model::DecoderConfig config;
-  config.family = model::Family::bloom;
-  config.vocab_size = 97;
-  config.hidden_size = 32;
-  config.intermediate_size = 128;
-  config.num_hidden_layers = 2;
-  config.num_attention_heads = config.num_key_value_heads = 4;
-  config.head_dim = 8;
-  config.tie_word_embeddings = true;
-  auto made = model::Model::create(config, 11, {.backend = "cpu", .threads = threads});
-  CHECK_OK(made.status());
-  return made.ok() ? made.take() : nullptr;
-}
-
 // Allocations from the first event of the second epoch to the last event of the run.
 int64_t allocations_after_warm_up(model::Model& model, const TrainConfig& config) {
   constexpr int64_t kSteps = 4;  // of an epoch: 8 micro-batches, 2 a step
@@ -106,15 +91,21 @@ TEST("an op without memory for its error text says that memory ran out") {
 }
 
 TEST("no allocation inside a step") {
-  for (const int threads : {1, 2}) {
-    for (const Trainable trainable : {Trainable::all, Trainable::embeddings}) {
-      TrainConfig config = fixture::quick_config();
-      config.num_train_epochs = 4;
-      config.eval_steps = 2;
-      config.trainable = trainable;
-      const auto llama = fixture::tiny_model(threads), bloom = tiny_bloom(threads);
-      CHECK_EQ(allocations_after_warm_up(*llama, config), int64_t{0});
-      CHECK_EQ(allocations_after_warm_up(*bloom, config), int64_t{0});
+  using model::Recompute;
+  for (const DType dtype : fixture::kTypes) {
+    for (const int threads : {1, 2}) {
+      for (const Trainable trainable : {Trainable::all, Trainable::embeddings}) {
+        for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::layer}) {
+          TrainConfig config = fixture::quick_config();
+          config.num_train_epochs = 4;
+          config.eval_steps = 2;
+          config.trainable = trainable;
+          config.recompute = recompute;
+          const auto llama = fixture::tiny_model(threads, dtype), bloom = fixture::tiny_bloom(threads, dtype);
+          CHECK_EQ(allocations_after_warm_up(*llama, config), int64_t{0});
+          CHECK_EQ(allocations_after_warm_up(*bloom, config), int64_t{0});
+        }
+      }
     }
   }
 }

@@ -49,7 +49,7 @@ void flip_bit(const std::string& path) {
 struct Whole {
   std::string folder = test::temporary_folder();
   Run run;
-  Whole() {
+  explicit Whole(DType dtype = DType::f32) : run(dtype) {
     CHECK_OK(run.create(saving_config(folder), random_batches(7)));
     CHECK_OK(run.run());
     CHECK_EQ(run.events.steps.size(), 8u);
@@ -59,39 +59,42 @@ struct Whole {
 }  // namespace
 
 TEST("resume: stopped after any step, the rest of the run has the same bits") {
-  const Whole whole;
-  for (const int64_t cut : {1, 3, 4, 7}) {
-    const std::string folder = test::temporary_folder();
-    const TrainConfig config = saving_config(folder);
-    {
-      Run first;
-      CHECK_OK(first.create(config, random_batches(7)));
-      first.stop_after(cut);
-      const Status status = first.run();
-      CHECK(status.code() == StatusCode::aborted);
-      CHECK_EQ(std::string(status.message()), "training was stopped after step " + std::to_string(cut) +
-                                                  " of 8; resume from " + folder + "/checkpoint-" +
-                                                  std::to_string(cut));
-      const std::vector<DoneEvent>& done = first.events.done;
-      CHECK(done.size() == 1 && done[0].stopped && done[0].step == cut);
+  for (const DType dtype : kTypes) {
+    const Whole whole(dtype);
+    for (const int64_t cut : {1, 3, 4, 7}) {
+      const std::string folder = test::temporary_folder();
+      const TrainConfig config = saving_config(folder);
+      {
+        Run first(dtype);
+        CHECK_OK(first.create(config, random_batches(7)));
+        first.stop_after(cut);
+        const Status status = first.run();
+        CHECK(status.code() == StatusCode::aborted);
+        CHECK_EQ(std::string(status.message()), "training was stopped after step " + std::to_string(cut) +
+                                                    " of 8; resume from " + folder + "/checkpoint-" +
+                                                    std::to_string(cut));
+        const std::vector<DoneEvent>& done = first.events.done;
+        CHECK(done.size() == 1 && done[0].stopped && done[0].step == cut);
+      }
+      Run second(dtype);
+      CHECK_OK(second.create(config, random_batches(7)));
+      const auto resumed = second.resume();
+      CHECK(resumed.ok() && resumed.value() == cut);
+      CHECK_OK(second.run());
+      CHECK_EQ(static_cast<int64_t>(second.events.steps.size()), 8 - cut);
+      if (whole.run.events.steps.size() != 8) return;
+      for (size_t i = 0; i < second.events.steps.size(); ++i) {
+        const StepEvent &a = second.events.steps[i],
+                        &b = whole.run.events.steps[i + static_cast<size_t>(cut)];
+        CHECK(a.step == b.step && a.loss == b.loss && a.grad_norm == b.grad_norm && a.lr == b.lr &&
+              a.epoch == b.epoch);
+      }
+      for (const char* file :
+           {"model.safetensors", "trainer_state.safetensors", "trainer_state.json", "MANIFEST.json"}) {
+        CHECK(bytes_of(folder + "/checkpoint-8/" + file) == bytes_of(whole.folder + "/checkpoint-8/" + file));
+      }
+      CHECK(weights_of(*second.model) == weights_of(*whole.run.model));
     }
-    Run second;
-    CHECK_OK(second.create(config, random_batches(7)));
-    const auto resumed = second.resume();
-    CHECK(resumed.ok() && resumed.value() == cut);
-    CHECK_OK(second.run());
-    CHECK_EQ(static_cast<int64_t>(second.events.steps.size()), 8 - cut);
-    if (whole.run.events.steps.size() != 8) return;
-    for (size_t i = 0; i < second.events.steps.size(); ++i) {
-      const StepEvent &a = second.events.steps[i], &b = whole.run.events.steps[i + static_cast<size_t>(cut)];
-      CHECK(a.step == b.step && a.loss == b.loss && a.grad_norm == b.grad_norm && a.lr == b.lr &&
-            a.epoch == b.epoch);
-    }
-    for (const char* file :
-         {"model.safetensors", "trainer_state.safetensors", "trainer_state.json", "MANIFEST.json"}) {
-      CHECK(bytes_of(folder + "/checkpoint-8/" + file) == bytes_of(whole.folder + "/checkpoint-8/" + file));
-    }
-    CHECK(weights_of(*second.model) == weights_of(*whole.run.model));
   }
 }
 
@@ -114,29 +117,83 @@ TEST("checkpoint: a Hugging Face folder with the moments by name") {
         state.value().micro_batch == 0 && state.value().seed == 42);
 }
 
+TEST("checkpoint: a bfloat16 run's folder is an ordinary bfloat16 model, its masters' other halves apart") {
+  const Whole whole(DType::bf16);
+  const std::string path = whole.folder + "/checkpoint-8";
+  const auto weights = io::SafetensorsFolder::open(path);
+  const auto state = io::SafetensorsFile::open(path + "/trainer_state.safetensors");
+  CHECK_OK(weights.status());
+  CHECK_OK(state.status());
+  const auto& parameters = whole.run.model->parameters();
+  CHECK_EQ(weights.value().names().size(), parameters.size());
+  CHECK_EQ(state.value().tensors().size(), 3 * parameters.size());
+  int64_t nonzero = 0, elements = 0;
+  for (const model::Parameter& parameter : parameters) {
+    CHECK(weights.value().find(parameter.name)->dtype == DType::bf16);
+    const io::TensorView* remainder = state.value().find("r." + parameter.name);
+    CHECK(remainder != nullptr && remainder->dtype == DType::i16 && remainder->shape == parameter.shape);
+    for (int64_t i = 0; i < parameter.elements; ++i) {
+      nonzero += (remainder->bytes[static_cast<size_t>(2 * i)] |
+                  remainder->bytes[static_cast<size_t>(2 * i + 1)]) != 0;
+    }
+    elements += parameter.elements;
+  }
+  CHECK(nonzero > elements * 9 / 10);
+  const auto config = io::read_json_file(path + "/config.json");
+  CHECK_EQ(*config.value().find("torch_dtype")->string(), std::string("bfloat16"));
+  for (const DType dtype : kTypes) {
+    const auto loaded = model::Model::load(path, {.backend = "cpu", .threads = 1, .dtype = dtype});
+    CHECK_OK(loaded.status());
+    CHECK(weights_of(*loaded.value()) == weights_of(*whole.run.model));
+  }
+}
+
+TEST("resume: a checkpoint of another dtype is refused, and nothing is changed") {
+  for (const DType dtype : kTypes) {
+    const Whole whole(dtype);
+    Run other(dtype == DType::f32 ? DType::bf16 : DType::f32);
+    CHECK_OK(other.create(saving_config(whole.folder), random_batches(7)));
+    const std::vector<float> before = weights_of(*other.model);
+    const std::string theirs(dtype_name(dtype)), ours(dtype_name(other.dtype));
+    CHECK_EQ(std::string(other.resume().status().message()),
+             whole.folder + "/checkpoint-8 was written by a " + theirs + " run, but the model computes in " +
+                 ours + "; load the model with dtype " + theirs +
+                 ", or choose another output_dir to start afresh");
+    CHECK(weights_of(*other.model) == before);
+  }
+}
+
 TEST("checkpoint: embeddings-only state holds the moments of the embeddings alone, and resumes exactly") {
-  TrainConfig config = saving_config(test::temporary_folder());
-  config.trainable = Trainable::embeddings;
-  Run whole;
-  CHECK_OK(whole.create(config, random_batches(7)));
-  CHECK_OK(whole.run());
-  config.output_dir = test::temporary_folder();
-  config.extra_files = {config.output_dir + "/vocabulary.txt"};
-  std::ofstream(config.extra_files[0]) << "pieces";
-  Run first, second;
-  CHECK_OK(first.create(config, random_batches(7)));
-  first.stop_after(5);
-  CHECK(first.run().code() == StatusCode::aborted);
-  CHECK_EQ(bytes_of(config.output_dir + "/checkpoint-5/vocabulary.txt"), "pieces");
-  const auto moments =
-      io::SafetensorsFile::open(config.output_dir + "/checkpoint-5/trainer_state.safetensors");
-  CHECK_OK(moments.status());
-  CHECK_EQ(moments.value().tensors().size(), 4u);
-  CHECK(moments.value().find("v.lm_head.weight") && moments.value().find("m.model.embed_tokens.weight"));
-  CHECK_OK(second.create(config, random_batches(7)));
-  CHECK_OK(second.resume().status());
-  CHECK_OK(second.run());
-  CHECK(weights_of(*second.model) == weights_of(*whole.model));
+  for (const DType dtype : kTypes) {
+    TrainConfig config = saving_config(test::temporary_folder());
+    config.trainable = Trainable::embeddings;
+    Run whole(dtype);
+    CHECK_OK(whole.create(config, random_batches(7)));
+    CHECK_OK(whole.run());
+    config.output_dir = test::temporary_folder();
+    config.extra_files = {config.output_dir + "/vocabulary.txt"};
+    std::ofstream(config.extra_files[0]) << "pieces";
+    Run first(dtype), second(dtype);
+    CHECK_OK(first.create(config, random_batches(7)));
+    first.stop_after(5);
+    CHECK(first.run().code() == StatusCode::aborted);
+    CHECK_EQ(bytes_of(config.output_dir + "/checkpoint-5/vocabulary.txt"), "pieces");
+    const auto moments =
+        io::SafetensorsFile::open(config.output_dir + "/checkpoint-5/trainer_state.safetensors");
+    CHECK_OK(moments.status());
+    CHECK_EQ(moments.value().tensors().size(), dtype == DType::f32 ? 4u : 6u);
+    CHECK(moments.value().find("v.lm_head.weight") && moments.value().find("m.model.embed_tokens.weight"));
+    CHECK_OK(second.create(config, random_batches(7)));
+    CHECK_OK(second.resume().status());
+    CHECK_OK(second.run());
+    CHECK(weights_of(*second.model) == weights_of(*whole.model));
+    const auto fresh = tiny_model(1, dtype);
+    for (const model::Parameter& parameter : whole.model->parameters()) {
+      const auto start = fresh->read_parameter(parameter).take(),
+                 end = whole.model->read_parameter(parameter).take();
+      CHECK_EQ(start != end, parameter.embedding);
+    }
+  }
 }
 
 TEST("resume: a damaged newest checkpoint is passed over by name, and later replaced") {

@@ -84,7 +84,9 @@ TEST("config: each impossible value is refused by its name") {
 
 TEST("config fingerprint: moved by what shapes the result, not by where it is saved") {
   const TrainConfig base;
-  TrainConfig saved = base, faster = base;
+  TrainConfig saved = base, faster = base, leaner = base;
+  leaner.recompute = model::Recompute::layer;
+  CHECK_EQ(fingerprint_of(leaner), fingerprint_of(base));
   saved.output_dir = "elsewhere";
   saved.save_steps = 3;
   faster.learning_rate = 1e-4;
