@@ -2,7 +2,7 @@
 // Ours and the peer's run in processes of their own, in alternation.
 //   node --import tsx bench/generate.ts [--size 34m] [--batch 1,8] [--prompt 256] [--new 128] [--dtype …] [--peer python3]
 import { Model } from "belle-train";
-import { childCommand, childRequest, llamaConfig, peerDType, readSizes, type Size, sizes } from "./llama.ts";
+import { answer, childCommand, childRequest, llamaConfig, peerDType, readSizes, type Size, sizes } from "./llama.ts";
 import { claim, progress, type Result, result } from "./measure.ts";
 import { type DType, wholeNumber } from "./options.ts";
 import { peerCommand, runProgram } from "./peer.ts";
@@ -65,7 +65,7 @@ async function compare(request: Request, rounds: number, peer: string[] | undefi
 }
 
 const child = childRequest<Request>();
-if (child !== undefined) console.log(JSON.stringify(await measure(child)));
+if (child !== undefined) await answer(measure(child));
 else
   await claim("generate", ["size", "batch", "prompt", "new"], async (options) => {
     const { threads, rounds, dtype, quick, peer, own } = options;

@@ -44,3 +44,13 @@ export function childCommand(script: string, request: object): string[] {
 export function childRequest<T>(): T | undefined {
   return process.argv[2] === "--child" ? (JSON.parse(process.argv[3]!) as T) : undefined;
 }
+
+/** Prints the child's figures as one JSON line, or why there are none. */
+export async function answer(figures: Promise<object>): Promise<void> {
+  try {
+    console.log(JSON.stringify(await figures));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

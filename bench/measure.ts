@@ -94,9 +94,3 @@ export async function claim(
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
-
-/** `--name value` of the command line. */
-export function argument(name: string): string | undefined {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? undefined : process.argv[at + 1];
-}

@@ -25,7 +25,9 @@ function highWaterMark(pid: number | undefined): number {
 
 function failed(command: readonly string[], why: string, stderr: string): Error {
   const last = stderr.trim().split("\n").at(-1) ?? "";
-  return new Error(`${command.map((word) => basename(word)).join(" ")} ${why}${last === "" ? "" : `: ${last}`}`);
+  const script = command.slice(1).find((word) => /\.(py|ts|js)$/.test(word));
+  const name = [command[0]!, ...(script === undefined ? [] : [script])].map((word) => basename(word)).join(" ");
+  return new Error(`${name} ${why}${last === "" ? "" : `: ${last}`}`);
 }
 
 function parseLine(command: readonly string[], text: string): Record<string, unknown> {

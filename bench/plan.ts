@@ -1,85 +1,90 @@
-// Claim: `belle-train plan` foretells memory and speed of a run. Prints predicted / actual of both.
-//   node --import tsx bench/plan.ts [--size 9m|34m|110m] [--dtype float32|bfloat16] [--recompute selective]
-//     [--accumulation 1] [--steps 12] [--threads 2]
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Model, Trainer, type TrainingPlan } from "belle-train";
-import { llamaConfig, type Size, sizes } from "./llama.ts";
-import { argument } from "./measure.ts";
-import { oneOf } from "./options.ts";
+// Claim: `belle-train plan` foretells speed and memory of a run. Prints planned / actual of both, at best 1; the plan and
+// the run are made in processes of their own, so that the run's peak memory is only the run's.
+//   node --import tsx bench/plan.ts [--size 34m] [--recompute selective] [--accumulation 1] [--steps 12] [--dtype …]
+import { Model, planTraining, Trainer } from "belle-train";
+import { answer, childCommand, childRequest, llamaConfig, readSizes, type Size, sizes } from "./llama.ts";
+import { claim, progress, type Result, result, summary } from "./measure.ts";
+import { type DType, oneOf, wholeNumber } from "./options.ts";
+import { runProgram } from "./peer.ts";
 
-const size = oneOf("size", argument("size") ?? "34m", Object.keys(sizes) as Size[]);
-const { layers, batch, seq, vocab } = sizes[size];
-const config = llamaConfig(size);
-const dtype = argument("dtype") === "bfloat16" ? "bfloat16" : "float32";
-const recompute = (argument("recompute") ?? "selective") as "none" | "selective" | "layer";
-const accumulation = Number(argument("accumulation") ?? 1);
-const steps = Number(argument("steps") ?? 12);
-const threads = Number(argument("threads") ?? 2);
+const levels = ["none", "selective", "layer"] as const;
+const warmup = 2;
 
-interface Actual {
-  tokensPerSecond: number;
-  mfu: number;
-  bytes: number;
+interface Request {
+  what: "plan" | "run";
+  size: Size;
+  batch: number;
+  seq: number;
+  threads: number;
+  dtype: DType;
+  recompute: (typeof levels)[number];
+  accumulation: number;
+  steps: number;
 }
 
-/** The run itself; its process holds nothing else, so that its peak is the run's. */
-async function train(): Promise<Actual> {
-  using model = await Model.create(config, { dtype, threads });
-  const inputIds = Int32Array.from({ length: batch * seq }, (_, i) => (i * 7919 + 13) % vocab);
+async function plan({ size, batch, seq, threads, dtype, recompute, accumulation }: Request) {
+  const train = {
+    per_device_train_batch_size: batch,
+    max_length: seq,
+    gradient_accumulation_steps: accumulation,
+    recompute,
+  };
+  const { speed, memory } = await planTraining({ config: llamaConfig(size), dtype, threads, train });
+  if ("skipped" in speed) throw new Error(`the speed was not measured: ${speed.skipped}`);
+  return { tokens_per_s: speed.tokensPerSecond, bytes: memory.totalBytes };
+}
+
+async function run({ size, batch, seq, threads, dtype, recompute, accumulation, steps }: Request) {
+  using model = await Model.create(llamaConfig(size), { dtype, threads });
+  const inputIds = Int32Array.from({ length: batch * seq }, (_, i) => (i * 7919 + 13) % sizes[size].vocab);
   const cuSeqlens = Int32Array.from({ length: batch + 1 }, (_, i) => i * seq);
   const batches = Array.from({ length: accumulation }, () => ({ inputIds, cuSeqlens, labels: inputIds }));
-  const settings = { max_steps: steps + 2, recompute, gradient_accumulation_steps: accumulation };
-  using trainer = await Trainer.create({ model, data: { batches }, config: settings });
-  const seen: Array<{ seconds: number; mfu: number }> = [];
-  for await (const event of trainer.run()) if (event.type === "step" && event.step > 2) seen.push(event);
-  const { seconds, mfu } = seen.sort((a, b) => a.seconds - b.seconds)[seen.length >> 1]!;
-  const tokensPerSecond = (batch * seq * accumulation) / seconds;
-  return { tokensPerSecond, mfu, bytes: process.resourceUsage().maxRSS * 1024 };
+  const config = { max_steps: steps + warmup, recompute, gradient_accumulation_steps: accumulation };
+  using trainer = await Trainer.create({ model, data: { batches }, config });
+  const seconds: number[] = [];
+  for await (const event of trainer.run())
+    if (event.type === "step" && event.step > warmup) seconds.push(event.seconds);
+  return { tokens_per_s: (batch * seq * accumulation) / summary(seconds).median };
 }
 
-function json<T>(args: string[]): T {
-  const out = execFileSync(process.execPath, [...process.execArgv, ...args], { encoding: "utf8" });
-  return JSON.parse(out.trim().split("\n").at(-1)!) as T;
+function foretold(name: string, planned: number[], actual: number[]): Result {
+  const ours = planned.map((value, i) => value / actual[i]!);
+  const details = { planned: summary(planned), actual: summary(actual) };
+  return result({ name, unit: "× actual", higher: false, ours, details });
 }
 
-function compare(): void {
-  const here = fileURLToPath(import.meta.url);
-  const folder = mkdtempSync(join(tmpdir(), "belle-bench-"));
-  try {
-    const file = join(folder, "config.json");
-    writeFileSync(file, JSON.stringify(config));
-    const sizes = ["--tokens", seq, "--batch-size", batch, "--accumulation", accumulation].map(String);
-    const kind = ["--dtype", dtype, "--recompute", recompute, "--threads", String(threads)];
-    const compiled = here.endsWith(".js"); // in dist/bench, beside dist/cli
-    const main = fileURLToPath(new URL(compiled ? "../cli/main.js" : "../ts/cli/main.ts", import.meta.url));
-    const plan = json<TrainingPlan>([main, "plan", "--config", file, ...sizes, ...kind, "--json"]);
-    const actual = json<Actual>([here, ...process.argv.slice(2), "--train", "yes"]);
-    if ("skipped" in plan.speed) throw new Error(`the speed was not measured: ${plan.speed.skipped}`);
-    const ratio = (planned: number, seen: number) => ({
-      planned,
-      actual: seen,
-      ratio: Number((planned / seen).toFixed(3)),
-    });
-    console.log(
-      JSON.stringify({
-        claim: `plan ${size} ${dtype}`,
-        tokens_per_second: ratio(plan.speed.tokensPerSecond, actual.tokensPerSecond),
-        mfu: ratio(plan.speed.mfu, actual.mfu),
-        bytes: ratio(plan.memory.totalBytes, actual.bytes),
-        config: { parameters: plan.parameters, batch, seq, layers, recompute, accumulation, threads, steps },
-        measured_layers: plan.speed.measuredLayers,
-        cpu: cpus()[0]?.model,
-        node: process.versions.node,
-      }),
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-if (argument("train") === undefined) compare();
-else console.log(JSON.stringify(await train()));
+const child = childRequest<Request>();
+if (child !== undefined) await answer(child.what === "plan" ? plan(child) : run(child));
+else
+  await claim("plan", ["size", "recompute", "accumulation", "steps"], async (options) => {
+    const { threads, rounds, dtype, quick, own } = options;
+    const common = {
+      threads,
+      dtype,
+      recompute: oneOf("recompute", own.recompute ?? "selective", levels),
+      accumulation: wholeNumber("accumulation", own.accumulation ?? "1", 1),
+      steps: wholeNumber("steps", own.steps ?? (quick ? "2" : "12"), 1),
+    };
+    const results: Result[] = [];
+    const chosen = readSizes(own.size ?? (quick ? "9m" : "34m"));
+    for (const [i, size] of chosen.entries()) {
+      const { batch, seq } = quick ? { batch: 1, seq: 32 } : sizes[size];
+      const planned = { speed: [] as number[], memory: [] as number[] };
+      const actual = { speed: [] as number[], memory: [] as number[] };
+      for (let round = 0; round < rounds; round++) {
+        progress(i * rounds + round, chosen.length * rounds, `${size}, round ${round + 1} of ${rounds}`);
+        const request = { ...common, size, batch, seq };
+        const foreseen = await runProgram(childCommand(import.meta.filename, { ...request, what: "plan" }));
+        const happened = await runProgram(childCommand(import.meta.filename, { ...request, what: "run" }));
+        planned.speed.push(Number(foreseen.line.tokens_per_s));
+        planned.memory.push(1e-6 * Number(foreseen.line.bytes));
+        actual.speed.push(Number(happened.line.tokens_per_s));
+        actual.memory.push(1e-6 * happened.peakRss);
+      }
+      const name = `${size}, batch ${batch} × ${seq}`;
+      results.push(foretold(`${name}, planned tokens/s`, planned.speed, actual.speed));
+      results.push(foretold(`${name}, planned MB`, planned.memory, actual.memory));
+    }
+    const { recompute, accumulation, steps } = common;
+    return { results, config: { recompute, accumulation, steps } };
+  });

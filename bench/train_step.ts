@@ -2,7 +2,7 @@
 // Ours and the peer's run in processes of their own, in alternation.
 //   node --import tsx bench/train_step.ts [--size 9m,34m,110m] [--dtype bfloat16|float32] [--steps 8] [--peer python3]
 import { Model, Trainer } from "belle-train";
-import { childCommand, childRequest, llamaConfig, peerDType, readSizes, type Size, sizes } from "./llama.ts";
+import { answer, childCommand, childRequest, llamaConfig, peerDType, readSizes, type Size, sizes } from "./llama.ts";
 import { claim, progress, type Result, result, summary } from "./measure.ts";
 import { type DType, wholeNumber } from "./options.ts";
 import { peerCommand, runProgram } from "./peer.ts";
@@ -63,7 +63,7 @@ async function compare(request: Request, rounds: number, peer: string[] | undefi
 }
 
 const child = childRequest<Request>();
-if (child !== undefined) console.log(JSON.stringify(await tokensPerSecond(child)));
+if (child !== undefined) await answer(tokensPerSecond(child));
 else
   await claim("train_step", ["size", "steps"], async ({ threads, rounds, dtype, quick, peer, own }) => {
     const steps = wholeNumber("steps", own.steps ?? (quick ? "2" : "8"), 1);

@@ -21,7 +21,7 @@ test("a table on stdout; --json gives the claim's own line", async () => {
 });
 
 test("every claim runs; one that fails says why and does not hide the others", async () => {
-  const names = ["attention", "loss", "optimizer", "train_step", "generate"];
+  const names = ["attention", "loss", "optimizer", "train_step", "generate", "plan"];
   const { code, out, err } = await belle([
     "bench",
     ...["gemm", ...names],

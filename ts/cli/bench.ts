@@ -7,7 +7,16 @@ import { BelleError } from "../native/errors.ts";
 import { packageRoot } from "./version.ts";
 
 /** In the order they run. bpe_train needs a file, so it only runs when one is named. */
-export const claims = ["gemm", "attention", "loss", "optimizer", "train_step", "generate", "bpe_train"] as const;
+export const claims = [
+  "gemm",
+  "attention",
+  "loss",
+  "optimizer",
+  "train_step",
+  "generate",
+  "plan",
+  "bpe_train",
+] as const;
 export type Claim = (typeof claims)[number];
 
 export interface ClaimSummary {
