@@ -1,9 +1,10 @@
 // linear_cross_entropy of the CPU backend.
+#include "native/backend/cpu_loss.h"
+
 #include <algorithm>
 
 #include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
-#include "native/backend/cpu_gemm.h"
 
 namespace belle::backend {
 
@@ -35,61 +36,30 @@ Status check(const belle_linear_cross_entropy_args& a) {
   return {};
 }
 
-// The rows picked[0, count): logits, losses and, when asked, gradients.
-Status supervised_chunk(CpuContext& cpu, const belle_linear_cross_entropy_args& a, const int64_t* picked,
-                        int64_t count, char* hidden, char* dhidden, bool accumulate) {
-  const auto type = static_cast<ops::Type>(a.type);
-  const int64_t size = type == ops::Type::f32 ? 4 : 2, row_bytes = a.d * size;
+// Whole vectors of rows are cheaper than a tail: rows of zeros without a target fill them up.
+int64_t round_up(int64_t rows) { return (rows + 15) / 16 * 16; }
+
+// The rows picked[0, count): losses and, when asked, gradients.
+void run_chunk(LossChunk& chunk, const belle_linear_cross_entropy_args& a, const int64_t* picked,
+               int64_t count, int64_t most, bool accumulate) {
+  const int64_t row_bytes = a.d * (a.type == BELLE_F32 ? 4 : 2), rows = std::min(round_up(count), most);
   const char* all = static_cast<const char*>(a.hidden);
-  for (int64_t i = 0; i < count; ++i)
-    __builtin_memcpy(hidden + i * row_bytes, all + picked[i] * row_bytes, static_cast<size_t>(row_bytes));
-  char* logits = static_cast<char*>(a.logits_scratch);
-  BELLE_TRY(gemm(cpu, {.m = count,
-                       .n = a.vocab,
-                       .k = a.d,
-                       .type = type,
-                       .a = hidden,
-                       .a_row = a.d,
-                       .a_depth = 1,
-                       .b = a.head,
-                       .b_col = a.d,
-                       .b_depth = 1,
-                       .out = {.c = logits, .ldc = a.vocab, .type = type}}));
-  auto loss = [&](size_t i, int) {
-    const int64_t row = picked[i];
-    a.losses[row] =
-        cpu.kernels.cross_entropy(logits + static_cast<int64_t>(i) * a.vocab * size, a.vocab, a.targets[row],
-                                  a.dhidden != nullptr, a.grad_scale, static_cast<ops::Type>(a.type));
-  };
-  cpu.parallel(count, 16.0 * static_cast<double>(count) * static_cast<double>(a.vocab), loss);
-  if (!a.dhidden) return {};
-  BELLE_TRY(gemm(cpu, {.m = count,
-                       .n = a.d,
-                       .k = a.vocab,
-                       .type = type,
-                       .a = logits,
-                       .a_row = a.vocab,
-                       .a_depth = 1,
-                       .b = a.head,
-                       .b_col = 1,
-                       .b_depth = a.d,
-                       .out = {.c = dhidden, .ldc = a.d, .type = type}}));
+  char* hidden = static_cast<char*>(chunk.hidden());
   for (int64_t i = 0; i < count; ++i) {
-    __builtin_memcpy(static_cast<char*>(a.dhidden) + picked[i] * row_bytes, dhidden + i * row_bytes,
+    __builtin_memcpy(hidden + i * row_bytes, all + picked[i] * row_bytes, static_cast<size_t>(row_bytes));
+    chunk.targets()[i] = a.targets[picked[i]];
+  }
+  __builtin_memset(hidden + count * row_bytes, 0, static_cast<size_t>((rows - count) * row_bytes));
+  for (int64_t i = count; i < rows; ++i) chunk.targets()[i] = -1;
+  chunk.losses(rows);
+  for (int64_t i = 0; i < count; ++i) a.losses[picked[i]] = chunk.loss()[i];
+  if (!a.dhidden) return;
+  chunk.gradients(rows, a.grad_scale, a.dhead, accumulate);
+  for (int64_t i = 0; i < count; ++i) {
+    __builtin_memcpy(static_cast<char*>(a.dhidden) + picked[i] * row_bytes,
+                     static_cast<const char*>(chunk.dhidden()) + i * row_bytes,
                      static_cast<size_t>(row_bytes));
   }
-  if (!a.dhead) return {};
-  return gemm(cpu, {.m = a.vocab,
-                    .n = a.d,
-                    .k = count,
-                    .type = type,
-                    .a = logits,
-                    .a_row = 1,
-                    .a_depth = a.vocab,
-                    .b = hidden,
-                    .b_col = 1,
-                    .b_depth = a.d,
-                    .out = {.c = a.dhead, .ldc = a.d, .beta = accumulate ? 1.0f : 0.0f}});
 }
 
 belle_status linear_cross_entropy(void* context, const belle_linear_cross_entropy_args* args) {
@@ -105,20 +75,27 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     int64_t supervised = 0;
     for (int64_t row = 0; row < a.rows; ++row) {
       a.losses[row] = 0;
-      if (a.targets[row] >= 0) picked[supervised++] = row;
-      if (a.dhidden)
+      if (a.targets[row] >= 0) {
+        picked[supervised++] = row;
+      } else if (a.dhidden) {
         __builtin_memset(static_cast<char*>(a.dhidden) + row * row_bytes, 0, static_cast<size_t>(row_bytes));
+      }
     }
-    if (supervised == 0 && a.dhead && a.dhidden && !a.accumulate)
-      __builtin_memset(a.dhead, 0, static_cast<size_t>(a.vocab * a.d) * 4);
-    const int64_t chunk = std::min(a.chunk_rows, supervised);
-    char* hidden = cpu.gathered.get<char>(chunk * row_bytes);
-    char* dhidden = cpu.gathered_gradient.get<char>(a.dhidden ? chunk * row_bytes : 0);
-    if (!hidden || !dhidden) return scratch_missing("linear_cross_entropy", 2 * chunk * row_bytes);
-    for (int64_t i = 0; i < supervised; i += chunk) {
-      BELLE_TRY(supervised_chunk(cpu, a, picked + i, std::min(chunk, supervised - i), hidden, dhidden,
-                                 a.accumulate || i > 0));
+    if (supervised == 0) {
+      if (a.dhead && a.dhidden && !a.accumulate)
+        __builtin_memset(a.dhead, 0, static_cast<size_t>(a.vocab * a.d) * 4);
+      return {};
     }
+    // Scratch is sized by the rows that may be supervised: no later call of the same sizes asks for more.
+    LossChunk chunk;
+    const int64_t most = std::min(a.chunk_rows, round_up(a.rows));
+    BELLE_TRY(LossChunk::create(cpu,
+                                {static_cast<ops::Type>(a.type), most, a.d, a.vocab, a.dhidden != nullptr},
+                                a.head, a.logits_scratch, &chunk));
+    const int64_t chunks = (supervised + most - 1) / most,
+                  rows = std::min(most, round_up((supervised + chunks - 1) / chunks));
+    for (int64_t i = 0; i < supervised; i += rows)
+      run_chunk(chunk, a, picked + i, std::min(rows, supervised - i), most, a.accumulate || i > 0);
     return {};
   });
 }

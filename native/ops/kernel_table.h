@@ -41,7 +41,9 @@ struct KernelTable {
   Exponential* exponentials;
   Embedding* embedding;
   EmbeddingBackward* embedding_backward;
-  CrossEntropy* cross_entropy;
+  LogitStatistics* logit_statistics;
+  MergeStatistics* merge_statistics;
+  LogitGradient* logit_gradient;
   AdamW* adamw;
   Sum* sum;
   Sum* sum_squares;
