@@ -23,12 +23,12 @@ struct SplitWeights {
   int16_t* remainder;
   inline __attribute__((always_inline)) vf get(int64_t i, int64_t count) const {
     const bf16* low = reinterpret_cast<const bf16*>(remainder) + i;
-    return (vf)((vi)load_first(weight + i, count) + ((vi)load_first(low, count) >> 16));
+    return (vf)((vu)load_first(weight + i, count) + (vu)((vi)load_first(low, count) >> 16));
   }
   inline __attribute__((always_inline)) void set(int64_t i, vf w, int64_t count) const {
-    const vi bits = w != w ? vi{} + 0x7fc00000 : (vi)w;
-    const vh high = __builtin_convertvector((vu)(bits + 0x8000) >> 16, vh);
-    const vh low = __builtin_convertvector((vu)bits & 0xffff, vh);
+    const vu bits = (vu)(w != w ? vi{} + 0x7fc00000 : (vi)w);
+    const vh high = __builtin_convertvector((bits + 0x8000) >> 16, vh);
+    const vh low = __builtin_convertvector(bits & 0xffff, vh);
     const uint64_t bytes = 2 * static_cast<uint64_t>(count >= kLanes ? kLanes : count);
     __builtin_memcpy(weight + i, &high, bytes);
     __builtin_memcpy(remainder + i, &low, bytes);
