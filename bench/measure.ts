@@ -1,5 +1,5 @@
 // What the claims share: medians and spreads, ratios of neighbours in time, the one JSON line, progress and errors.
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { benchKernel } from "belle-train";
 import { type Options, readOptions, UsageError } from "./options.ts";
 
@@ -73,10 +73,12 @@ export async function claim(
 ): Promise<void> {
   try {
     const options = readOptions(process.argv.slice(2), own);
+    // Of other programs: wall times of anything longer than a time slice are then theirs too.
+    const load = round(loadavg()[0]!);
     const { results, config = {} } = await body(options);
     const { rounds, threads, dtype, quick } = options;
     const { isa } = await benchKernel({ op: "swiglu", rows: 1, d: 1 }, { seconds: 0 });
-    const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, isa, node: process.versions.node };
+    const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, load, isa, node: process.versions.node };
     console.log(
       JSON.stringify({
         claim: name,

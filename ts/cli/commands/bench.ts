@@ -1,4 +1,5 @@
 // belle-train bench
+import { availableParallelism, loadavg } from "node:os";
 import { resolve } from "node:path";
 import { BelleError } from "../../native/errors.ts";
 import { type ClaimReport, chooseClaims, claims, runClaim } from "../bench.ts";
@@ -60,6 +61,13 @@ export const command = defineCommand({
       ...(args.peer === undefined ? [] : ["--peer", args.peer]),
       ...(args.quick ? ["--quick"] : []),
     ];
+    const load = loadavg()[0]!;
+    if (load > 0.5 * availableParallelism() && !args.quick) {
+      context.warn({
+        en: `Other programs are running (load ${load.toFixed(1)} on ${availableParallelism()} cores): the figures will be too low.`,
+        zh: `其他程序正在运行（${availableParallelism()} 个核心，负载 ${load.toFixed(1)}）：测得的数据会偏低。`,
+      });
+    }
     const reports: ClaimReport[] = [];
     let failed = 0;
     for (const [i, claim] of chosen.entries()) {
