@@ -25,8 +25,8 @@ export const tinyConfig = {
   tie_word_embeddings: false,
 };
 
-export function tinyModel(): Promise<Model> {
-  return Model.create(tinyConfig, { seed: 7, backend: "cpu" });
+export function tinyModel(dtype: "float32" | "bfloat16" = "float32"): Promise<Model> {
+  return Model.create(tinyConfig, { seed: 7, backend: "cpu", dtype });
 }
 
 /** `count` micro-batches of two documents, all tokens supervised, the same in every run. */

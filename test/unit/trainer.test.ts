@@ -193,6 +193,43 @@ test("resume: refused when the training settings differ; without a checkpoint it
   });
 });
 
+test("recompute: every level ends on the same bits, and may change between a run and its resumption", async () => {
+  for (const dtype of ["float32", "bfloat16"] as const) {
+    const ends: Float32Array[][] = [];
+    for (const recompute of ["none", "selective", "layer"] as const) {
+      using model = await tinyModel(dtype);
+      using trainer = await Trainer.create({ model, data, config: { ...config, recompute } });
+      await collect(trainer);
+      ends.push(weights(model));
+    }
+    assert.equal(ends[1], ends[0]);
+    assert.equal(ends[2], ends[0]);
+    await withFolder(async (folder) => {
+      const output_dir = join(folder, "out");
+      using model = await tinyModel(dtype);
+      const settings = { ...config, output_dir };
+      using first = await Trainer.create({ model, data, config: { ...settings, recompute: "layer" } });
+      for await (const event of first.run()) if (event.type === "step" && event.step === 4) break;
+      using again = await tinyModel(dtype);
+      using second = await Trainer.create({ model: again, data, config: { ...settings, recompute: "none" } });
+      await collect(second, { resume: true });
+      assert.equal(weights(again), ends[0]);
+    });
+  }
+});
+
+test("resume: a checkpoint of another dtype is refused", async () => {
+  await withFolder(async (folder) => {
+    const settings = { ...config, output_dir: join(folder, "out") };
+    using half = await tinyModel("bfloat16");
+    using first = await Trainer.create({ model: half, data, config: settings });
+    await collect(first);
+    using full = await tinyModel();
+    using second = await Trainer.create({ model: full, data, config: settings });
+    await fails(() => collect(second, { resume: true }), "ERR_BELLE_INVALID_ARGUMENT", /written with another training/);
+  });
+});
+
 test("busy: while a run is on, the model and the trainer refuse other calls", async () => {
   using model = await tinyModel();
   using trainer = await Trainer.create({ model, data, config: { ...config, max_steps: 100_000 } });

@@ -33,7 +33,7 @@ export interface SliceTimes {
 
 // Deeper slices say more of the real model, as long as a step of them stays about this short.
 const deepStepSeconds = 1.5;
-// In turns, so that a slow moment of the machine meets every slice alike; fewer where they took longer than this.
+// In turns, so that a slow moment of the machine meets every slice alike; as many as this takes, at first one step each.
 const measuringSeconds = 30;
 const mostTurns = 4;
 const stepsOfTurn = 2;
@@ -52,28 +52,34 @@ export function extend(from: readonly [number, number], to: readonly [number, nu
 
 /** Undefined where not even the thinnest slices fit. */
 export async function measureSlices(request: SliceRequest): Promise<SliceTimes | undefined> {
-  const { layers, fits } = request;
+  const { layers, fits, onProgress } = request;
   const depths = layers === 1 ? [1] : [1, 2];
   if (!fits(depths)) return undefined;
   const slices: Slice[] = [];
+  const add = async (depth: number) => {
+    slices.push(await Slice.create(request, depth));
+    await slices.at(-1)!.turn(1);
+  };
   try {
-    for (const depth of depths) slices.push(await Slice.create(request, depth));
+    for (const depth of depths) {
+      await add(depth);
+      onProgress(slices.length, depths.length + mostTurns);
+    }
     const at = (depth: number, what: "seconds" | "peakSeconds") => {
       const [thin, thick] = [slices[0]!, slices.at(-1)!];
       return extend([thin.depth, thin.middle(what)], [thick.depth, thick.middle(what)], depth);
     };
-    for (const slice of slices) await slice.round(1);
     const each = Math.max(at(2, "seconds") - at(1, "seconds"), 1e-6);
     const deep = Math.min(layers, 1 + Math.floor((deepStepSeconds - at(1, "seconds")) / each));
     if (deep > 2 && fits([1, deep])) {
       slices.pop()!.dispose();
-      slices.push(await Slice.create(request, deep));
+      await add(deep);
     }
-    const turnSeconds = slices.reduce((sum, slice) => sum + slice.turnSeconds(), 0);
-    const turns = Math.min(mostTurns, Math.max(1, Math.round(measuringSeconds / turnSeconds)));
+    const turnSeconds = slices.reduce((sum, slice) => sum + slice.turnSeconds(stepsOfTurn), 0);
+    const turns = Math.min(mostTurns, Math.round(measuringSeconds / turnSeconds));
     for (let turn = 0; turn < turns; turn++) {
-      for (const slice of slices) await slice.round(stepsOfTurn);
-      request.onProgress(turn + 1, turns);
+      for (const slice of slices) await slice.turn(stepsOfTurn);
+      onProgress(depths.length + mostTurns - turns + turn + 1, depths.length + mostTurns);
     }
     const stepSeconds = at(layers, "seconds");
     const layerSeconds = layers === 1 ? 0 : (stepSeconds - at(1, "seconds")) / (layers - 1);
@@ -89,79 +95,58 @@ export async function measureSlices(request: SliceRequest): Promise<SliceTimes |
   }
 }
 
-interface Window {
-  trainer: Trainer;
-  microBatches: number;
-  steps: Array<{ seconds: number; peakSeconds: number }>;
-}
-
 /** Micro-batches of the steps that are measured: a step of many is extended from one and three. */
 export function measuredWindows(microBatches: number): number[] {
   return microBatches > 3 ? [1, 3] : [microBatches];
+}
+
+interface Window {
+  microBatches: number;
+  steps: Array<{ seconds: number; peakSeconds: number }>;
 }
 
 /** A model of few layers under training. */
 class Slice {
   readonly depth: number;
   readonly #model: Model;
-  readonly #windows: Window[] = [];
+  readonly #windows: Window[];
+  readonly #microBatches: number;
   readonly #request: SliceRequest;
 
   private constructor(depth: number, model: Model, request: SliceRequest) {
     this.depth = depth;
     this.#model = model;
     this.#request = request;
+    this.#microBatches = request.train.gradient_accumulation_steps ?? 1;
+    this.#windows = measuredWindows(this.#microBatches).map((microBatches) => ({ microBatches, steps: [] }));
   }
 
   static async create(request: SliceRequest, depth: number): Promise<Slice> {
-    throwIfAborted(request.signal, "Planning");
-    const model = await Model.create(request.configOf(depth), request.device);
-    const slice = new Slice(depth, model, request);
-    try {
-      for (const microBatches of measuredWindows(slice.#microBatches)) {
-        const trainer = await Trainer.create({
-          model,
-          data: request.data,
-          // A learning rate of 0 moves no weight, and takes as long as another.
-          config: {
-            ...request.train,
-            gradient_accumulation_steps: microBatches,
-            learning_rate: 0,
-            max_steps: 1_000_000,
-            output_dir: "",
-          },
-        });
-        slice.#windows.push({ trainer, microBatches, steps: [] });
-      }
-      await slice.round(1);
-      return slice;
-    } catch (error) {
-      slice.dispose();
-      throw error;
-    }
+    return new Slice(depth, await Model.create(request.configOf(depth), request.device), request);
   }
 
-  get #microBatches(): number {
-    return this.#request.train.gradient_accumulation_steps ?? 1;
-  }
-
-  /** `steps` steps of each window, after one that finds the caches as another slice left them. */
-  async round(steps: number): Promise<void> {
-    const { signal } = this.#request;
-    for (const { trainer, steps: taken } of this.#windows) {
-      let left = steps + 1;
+  /** `steps` steps of each window, after one that touches new memory and finds another slice in the caches. */
+  async turn(steps: number): Promise<void> {
+    const { signal, train, data } = this.#request;
+    for (const { microBatches, steps: taken } of this.#windows) {
+      throwIfAborted(signal, "Planning");
+      // A learning rate of 0 moves no weight, and takes as long as another.
+      const settings = { learning_rate: 0, gradient_accumulation_steps: microBatches, output_dir: "" };
+      using trainer = await Trainer.create({
+        model: this.#model,
+        data,
+        config: { ...train, ...settings, max_steps: steps + 1 },
+      });
       for await (const event of trainer.run(signal ? { signal } : {})) {
-        if (event.type !== "step") continue;
-        if (left <= steps) taken.push({ seconds: event.seconds, peakSeconds: event.mfu * event.seconds });
-        if (--left === 0) break;
+        if (event.type !== "step" || event.step === 1) continue;
+        taken.push({ seconds: event.seconds, peakSeconds: event.mfu * event.seconds });
       }
     }
   }
 
-  /** What a turn takes: the steps that count, one before them, and one that is under way when the last has come. */
-  turnSeconds(): number {
-    const medians = this.#windows.map(({ steps }) => median(steps.map(({ seconds }) => seconds)));
-    return (stepsOfTurn + 2) * medians.reduce((sum, seconds) => sum + seconds, 0);
+  turnSeconds(steps: number): number {
+    const medians = this.#windows.map((window) => median(window.steps.map(({ seconds }) => seconds)));
+    return (steps + 1) * medians.reduce((sum, seconds) => sum + seconds, 0);
   }
 
   /** Of a step of the run's own number of micro-batches. */
@@ -174,7 +159,6 @@ class Slice {
   }
 
   dispose(): void {
-    for (const { trainer } of this.#windows) trainer.dispose();
     this.#model.dispose();
   }
 }

@@ -131,12 +131,10 @@ export async function planTraining(options: PlanOptions): Promise<TrainingPlan> 
       configOf: (layers) => withLayers(text, layers),
       layers: plan.numHiddenLayers,
       fits: (depths) => {
-        const bytes = depths.flatMap((depth) =>
-          measuredWindows(train.gradient_accumulation_steps).map((count) =>
-            sum(need({ gradient_accumulation_steps: count }, dtype, withLayers(text, depth)).memory),
-          ),
-        );
-        return bytes.reduce((a, b) => a + b, 0) < 0.9 * availableBytes;
+        const most = Math.max(...measuredWindows(train.gradient_accumulation_steps));
+        const bytes = (depth: number) =>
+          sum(need({ gradient_accumulation_steps: most }, dtype, withLayers(text, depth)).memory);
+        return depths.reduce((all, depth) => all + bytes(depth), 0) < 0.9 * availableBytes;
       },
       device: { backend: device.backend as NonNullable<DeviceOptions["backend"]>, threads: device.threads, dtype },
       train,
