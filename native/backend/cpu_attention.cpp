@@ -10,7 +10,7 @@ namespace belle::backend {
 namespace {
 
 constexpr float kNoSlope = 0;
-constexpr int64_t kBlock = ops::kAttentionBlock;
+constexpr int64_t kRows = ops::kAttentionRows;
 
 const void* at(const void* base, int64_t elements, ops::Type type) {
   return static_cast<const char*>(base) + elements * (type == ops::Type::f32 ? 4 : 2);
@@ -88,7 +88,7 @@ belle_status attention(void* context, const belle_attention_args* args) {
     if (!blocks_before) return scratch_missing("attention", (a.documents + 1) * 8);
     blocks_before[0] = 0;
     for (int32_t i = 0; i < a.documents; ++i) {
-      blocks_before[i + 1] = blocks_before[i] + (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + kBlock - 1) / kBlock;
+      blocks_before[i + 1] = blocks_before[i] + (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + kRows - 1) / kRows;
     }
     const int64_t blocks = blocks_before[a.documents], tokens = a.cu_seqlens[a.documents];
     const auto type = static_cast<ops::Type>(a.type);
@@ -99,14 +99,14 @@ belle_status attention(void* context, const belle_attention_args* args) {
       const int64_t document =
           std::upper_bound(blocks_before, blocks_before + a.documents + 1, block) - blocks_before - 1;
       const int64_t start = a.cu_seqlens[document], length = a.cu_seqlens[document + 1] - start;
-      const int64_t first = (block - blocks_before[document]) * kBlock,
+      const int64_t first = (block - blocks_before[document]) * kRows,
                     kv_head = head / (a.heads / a.kv_heads);
       const int64_t token = start + first;
       cpu.kernels.attention({
           .type = type,
           .q = at(a.q, token * a.q_stride + head * a.q_head_stride, type),
           .q_stride = a.q_stride,
-          .rows = std::min(kBlock, length - first),
+          .rows = std::min(kRows, length - first),
           .first = first,
           .k = at(a.k, start * a.kv_stride + kv_head * a.kv_head_stride, type),
           .v = at(a.v, start * a.kv_stride + kv_head * a.kv_head_stride, type),

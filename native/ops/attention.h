@@ -12,8 +12,11 @@ namespace belle::ops {
 // Queries, and keys, of one block: whole tiles of every instruction set, in rows and in columns.
 constexpr int64_t kAttentionBlock = 192;
 
-// Row r (rows <= kAttentionBlock) is the query at q + r*q_stride, standing at position first + r of its
-// document (first: a multiple of kAttentionBlock): it sees the keys [0, first + r], key j at k + j*kv_stride.
+// Queries of one task: they share the packing of the keys and values.
+constexpr int64_t kAttentionRows = 2 * kAttentionBlock;
+
+// Row r (rows <= kAttentionRows) is the query at q + r*q_stride, standing at position first + r of its
+// document (first: a multiple of kAttentionRows): it sees the keys [0, first + r], key j at k + j*kv_stride.
 // score = scale * q.k + slope * (j - position). out row r is at out + r*out_stride; lse[r] = log of the sum
 // of e^score. Strides in elements of `type`.
 struct AttentionBlock {

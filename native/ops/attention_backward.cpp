@@ -9,8 +9,8 @@ namespace {
 struct Buffers {
   float *q, *dout;            // items: panels of queries, depth = head_dim
   float *q_flat, *dout_flat;  // items: panels of columns, depth = queries
-  float *k, *v;               // items: rows
-  float* k_flat;              // items: panels of columns, depth = keys
+  float *k, *v;               // items: rows, of the whole document
+  float* k_flat;              // items: panels of columns, depth = the keys of a block; of every block
   float *p, *ds;              // [keys][kBlock] of `type`, or float32 where that is widened
   float* ds_pairs;            // items (query, key): [steps of keys][kBlock]; ds itself without pairs
   float *lse, *delta;         // of the queries at hand; lse in the unit of the exponents
@@ -27,9 +27,9 @@ Buffers cut(float* base, int64_t d, int64_t length) {
   b.dout = carver.take(kBlock * d);
   b.q_flat = carver.take(kBlock * width);
   b.dout_flat = carver.take(kBlock * width);
-  b.k = carver.take(kBlock * d);
-  b.v = carver.take(kBlock * d);
-  b.k_flat = carver.take(kBlock * width);
+  b.k = carver.take(length * d);
+  b.v = carver.take(length * d);
+  b.k_flat = carver.take(whole);
   b.p = carver.take(kBlock * kBlock);
   b.ds = carver.take(kBlock * kBlock);
   b.ds_pairs = carver.take(kBlock * kBlock);
@@ -41,6 +41,8 @@ Buffers cut(float* base, int64_t d, int64_t length) {
   b.floats = carver.used;
   return b;
 }
+
+constexpr float kNoProbability = 1e30f;  // as lse: powers of less are 0, and it is finite
 
 // dout . out of one row.
 template <class T>
@@ -65,7 +67,7 @@ void take_queries(const AttentionBackwardHead& a, const Buffers& b, int64_t g, i
   pack({b.q_flat, q, a.type, 1, a.q_stride, d, rows, kTileCols});
   pack({b.dout_flat, dout, a.type, 1, a.out_stride, d, rows, kTileCols});
   for (int64_t r = 0; r < round_up(rows, kLanes); ++r) {
-    b.lse[r] = r < rows ? a.lse[g * a.lse_head_stride + i0 + r] * kUnit<Pairs> : __builtin_inff();
+    b.lse[r] = r < rows ? a.lse[g * a.lse_head_stride + i0 + r] * kUnit<Pairs> : kNoProbability;
     b.delta[r] = 0;
     if (r < rows) {
       b.delta[r] = a.type == Type::f32 ? row_product<float>(a.out, a.dout, at + r * a.out_stride, d)
@@ -75,38 +77,54 @@ void take_queries(const AttentionBackwardHead& a, const Buffers& b, int64_t g, i
 }
 
 template <bool Pairs>
-void take_keys(const AttentionBackwardHead& a, const Buffers& b, int64_t j0, int64_t keys) {
-  const void *k = offset(a.k, j0 * a.kv_stride, a.type), *v = offset(a.v, j0 * a.kv_stride, a.type);
-  copy_rows<Pairs>(b.k, k, a.type, a.kv_stride, keys, a.head_dim);
-  copy_rows<Pairs>(b.v, v, a.type, a.kv_stride, keys, a.head_dim);
-  pack({b.k_flat, k, a.type, 1, a.kv_stride, a.head_dim, keys, kTileCols});
+constexpr int64_t items(int64_t depth) {
+  return Pairs ? (depth + 1) / 2 : depth;
+}
+// Where a block's panels begin.
+template <bool Pairs>
+float* k_panels(const Buffers& b, int64_t j0, int64_t d) {
+  return b.k_flat + items<Pairs>(j0) * round_up(d, kTileCols);
 }
 
-// From the tiles of scores and of dout.v (keys x vectors [skip, vectors) of the panel at lane `lane`): the
-// probabilities and the gradients of the scores without the scale, as rows of keys and as pairs of keys.
 template <bool Pairs>
-BELLE_INLINE void finish_tile(const Buffers& b, const float* scores, const float* products, int64_t j,
-                              int64_t keys, int64_t lane, int64_t skip, int64_t vectors, float scale) {
+void take_keys(const AttentionBackwardHead& a, const Buffers& b) {
+  copy_rows<Pairs>(b.k, a.k, a.type, a.kv_stride, a.length, a.head_dim);
+  copy_rows<Pairs>(b.v, a.v, a.type, a.kv_stride, a.length, a.head_dim);
+  for (int64_t j0 = 0; j0 < a.length; j0 += kBlock) {
+    pack({k_panels<Pairs>(b, j0, a.head_dim), offset(a.k, j0 * a.kv_stride, a.type), a.type, 1, a.kv_stride,
+          a.head_dim, at_most(kBlock, a.length - j0), kTileCols});
+  }
+}
+
+// From the tiles of bare products q.k and of dout.v: the probabilities and the gradients of the scores
+// without the scale, as rows of keys from p and ds on and as pairs of keys. Where Masked, keys after the
+// query give 0.
+template <bool Pairs, bool Masked, bool Biased>
+BELLE_INLINE void finish_tile(const Buffers& b, const float* products, const float* dp, int64_t j,
+                              int64_t keys, int64_t lane, int64_t skip, int64_t vectors, const TileAt& at,
+                              const ScoreRule& rule) {
   for (int64_t v = skip; v < vectors; ++v) {
-    const int64_t at = lane + v * kLanes;
-    const vf lse = load(b.lse + at), delta = load(b.delta + at);
-    vf last = {};
-    for (int64_t r = 0; r < keys; ++r) {
-      const int64_t i = r * kTileCols + v * kLanes, to = (j + r) * kBlock + at;
-      const vf exponent = mul_add(load(scores + i), splat(scale), -lse);
-      const vf p = power<Pairs>(exponent);
-      const vf ds = p * (load(products + i) - delta);
+    const int64_t to = j * kBlock + lane + v * kLanes;
+    const vf lse = load(b.lse + lane + v * kLanes), delta = load(b.delta + lane + v * kLanes);
+    auto finish = [&](int64_t r) {
+      const int64_t i = r * kTileCols + v * kLanes;
+      const vf s = score<Biased>(load(products + i), rule, at, r, v);
+      vf p = power<Pairs>(exponent<Biased>(s, rule, lse));
+      if (Masked) p = distance(at, r, v) <= 0 ? p : vf{};
+      const vf ds = p * (load(dp + i) - delta);
       if (Pairs) {
-        store(reinterpret_cast<bf16*>(b.p) + to, p);
-        store(reinterpret_cast<bf16*>(b.ds) + to, ds);
-        if (r % 2 == 1 || r + 1 == keys) {
-          store_pairs(b.ds_pairs + (j + r) / 2 * kBlock + at, r % 2 == 1 ? last : ds, r % 2 == 1 ? ds : vf{});
-        }
-        last = ds;
+        store(reinterpret_cast<bf16*>(b.p) + to + r * kBlock, p);
+        store(reinterpret_cast<bf16*>(b.ds) + to + r * kBlock, ds);
       } else {
-        store(b.p + to, p);
-        store(b.ds + to, ds);
+        store(b.p + to + r * kBlock, p);
+        store(b.ds + to + r * kBlock, ds);
       }
+      return ds;
+    };
+#pragma GCC unroll 3
+    for (int64_t r = 0; r < keys; r += 2) {
+      const vf x = finish(r), y = r + 1 < keys ? finish(r + 1) : vf{};
+      if (Pairs) store_pairs(b.ds_pairs + (j + r) / 2 * kBlock + lane + v * kLanes, x, y);
     }
   }
 }
@@ -116,12 +134,11 @@ BELLE_INLINE void finish_tile(const Buffers& b, const float* scores, const float
 template <class Step, bool Pairs>
 void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t rows, int64_t j0, int64_t keys,
                 int64_t query, bool own, float slope) {
-  const int64_t d = a.head_dim, steps = Pairs ? (d + 1) / 2 : d, panels = blocks(d, kTileCols);
-  const int64_t vectors = blocks(rows, kLanes), query_steps = Pairs ? (rows + 1) / 2 : rows,
-                key_steps = Pairs ? (keys + 1) / 2 : keys;
+  const int64_t d = a.head_dim, steps = items<Pairs>(d), panels = blocks(d, kTileCols);
+  const int64_t vectors = blocks(rows, kLanes), query_steps = items<Pairs>(rows),
+                key_steps = items<Pairs>(keys);
   const ScoreRule rule = score_rule<Pairs>(a.scale, slope);
-  const float scale = rule.prepare ? 1.0f : rule.scale;
-  alignas(64) float scores[kTileRows * kTileCols], products[kTileRows * kTileCols];
+  alignas(64) float products[kTileRows * kTileCols], dp[kTileRows * kTileCols];
   float* ds_a = Pairs ? b.ds_pairs : b.ds;
   // Tiles above the diagonal are left out; what a tile on it reads beyond is 0.
   if (keys - 1 > query) __builtin_memset(ds_a, 0, static_cast<uint64_t>(key_steps * kBlock) * 4);
@@ -131,19 +148,26 @@ void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t rows, 
       const int64_t skip = blind_vectors(j, query + lane), many = at_most(kTileRows, keys - j);
       if (skip >= here) break;
       Tile tile = {.steps = steps,
-                   .a = reinterpret_cast<const char*>(b.k + j * steps),
+                   .a = reinterpret_cast<const char*>(b.k + (j0 + j) * steps),
                    .a_row = 4 * steps,
                    .a_step = 4,
                    .b = b.q + lane * steps + skip * kLanes,
-                   .sums = scores + skip * kLanes,
+                   .sums = products + skip * kLanes,
                    .first = true};
       multiply_any<Step>(tile, many, here - skip);
-      tile.a = reinterpret_cast<const char*>(b.v + j * steps);
+      tile.a = reinterpret_cast<const char*>(b.v + (j0 + j) * steps);
       tile.b = b.dout + lane * steps + skip * kLanes;
-      tile.sums = products + skip * kLanes;
+      tile.sums = dp + skip * kLanes;
       multiply_any<Step>(tile, many, here - skip);
-      finish_scores(scores, many, skip, here, j, query + lane, rule);
-      finish_tile<Pairs>(b, scores, products, j, many, lane, skip, here, scale);
+      const TileAt at = {j, query + lane};
+      with_constants(j + many - 1 > at.query + skip * kLanes, rule.biased, [&](auto masked, auto biased) {
+        constexpr bool kMasked = decltype(masked)::value, kBiased = decltype(biased)::value;
+        if (many == kTileRows) {
+          finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, kTileRows, lane, skip, here, at, rule);
+        } else {
+          finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, many, lane, skip, here, at, rule);
+        }
+      });
     }
   }
   const int64_t row_bytes = kBlock * (Pairs ? 2 : 4);
@@ -174,7 +198,7 @@ void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t rows, 
                          .a = reinterpret_cast<const char*>(ds_a + r),
                          .a_row = 4,
                          .a_step = 4 * kBlock,
-                         .b = b.k_flat + c * key_steps * kTileCols,
+                         .b = k_panels<Pairs>(b, j0, d) + c * key_steps * kTileCols,
                          .sums = b.dq + (r / kTileRows * panels + c) * kTileRows * kTileCols,
                          .first = j0 == 0};
       multiply_any<Step>(tile, many, blocks(at_most(kTileCols, d - c * kTileCols), kLanes));
@@ -186,6 +210,7 @@ template <class Step, bool Pairs>
 void backward(const AttentionBackwardHead& a) {
   const int64_t d = a.head_dim;
   const Buffers b = cut(a.scratch, d, a.length);
+  take_keys<Pairs>(a, b);
   auto scaled = [&](vf x, int64_t) { return x * splat(a.scale); };
   for (int64_t g = 0; g < a.group; ++g) {
     for (int64_t i0 = 0; i0 < a.length; i0 += kBlock) {
@@ -193,7 +218,6 @@ void backward(const AttentionBackwardHead& a) {
       take_queries<Pairs>(a, b, g, i0, rows);
       for (int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
         const int64_t keys = at_most(kBlock, a.length - j0);
-        take_keys<Pairs>(a, b, j0, keys);
         block_pair<Step, Pairs>(a, b, rows, j0, keys, i0 - j0, g == 0 && i0 == j0,
                                 a.slopes[g * a.slope_step]);
       }

@@ -32,7 +32,8 @@ void decode(const AttentionDecodeRange& a) {
     const float maximum = largest_lane(top);
     vf total = {};
     for (int64_t j = 0; j < keys; j += kLanes) {
-      const vf p = power_of_two(load(weights + j) - splat(maximum));
+      vf p = power_of_two(load(weights + j) - splat(maximum));
+      p = lane_numbers() < static_cast<int32_t>(keys - j) ? p : vf{};
       total = total + p;
       store(weights + j, p);
     }

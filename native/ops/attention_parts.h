@@ -35,21 +35,30 @@ struct Carver {
   }
 };
 
-// 2^x for x < 127, relative error below 2e-7; below 2^-126.5 it is 0; NaN stays NaN. The polynomial is the
-// minimax one of 2^r - 1 over [-1/2, 1/2] for the relative error.
+// 2^x for finite x < 127, relative error below 2e-7, 0 where that is below the normal numbers; NaN stays NaN.
+// The polynomial is the minimax one of 2^r - 1 over [-1/2, 1/2] for the relative error.
 BELLE_INLINE vf power_of_two(vf x) {
+#if defined(__AVX512F__)
+  const vf n = (vf)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0);
+  const vf r = x - n;
+#else
   const vf lowest = splat(-127.0f);
   x = lowest > x ? lowest : x;
   const vf magic = splat(12582912.0f + 127.0f);  // 1.5 * 2^23: adding it rounds; 127: the exponent's bias
   const vf shifted = x + magic;
   const vf r = x - (shifted - magic);
+#endif
   vf p = splat(1.326472731e-3f);
   p = mul_add(p, r, splat(9.671512991e-3f));
   p = mul_add(p, r, splat(5.550733581e-2f));
   p = mul_add(p, r, splat(2.402224243e-1f));
   p = mul_add(p, r, splat(6.931470037e-1f));
   p = mul_add(p, r, splat(1.0f));
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)n);
+#else
   return p * (vf)((vi)shifted << 23);
+#endif
 }
 constexpr float kLog2E = 1.44269504088896341f;
 
@@ -65,8 +74,7 @@ BELLE_INLINE vf power(vf exponent) {
 // Rows of keys or values as items along memory, steps(head_dim) of them a row: copied, so that rows that lie
 // pages apart are near, and widened or padded to whole pairs where need be.
 template <bool Pairs>
-BELLE_INLINE void copy_rows(float* out, const void* in, Type type, int64_t stride, int64_t rows,
-                            int64_t depth) {
+void copy_rows(float* out, const void* in, Type type, int64_t stride, int64_t rows, int64_t depth) {
   const int64_t steps = Pairs ? (depth + 1) / 2 : depth;
   for (int64_t r = 0; r < rows; ++r, out += steps) {
     if constexpr (Pairs) {
@@ -102,32 +110,44 @@ BELLE_INLINE int64_t blind_vectors(int64_t key, int64_t query) {
   return key > query ? (key - query) / kLanes : 0;
 }
 
-// How bare products become exponents.
+// How the bare products of a head become exponents in units of kUnit.
 struct ScoreRule {
   float scale, slope;
-  bool prepare;  // apply them where the scores are masked; else where they are used
+  bool biased;  // a slope, or no positive scale: else the maximum of the bare products serves
 };
 template <bool Pairs>
 BELLE_INLINE ScoreRule score_rule(float scale, float slope) {
-  // Where the scale is positive and there is no bias, the maximum of the bare products serves.
   return {scale * kUnit<Pairs>, slope * kUnit<Pairs>, slope != 0.0f || !(scale > 0.0f)};
 }
 
-// scores[r][lane], rows r < keys and vectors [skip, vectors) of a panel: prepared if the rule says so, and
-// -infinity where the key comes after the query. key, query: positions of row 0 and lane 0.
-BELLE_INLINE void finish_scores(float* scores, int64_t keys, int64_t skip, int64_t vectors, int64_t key,
-                                int64_t query, const ScoreRule& rule) {
-  const bool mask = key + keys - 1 > query + skip * kLanes;
-  if (!mask && !rule.prepare) return;
-  for (int64_t r = 0; r < keys; ++r) {
-    for (int64_t v = skip; v < vectors; ++v) {
-      float* at = scores + r * kTileCols + v * kLanes;
-      const vi distance = static_cast<int32_t>(key + r - query - v * kLanes) - lane_numbers();
-      vf s = load(at);
-      if (rule.prepare) s = mul_add(s, splat(rule.scale), splat(rule.slope) * to_float(distance));
-      store(at, distance <= 0 ? s : splat(-__builtin_inff()));
-    }
-  }
+// One vector of a tile of bare products: the keys of row r, the queries of vector v. key and query are the
+// positions of row 0 and lane 0.
+struct TileAt {
+  int64_t key, query;
+};
+BELLE_INLINE vi distance(const TileAt& at, int64_t r, int64_t v) {
+  return static_cast<int32_t>(at.key + r - at.query - v * kLanes) - lane_numbers();
+}
+template <bool Biased>
+BELLE_INLINE vf score(vf product, const ScoreRule& rule, const TileAt& at, int64_t r, int64_t v) {
+  if (!Biased) return product;
+  return mul_add(product, splat(rule.scale), splat(rule.slope) * to_float(distance(at, r, v)));
+}
+// score * scale - reference
+template <bool Biased>
+BELLE_INLINE vf exponent(vf score, const ScoreRule& rule, vf reference) {
+  return Biased ? score - reference : mul_add(score, splat(rule.scale), -reference);
+}
+
+// body(std::true_type or false_type like constants) for two conditions, so that loops are compiled for each.
+template <bool Value>
+struct Constant {
+  static constexpr bool value = Value;
+};
+template <class Body>
+BELLE_INLINE void with_constants(bool a, bool b, Body body) {
+  if (a) return b ? body(Constant<true>{}, Constant<true>{}) : body(Constant<true>{}, Constant<false>{});
+  return b ? body(Constant<false>{}, Constant<true>{}) : body(Constant<false>{}, Constant<false>{});
 }
 
 // out[r][e] = scale * sums, from tiles [row tile][column panel][kTileRows][kTileCols].

@@ -130,9 +130,10 @@ static std::vector<Expected> expect_attention(const AttentionShape& s, const Inp
           {plain.dv, gradient.dv}};
 }
 
-static void check_attention(const AttentionShape& s, uint64_t seed) {
+static void check_attention(const AttentionShape& s, uint64_t seed, float first_key = 1) {
   for (const int32_t type : kTypes) {
     Inputs in = random_inputs(s, seed);
+    for (int e = 0; e < s.head_dim; ++e) in.k[e] *= first_key;
     for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, type);
     check_op(
         "attention " + type_name(type) + " head_dim " + std::to_string(s.head_dim),
@@ -161,6 +162,11 @@ TEST("attention: documents around the block borders, grouped heads, ALiBi, every
 
 TEST("attention: large scores neither overflow nor lose the small ones") {
   check_attention({{0, 250}, 1, 1, 8, 20.0f, {}}, 3);
+}
+
+TEST("attention: a first key whose score the slope takes away, or which outweighs all others") {
+  check_attention({{0, 500}, 1, 1, 16, 0.25f, {1.0f}}, 8, 60);
+  check_attention({{0, 500}, 1, 1, 16, 0.25f, {}}, 9, 60);
 }
 
 TEST("attention: what is not finite stays so") {
