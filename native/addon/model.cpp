@@ -213,6 +213,11 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::generate>("generate"),
                          InstanceMethod<&ModelWrap::resize_vocabulary>("resizeVocabulary"),
                          InstanceMethod<&ModelWrap::save>("save"),
+                         InstanceAccessor<&ModelWrap::adapter>("adapter"),
+                         InstanceMethod<&ModelWrap::add_lora>("addLora"),
+                         InstanceMethod<&ModelWrap::load_adapter>("loadAdapter"),
+                         InstanceMethod<&ModelWrap::save_adapter>("saveAdapter"),
+                         InstanceMethod<&ModelWrap::merge_adapter>("mergeAdapter"),
                          InstanceMethod<&ModelWrap::dispose>("dispose"),
                      });
 }

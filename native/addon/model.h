@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace belle::addon {
 
 struct ModelHandle {
   explicit ModelHandle(std::unique_ptr<model::Model> loaded);
-  // Reads again what resize_vocabulary changes. JS thread.
+  // Reads again what resize_vocabulary and the adapter's methods change. JS thread.
   void refresh();
   // Tells V8 how much memory hangs on the JS object; 0 when it is gone. JS thread.
   void report_memory(Napi::Env env, int64_t bytes);
@@ -25,6 +26,7 @@ struct ModelHandle {
   // Copies for the JS thread, which must not look into a model that a job is changing.
   model::DecoderConfig config;
   std::vector<model::Parameter> parameters;
+  std::optional<model::LoraConfig> adapter;
   int64_t elements = 0;
   DType dtype = DType::f32;
   std::string backend;
@@ -66,6 +68,11 @@ class ModelWrap : public Wrap<ModelWrap, SharedModel> {
   Napi::Value generate(const Napi::CallbackInfo& info);  // generate.cpp
   Napi::Value resize_vocabulary(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
+  Napi::Value adapter(const Napi::CallbackInfo& info);  // lora.cpp, as are the next four
+  Napi::Value add_lora(const Napi::CallbackInfo& info);
+  Napi::Value load_adapter(const Napi::CallbackInfo& info);
+  Napi::Value save_adapter(const Napi::CallbackInfo& info);
+  Napi::Value merge_adapter(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 };
 

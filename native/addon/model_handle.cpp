@@ -9,6 +9,8 @@ ModelHandle::ModelHandle(std::unique_ptr<model::Model> loaded) : model(std::move
 void ModelHandle::refresh() {
   config = model->config();
   parameters = model->parameters();
+  adapter.reset();
+  if (model->adapter() != nullptr) adapter = *model->adapter();
   elements = model->parameter_elements();
   dtype = model->dtype();
   backend = model->backend().name;

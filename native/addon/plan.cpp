@@ -4,12 +4,14 @@
 #include "native/addon/arguments.h"
 #include "native/addon/errors.h"
 #include "native/addon/instance.h"
+#include "native/addon/lora.h"
 #include "native/addon/train_config.h"
 #include "native/core/json.h"
 #include "native/model/decoder_config.h"
 #include "native/model/weight_map.h"
 #include "native/train/flops.h"
 #include "native/train/memory_plan.h"
+#include "native/train/optimizer.h"
 
 namespace belle::addon {
 namespace {
@@ -25,13 +27,18 @@ Napi::Value plan_training(const Napi::CallbackInfo& info) {
   const Json json = take(env, parse_json(text));
   const model::DecoderConfig config = take(env, model::parse_decoder_config(json));
 
-  const model::WeightMap map = model::make_weight_map(config);
+  model::WeightMap map = model::make_weight_map(config);
+  if (train.trainable == train::Trainable::lora) {
+    take(env,
+         model::add_adapters(config, lora_argument(options.get("lora"), options.path("lora")), true, &map));
+  }
   const int64_t parameters = std::accumulate(
       map.parameters.begin(), map.parameters.end(), int64_t{0},
       [](int64_t sum, const model::Parameter& parameter) { return sum + parameter.elements; });
-  const train::StepFlops flops = train::step_flops(config, map.parameters, train.trainable);
+  const train::StepFlops flops =
+      train::step_flops(config, map.parameters, train::trained_range(map, train.trainable));
   const std::vector<train::MemoryItem> items =
-      train::plan_memory(config, dtype, train, tokens, window).items;
+      train::plan_memory(config, map, dtype, train, tokens, window).items;
 
   Napi::Array memory = Napi::Array::New(env, items.size());
   for (uint32_t i = 0; i < memory.Length(); ++i) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<const char*, 5> kSchedules = {"linear", "cosine", "constant", "constant_with_warmup",
                                                    "warmup_stable_decay"};          // in Schedule's order
-constexpr std::array<const char*, 2> kTrainables = {"all", "embeddings"};           // in Trainable's order
+constexpr std::array<const char*, 3> kTrainables = {"all", "embeddings", "lora"};   // in Trainable's order
 constexpr std::array<const char*, 3> kRecomputes = {"none", "selective", "layer"};  // in Recompute's order
 
 }  // namespace

@@ -132,9 +132,9 @@ class TrainerWrap : public Wrap<TrainerWrap, SharedTrainer> {
     // The model's lease serves the trainer too: no trainer runs without its model.
     ModelLease model = lease_model(env, handle->model);
     if (model->parameter_elements() != handle->elements) {
-      throw_argument(
-          env,
-          "The model's vocabulary was resized after this trainer was created; create the trainer again.");
+      throw_argument(env,
+                     "The model's vocabulary or adapter changed after this trainer was created; create the "
+                     "trainer again.");
     }
     auto work = [handle, resume, model = std::move(model)](Job& job) -> Result<Job::Settle> {
       const auto emit = [&](const train::Event& event) {

@@ -9,7 +9,7 @@
 namespace belle {
 
 // One number per independent use; values are stable because checkpoints and results depend on them.
-enum class RngStream : uint32_t { init = 1, shuffle = 2, sample = 3, resize = 4, test = 100 };
+enum class RngStream : uint32_t { init = 1, shuffle = 2, sample = 3, resize = 4, lora = 5, test = 100 };
 
 class Philox {
  public:

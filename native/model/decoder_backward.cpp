@@ -4,6 +4,7 @@
 #include "native/model/attention_args.h"
 #include "native/model/decoder.h"
 #include "native/model/linear.h"
+#include "native/model/lora_linear.h"
 #include "native/model/norm.h"
 
 namespace belle::model {
@@ -46,6 +47,11 @@ struct Backward {
     return linear_backward_weight(b, {T, out, in, type}, dw, gradients.at(bias), dy, x, gradients.overwrite);
   }
 
+  // The inputs of a matrix are needed again: for its own gradient, or for its adapters'.
+  bool trains(int64_t weight, const LoraGroup& lora) const {
+    return gradients.at(weight) != nullptr || lora_trained(gradients, lora);
+  }
+
   // losses, dhead and dhidden [T, d] -> dx = gradient at x_last
   Status loss() const {
     belle_linear_cross_entropy_args args{};
@@ -70,14 +76,13 @@ struct Backward {
   Status mlp(int64_t layer) const {
     const LayerOffsets& at = offsets(layer);
     const LayerActivations& a = saved(layer);
+    const LoraLayer& lora = lora_of(pass, layer);
     const int64_t width = expanded_width(c);
     // dproduct [T, ff] = dx Wdown
     BELLE_TRY(linear_backward_input(b, {T, d, ff, type}, act.dproduct, act.dx, s.weight(at.down)));
-    if (gradients.at(at.down) != nullptr && !act.inputs_kept) {  // again, as forward made them
-      BELLE_TRY(activate(pass, layer));
-      BELLE_TRY(norm(pass, mlp_norm(at, a), a.mlp_in, a.x_middle));
-    }
+    if (!act.inputs_kept && trains(at.down, lora.down)) BELLE_TRY(activate(pass, layer));  // as forward did
     BELLE_TRY(weight_gradient(at.down, at.down_bias, act.dx, a.product, d, ff));
+    BELLE_TRY(lora_backward(pass, gradients, lora.down, act.dproduct, act.dx, a.product));
     // dexpanded [T, E], in the place of what is not needed any more
     void* dexpanded = c.gelu() ? a.product : a.expanded;
     void* up = element(a.expanded, ff, s.dtype);
@@ -87,19 +92,25 @@ struct Backward {
             : b.swiglu_backward(b.context, dexpanded, up, act.dproduct, a.expanded, up, T, ff, width, type)));
     // dnormed [T, d] = dexpanded Wexpand
     BELLE_TRY(linear_backward_input(b, {T, width, d, type}, act.dnormed, dexpanded, s.weight(at.expand)));
+    if (!act.inputs_kept && trains(at.expand, lora.expand)) {
+      BELLE_TRY(norm(pass, mlp_norm(at, a), a.mlp_in, a.x_middle));
+    }
     BELLE_TRY(weight_gradient(at.expand, at.expand_bias, dexpanded, a.mlp_in, width, d));
+    BELLE_TRY(lora_backward(pass, gradients, lora.expand, act.dnormed, dexpanded, a.mlp_in));
     return norm_backward(pass, mlp_norm(at, a), act.dx, gradients, act.dnormed, a.x_middle, act.dx);
   }
 
   Status attention(int64_t layer) const {
     const LayerOffsets& at = offsets(layer);
     const LayerActivations& a = saved(layer);
+    const LoraLayer& lora = lora_of(pass, layer);
     const QkvLayout qkv = qkv_layout(c);
     const int64_t heads_width = c.num_attention_heads * c.head_dim;
     // dattended [T, H*hd] = dx Wo
     BELLE_TRY(linear_backward_input(b, {T, d, heads_width, type}, act.dattended, act.dx,
                                     s.weight(at.attention_out)));
     BELLE_TRY(weight_gradient(at.attention_out, at.attention_out_bias, act.dx, a.attended, d, heads_width));
+    BELLE_TRY(lora_backward(pass, gradients, lora.attention_out, act.dattended, act.dx, a.attended));
     // dqkv [T, W], laid out as qkv
     belle_attention_backward_args args{};
     args.forward = attention_args(pass, layer);
@@ -117,10 +128,11 @@ struct Backward {
     }
     // dnormed [T, d] = dqkv Wqkv
     BELLE_TRY(linear_backward_input(b, {T, qkv.width, d, type}, act.dnormed, act.dqkv, s.weight(at.qkv)));
-    if (gradients.at(at.qkv) != nullptr && !act.inputs_kept) {
+    if (!act.inputs_kept && trains(at.qkv, lora.qkv)) {
       BELLE_TRY(norm(pass, attention_norm(at, a), a.attention_in, a.x));
     }
     BELLE_TRY(weight_gradient(at.qkv, at.qkv_bias, act.dqkv, a.attention_in, qkv.width, d));
+    BELLE_TRY(lora_backward(pass, gradients, lora.qkv, act.dnormed, act.dqkv, a.attention_in));
     return norm_backward(pass, attention_norm(at, a), act.dx, gradients, act.dnormed, a.x, act.dx);
   }
 

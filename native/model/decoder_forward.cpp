@@ -1,6 +1,7 @@
 #include "native/model/attention_args.h"
 #include "native/model/decoder.h"
 #include "native/model/linear.h"
+#include "native/model/lora_linear.h"
 #include "native/model/norm.h"
 
 namespace belle::model {
@@ -29,6 +30,7 @@ Status project_qkv(const Pass& pass, int64_t layer) {
   BELLE_TRY(norm(pass, attention_norm(at, a), a.attention_in, a.x));
   BELLE_TRY(linear(b, {pass.tokens, qkv.width, c.hidden_size, s.type()}, a.qkv, a.attention_in,
                    s.weight(at.qkv), s.weight(at.qkv_bias)));
+  BELLE_TRY(lora_forward(pass, lora_of(pass, layer).qkv, a.qkv, a.attention_in));
   if (c.alibi()) return {};
   // k's heads follow q's at the same stride: one call turns both
   return backend::from_c(b.rope(b.context, a.qkv, pass.act.positions, pass.tokens,
@@ -43,8 +45,9 @@ Status add_attention(const Pass& pass, int64_t layer) {
   const DecoderConfig& c = s.config;
   const LayerOffsets& at = s.map.layers[static_cast<size_t>(layer)];
   const LayerActivations& a = pass.act.layers[static_cast<size_t>(layer)];
-  return linear(*s.backend, {pass.tokens, c.hidden_size, c.num_attention_heads * c.head_dim, s.type()},
-                a.x_middle, a.attended, s.weight(at.attention_out), s.weight(at.attention_out_bias), a.x);
+  BELLE_TRY(linear(*s.backend, {pass.tokens, c.hidden_size, c.num_attention_heads * c.head_dim, s.type()},
+                   a.x_middle, a.attended, s.weight(at.attention_out), s.weight(at.attention_out_bias), a.x));
+  return lora_forward(pass, lora_of(pass, layer).attention_out, a.x_middle, a.attended);
 }
 
 // layers[i].x_middle -> expanded [T, E]
@@ -53,8 +56,9 @@ Status expand(const Pass& pass, int64_t layer) {
   const LayerOffsets& at = s.map.layers[static_cast<size_t>(layer)];
   const LayerActivations& a = pass.act.layers[static_cast<size_t>(layer)];
   BELLE_TRY(norm(pass, mlp_norm(at, a), a.mlp_in, a.x_middle));
-  return linear(*s.backend, {pass.tokens, expanded_width(s.config), s.config.hidden_size, s.type()},
-                a.expanded, a.mlp_in, s.weight(at.expand), s.weight(at.expand_bias));
+  BELLE_TRY(linear(*s.backend, {pass.tokens, expanded_width(s.config), s.config.hidden_size, s.type()},
+                   a.expanded, a.mlp_in, s.weight(at.expand), s.weight(at.expand_bias)));
+  return lora_forward(pass, lora_of(pass, layer).expand, a.expanded, a.mlp_in);
 }
 
 // next = x_middle + product Wdown^T (+ bias)
@@ -62,8 +66,9 @@ Status add_mlp(const Pass& pass, int64_t layer, void* next) {
   const Model::State& s = pass.state;
   const LayerOffsets& at = s.map.layers[static_cast<size_t>(layer)];
   const LayerActivations& a = pass.act.layers[static_cast<size_t>(layer)];
-  return linear(*s.backend, {pass.tokens, s.config.hidden_size, s.config.intermediate_size, s.type()}, next,
-                a.product, s.weight(at.down), s.weight(at.down_bias), a.x_middle);
+  BELLE_TRY(linear(*s.backend, {pass.tokens, s.config.hidden_size, s.config.intermediate_size, s.type()},
+                   next, a.product, s.weight(at.down), s.weight(at.down_bias), a.x_middle));
+  return lora_forward(pass, lora_of(pass, layer).down, next, a.product);
 }
 
 }  // namespace

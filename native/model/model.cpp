@@ -1,18 +1,17 @@
 #include "native/model/model.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "native/core/philox.h"
 #include "native/core/thread_pool.h"
 #include "native/io/safetensors.h"
+#include "native/model/model_files.h"
 #include "native/model/state.h"
 
 namespace belle::model {
 namespace {
 
-constexpr uint64_t kMaxConfigBytes = 1 << 20;
-constexpr int64_t kPiece = 1 << 20;  // elements moved at a time between files, host and device
+constexpr int64_t kPiece = 1 << 20;  // elements initialised at a time
 
 Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, const ModelOptions& options) {
   auto state = std::make_unique<Model::State>();
@@ -28,32 +27,6 @@ Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, co
   BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads));
   BELLE_ASSIGN(state->weights, allocate_weights(state->backend, state->map.elements, state->dtype));
   return state;
-}
-
-Status load_parameter(const Model::State& state, const Parameter& parameter, const io::TensorView& tensor,
-                      std::vector<float>& staging) {
-  const belle_backend& b = *state.backend;
-  if (tensor.dtype == state.dtype) {
-    return backend::from_c(
-        b.write(b.context, state.weight_address(parameter.offset), tensor.bytes.data(), tensor.bytes.size()));
-  }
-  const size_t width = dtype_size(tensor.dtype);
-  for (int64_t done = 0; done < parameter.elements; done += kPiece) {
-    const int64_t count = std::min(kPiece, parameter.elements - done);
-    io::TensorView piece = tensor;
-    piece.shape = {count};
-    piece.bytes = tensor.bytes.subspan(static_cast<size_t>(done) * width, static_cast<size_t>(count) * width);
-    BELLE_TRY(io::to_float32(piece, staging.data()));
-    BELLE_TRY(write_values(*state.backend, state.weight_address(parameter.offset + done), state.dtype,
-                           staging.data(), count));
-  }
-  return {};
-}
-
-// What cannot be told counts as there: reading it says why.
-bool is_there(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
 }
 
 bool is_bias(const Parameter& parameter) { return parameter.name.ends_with(".bias"); }
@@ -98,11 +71,12 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Mode
   BELLE_ASSIGN(const auto matched,
                match_tensors(make_weight_map(config.value()), config.value(), tensors, folder));
   BELLE_ASSIGN(auto state, make_state(config.value(), options));
-  std::vector<float> staging(kPiece);
   for (size_t i = 0; i < matched.size(); ++i) {
-    const Status loaded = load_parameter(*state, state->map.parameters[i], *matched[i], staging);
+    const Status loaded =
+        load_tensor(*state, state->weight_address(state->map.parameters[i].offset), *matched[i]);
     if (!loaded.ok()) return Status(loaded.code(), "weights in " + folder + ": " + loaded.message());
   }
+  state->folder = folder;
   state->original_config = std::move(config_json);
   const std::string generation = folder + "/generation_config.json";
   if (is_there(generation)) {

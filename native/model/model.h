@@ -12,6 +12,7 @@
 #include "native/core/status.h"
 #include "native/io/commit.h"
 #include "native/model/decoder_config.h"
+#include "native/model/lora_config.h"
 
 namespace belle::model {
 
@@ -22,15 +23,16 @@ struct ModelOptions {
 };
 
 struct Parameter {
-  std::string name;            // Hugging Face weight name
+  std::string name;            // Hugging Face weight name; PEFT's of an adapter
   std::vector<int64_t> shape;  // row-major
   int64_t offset = 0;          // elements, into the flat parameter buffer
   int64_t elements = 0;
   bool embedding = false;  // input or output embedding: what `trainable: embeddings` trains
+  bool adapter = false;    // A or B of a LoRA adapter
 };
 
-// A run of the flat parameter buffer, in elements. The buffer holds the embeddings last, so that whatever is
-// trained together is one run.
+// A run of the flat parameter buffer, in elements. The buffer holds everything else, then the embeddings,
+// then the adapters, so that whatever is trained together is one run.
 struct ParameterRange {
   int64_t begin = 0, end = 0;
   int64_t elements() const { return end - begin; }
@@ -58,6 +60,7 @@ struct WorkspaceSpec {
   bool training = false;     // backward passes too
   bool train_layers = true;  // training: weight gradients of more than the embeddings
   Recompute recompute = Recompute::selective;
+  int64_t lora_rank = 0;  // WeightMap::lora_rank; Model fills it in
   bool operator==(const WorkspaceSpec&) const = default;
 };
 
@@ -117,7 +120,10 @@ class Model {
   int64_t parameter_elements() const;           // length of the flat buffer
   ParameterRange all_parameters() const;        // the whole of it
   ParameterRange embedding_parameters() const;  // the input and output embeddings
-  void* weights(int64_t offset);                // device address of an element of the flat buffer
+  // What an adapter folder holds and `trainable: lora` trains: the adapters, and the embeddings when they are
+  // in modules_to_save.
+  ParameterRange adapter_parameters() const;
+  void* weights(int64_t offset);  // device address of an element; adapters lie apart from all the others
   Result<std::vector<float>> read_parameter(const Parameter& parameter) const;  // to host
   Status write_parameter(const Parameter& parameter, std::span<const float> values);
 
@@ -134,7 +140,25 @@ class Model {
 
   // Old rows keep their bits. weights(), parameters() and the ranges change; a reserve() is forgotten.
   Status resize_vocabulary(const ResizeRequest& request);
-  // The whole Hugging Face folder, committed at once (MANIFEST.json included).
+
+  // Fresh adapters: A uniform in +-1/sqrt(in) (Kaiming, as PEFT), B 0, so that nothing changes yet. What
+  // reserve() planned is dropped, here and below. A model has one adapter at a time.
+  Status add_lora(const LoraConfig& config);
+  // A PEFT folder: adapter_config.json and adapter_model.safetensors, checked against each other and against
+  // the model before anything is changed. A MANIFEST.json (ours) must match.
+  Status load_adapter(const std::string& folder);
+  // A folder that PEFT loads, committed at once (MANIFEST.json included). invalid_argument without an
+  // adapter.
+  Status save_adapter(const std::string& folder, const SaveRequest& request) const;
+  // The same files into a folder that somebody else commits (checkpoints).
+  Result<std::vector<io::FileRecord>> write_adapter_files(const std::string& folder,
+                                                          const SaveRequest& request) const;
+  // W += alpha/r B A, in float32, rounded once; then there is no adapter any more.
+  Status merge_adapter();
+  const LoraConfig* adapter() const;  // null: none
+
+  // The whole Hugging Face folder, committed at once (MANIFEST.json included). invalid_argument with an
+  // adapter that was not merged.
   Status save(const std::string& folder, const SaveRequest& request) const;
   // The same files into a folder that somebody else commits (checkpoints).
   Result<std::vector<io::FileRecord>> write_files(const std::string& folder,
@@ -142,6 +166,7 @@ class Model {
 
   struct State;
   State& state() { return *state_; }  // for the rooms above that run the decoder themselves (infer)
+  const State& state() const { return *state_; }
 
  private:
   explicit Model(std::unique_ptr<State> state);

@@ -151,11 +151,13 @@ Result<std::vector<double>> Model::log_likelihood(std::span<const std::vector<in
   return sums;
 }
 
-Status Model::reserve(const WorkspaceSpec& spec) {
-  if (spec.tokens < 1) {
+Status Model::reserve(const WorkspaceSpec& wanted) {
+  if (wanted.tokens < 1) {
     return {StatusCode::invalid_argument,
-            "cannot plan activations for " + std::to_string(spec.tokens) + " tokens"};
+            "cannot plan activations for " + std::to_string(wanted.tokens) + " tokens"};
   }
+  WorkspaceSpec spec = wanted;
+  spec.lora_rank = state_->map.lora_rank;
   if (!state_->workspace || state_->workspace->spec() != spec) {
     state_->workspace.reset();  // before the next one is made: both need not fit
     BELLE_ASSIGN(state_->workspace, Workspace::create(state_->backend, state_->config, state_->dtype, spec));

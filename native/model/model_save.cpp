@@ -1,45 +1,8 @@
-#include <algorithm>
-#include <cstring>
-#include <set>
-
 #include "native/io/safetensors.h"
-#include "native/model/state.h"
+#include "native/model/model_files.h"
 
 namespace belle::model {
 namespace {
-
-constexpr int64_t kPiece = 1 << 20;  // elements read from the device at a time
-
-using Sink = std::function<Status(const void*, size_t)>;
-
-Status stream_parameter(const Model::State& state, const Parameter& parameter, DType dtype,
-                        const Sink& sink) {
-  const belle_backend& b = *state.backend;
-  const auto piece = static_cast<size_t>(std::min(kPiece, parameter.elements));
-  std::vector<float> values(dtype == state.dtype ? 0 : piece);
-  std::vector<uint8_t> bytes(piece * dtype_size(dtype));
-  for (int64_t done = 0; done < parameter.elements; done += kPiece) {
-    const int64_t count = std::min(kPiece, parameter.elements - done);
-    const int64_t from = parameter.offset + done;
-    const size_t size = static_cast<size_t>(count) * dtype_size(dtype);
-    if (dtype == state.dtype) {
-      BELLE_TRY(backend::from_c(b.read(b.context, bytes.data(), state.weight(from), size)));
-      BELLE_TRY(sink(bytes.data(), size));
-      continue;
-    }
-    BELLE_TRY(read_values(b, state.weight(from), state.dtype, values.data(), count));
-    if (dtype == DType::f32) {
-      BELLE_TRY(sink(values.data(), size));
-      continue;
-    }
-    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-      const uint16_t half = f32_to_bf16(values[i]);
-      std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
-    }
-    BELLE_TRY(sink(bytes.data(), size));
-  }
-  return {};
-}
 
 Json default_generation_config(const DecoderConfig& config) {
   Json out{Json::Object{}};
@@ -64,39 +27,25 @@ bool is_ours(const std::string& name) {
 
 Result<std::vector<io::FileRecord>> Model::write_files(const std::string& folder,
                                                        const SaveRequest& request) const {
-  const DType dtype = request.dtype.value_or(state_->dtype);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    return Status(StatusCode::invalid_argument, "cannot save weights as " + std::string(dtype_name(dtype)) +
-                                                    "; choose float32 or bfloat16");
+  const State& s = *state_;
+  if (s.lora) {
+    return Status(
+        StatusCode::invalid_argument,
+        "the model has an adapter that is not part of its weights; save it alone with saveAdapter, or "
+        "merge it into the weights with mergeAdapter first");
   }
+  BELLE_ASSIGN(const DType dtype, saved_dtype(s, request));
   std::vector<io::TensorToWrite> tensors;
-  for (const Parameter& parameter : state_->map.parameters) {
-    tensors.push_back({parameter.name, dtype, parameter.shape, [this, &parameter, dtype](const Sink& sink) {
-                         return stream_parameter(*state_, parameter, dtype, sink);
-                       }});
+  for (const Parameter& parameter : s.map.parameters) {
+    tensors.push_back(tensor_to_write(s, parameter, parameter.name, dtype));
   }
   BELLE_ASSIGN(auto records, io::write_safetensors_folder(folder, tensors, request.max_shard_bytes));
-  const auto add_json = [&](const std::string& name, const Json& value) -> Status {
-    BELLE_ASSIGN(auto record, io::write_file(folder + "/" + name, value.dump(2) + "\n"));
-    record.name = name;
-    records.push_back(std::move(record));
-    return {};
-  };
-  BELLE_TRY(add_json("config.json",
-                     write_decoder_config(state_->config, state_->original_config, dtype_name(dtype))));
-  BELLE_TRY(add_json("generation_config.json", state_->generation_config.is_null()
-                                                   ? default_generation_config(state_->config)
-                                                   : state_->generation_config));
-  std::set<std::string> names;
-  for (const std::string& path : request.extra_files) {
-    const std::string name = io::base_name(path);
-    if (is_ours(name) || !names.insert(name).second) {
-      return Status(StatusCode::invalid_argument, path + ": the folder already gets a file named " + name +
-                                                      "; leave it out of the extra files");
-    }
-    BELLE_ASSIGN(auto record, io::copy_file(path, folder, name));
-    records.push_back(std::move(record));
-  }
+  BELLE_TRY(add_json_file(folder, "config.json",
+                          write_decoder_config(s.config, s.original_config, dtype_name(dtype)), &records));
+  BELLE_TRY(add_json_file(
+      folder, "generation_config.json",
+      s.generation_config.is_null() ? default_generation_config(s.config) : s.generation_config, &records));
+  BELLE_TRY(add_extra_files(folder, request.extra_files, is_ours, &records));
   return records;
 }
 

@@ -146,6 +146,7 @@ Status Model::resize_vocabulary(const ResizeRequest& request) {
   const State& old = *state_;
   const int64_t old_rows = old.config.vocab_size, d = old.config.hidden_size;
   BELLE_TRY(check_request(request, old_rows));
+  if (old.lora) return invalid("the model has an adapter; add rows before the adapter, or merge it first");
   if (request.rows == old_rows) return {};
   DecoderConfig config = old.config;
   config.vocab_size = request.rows;

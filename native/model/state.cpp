@@ -9,6 +9,7 @@ Status Model::State::ensure_workspace(int64_t tokens, bool training) {
   WorkspaceSpec spec = workspace ? workspace->spec() : WorkspaceSpec{};
   spec.tokens = tokens;
   spec.training = training;
+  spec.lora_rank = map.lora_rank;
   workspace.reset();  // before the next one is made: both need not fit
   BELLE_ASSIGN(workspace, Workspace::create(backend, config, dtype, spec));
   return {};

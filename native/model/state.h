@@ -1,6 +1,8 @@
 #pragma once
 // Model::State: what a Model holds. Rooms above include it when they run the decoder themselves (infer).
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "native/core/json.h"
@@ -19,17 +21,22 @@ struct Model::State {
   Json generation_config;  // generation_config.json as read; null when there was none
   std::shared_ptr<belle_backend> backend;
   DType dtype = DType::f32;  // of weights and activations
+  std::string folder;        // the model was loaded from; empty when it was created
   WeightMap map;
-  DeviceBuffer weights;       // dtype [map.elements]
-  std::vector<float> slopes;  // ALiBi, [heads]; empty with RoPE
+  DeviceBuffer weights;   // dtype [map.adapters]
+  DeviceBuffer adapters;  // dtype [map.elements - map.adapters]; apart, so that adding them moves nothing
+  std::optional<LoraConfig> lora;  // of the adapters
+  std::vector<float> slopes;       // ALiBi, [heads]; empty with RoPE
   std::unique_ptr<Workspace> workspace;
   PreparedBatch prepared;  // the batch of the running pass; kept between passes, so that no step allocates
 
   int32_t type() const { return static_cast<int32_t>(dtype); }  // belle_dtype
-  const void* weight(int64_t offset) const {
-    return offset < 0 ? nullptr : element(static_cast<const void*>(weights.data()), offset, dtype);
+  const void* weight(int64_t offset) const { return offset < 0 ? nullptr : weight_address(offset); }
+  void* weight_address(int64_t offset) const {
+    const bool adapter = offset >= map.adapters;
+    return element(adapter ? adapters.data() : weights.data(), adapter ? offset - map.adapters : offset,
+                   dtype);
   }
-  void* weight_address(int64_t offset) const { return element(weights.data(), offset, dtype); }
   // Keeps the workspace when it is large enough, else plans another one that recomputes as much.
   Status ensure_workspace(int64_t tokens, bool training);
 };

@@ -36,6 +36,8 @@ class Builder {
       map_.head = place(parameter);  // the last one: the head, or the tied embedding
       if (map_.embedding < 0) map_.embedding = parameter.offset;
     }
+    align();
+    map_.adapters = map_.elements;
   }
 
  private:
@@ -143,6 +145,7 @@ WeightMap make_weight_map(const DecoderConfig& config) {
     add.add_embedding(std::string(kHead), {config.vocab_size, config.hidden_size});
   }
   add.place_embeddings();
+  map.lora.resize(map.layers.size());
   return map;
 }
 

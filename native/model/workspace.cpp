@@ -99,7 +99,9 @@ struct Plan {
     if (spec.training) {
       a.dx = plan.values(T * d);
       a.dnormed = plan.values(T * d);
+      a.dlora_hidden = plan.values(T * spec.lora_rank);
     }
+    a.lora_hidden = plan.values(T * spec.lora_rank);
     LayerActivations shared;
     shared.x = a.x_last;  // forward only: every block works in the same buffers, its output over its input
     if (!keep_layers) layer(shared);

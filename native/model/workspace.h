@@ -3,8 +3,8 @@
 // allocation that every later pass of at most that many tokens reuses.
 //
 // Sizes below: T = tokens, d = hidden_size, H / KV = heads / kv heads, hd = head_dim, W = (H + 2 KV) hd, ff =
-// intermediate_size, E = 2 ff with SwiGLU (each row: gate, then up), ff with GELU, V = vocab_size. Row-major;
-// void* is the model's dtype.
+// intermediate_size, E = 2 ff with SwiGLU (each row: gate, then up), ff with GELU, V = vocab_size, R =
+// lora_rank. Row-major; void* is the model's dtype.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -47,12 +47,14 @@ struct Activations {
   void* logits = nullptr;                              // scratch [chunk_rows, V]
   int64_t chunk_rows = 0;                              // rows of the model's dtype
   int64_t logit_rows = 0;                              // float32 rows that fit there
+  void* lora_hidden = nullptr;                         // [T, R] x A^T of the running matrix
   // Training only.
   void *dx = nullptr, *dnormed = nullptr;  // [T, d]
   void* dqkv = nullptr;                    // [T, W]
   void* dattended = nullptr;               // [T, H*hd]
   float* delta = nullptr;                  // [H, T]
   void* dproduct = nullptr;                // [T, ff]
+  void* dlora_hidden = nullptr;            // [T, R]
 };
 
 struct WorkspaceBytes {

@@ -7,6 +7,7 @@
 #include "native/core/committed_file.h"
 #include "native/io/commit.h"
 #include "native/io/safetensors.h"
+#include "native/model/lora.h"
 #include "native/model/weight_map.h"
 
 namespace belle::train {
@@ -43,13 +44,20 @@ Result<std::vector<Checkpoint>> list_checkpoints(const std::string& output_dir) 
   return found;
 }
 
+static std::vector<model::NamedParameter> saved_weights(const model::Model& model) {
+  if (model.adapter() != nullptr) return model::adapter_tensors(model.state().map);
+  std::vector<model::NamedParameter> all;
+  for (const model::Parameter& parameter : model.parameters()) all.push_back({parameter.name, &parameter});
+  return all;
+}
+
 Result<uint64_t> checkpoint_bytes(const model::Model& model, const Optimizer& optimizer,
                                   const std::vector<std::string>& extra_files) {
   const uint64_t weight = dtype_size(model.dtype()),
                  master = model.dtype() == DType::f32 ? 0 : sizeof(int16_t);
   uint64_t bytes = (2 * sizeof(float) + master) * optimizer.trainable_elements();
-  for (const model::Parameter& parameter : model.parameters())
-    bytes += weight * static_cast<uint64_t>(parameter.elements);
+  for (const model::NamedParameter& saved : saved_weights(model))
+    bytes += weight * static_cast<uint64_t>(saved.parameter->elements);
   // Headers and JSON files: names, shapes and offsets take well under 512 bytes a tensor.
   bytes += 65536 + 4 * 512 * model.parameters().size();
   for (const std::string& file : extra_files) {
@@ -122,20 +130,22 @@ Status write_checkpoint(const std::string& path, const model::Model& model, cons
   BELLE_ASSIGN(const auto commit, io::DirectoryCommit::create(path));
   model::SaveRequest request;  // in the model's dtype: a resumed run must have the same bits
   request.extra_files = extra_files;
-  BELLE_ASSIGN(std::vector<io::FileRecord> records, model.write_files(commit->folder(), request));
+  BELLE_ASSIGN(std::vector<io::FileRecord> records, model.adapter() != nullptr
+                                                        ? model.write_adapter_files(commit->folder(), request)
+                                                        : model.write_files(commit->folder(), request));
   BELLE_ASSIGN(io::FileRecord optimizer_state,
                write_optimizer(commit->folder() + "/trainer_state.safetensors", model, optimizer));
   records.push_back(std::move(optimizer_state));
-  const Json fields(
-      Json::Object{{"schema", kStateSchema},
-                   {"step", state.step},
-                   {"updates", state.updates},
-                   {"nonfinite_steps", state.nonfinite_steps},
-                   {"epoch", state.epoch},
-                   {"micro_batch", state.micro_batch},
-                   {"seed", std::to_string(state.seed)},  // text: 64 bits do not fit a JSON number
-                   {"data_fingerprint", state.data_fingerprint},
-                   {"config_fingerprint", state.config_fingerprint}});
+  Json fields(Json::Object{{"schema", kStateSchema},
+                           {"step", state.step},
+                           {"updates", state.updates},
+                           {"nonfinite_steps", state.nonfinite_steps},
+                           {"epoch", state.epoch},
+                           {"micro_batch", state.micro_batch},
+                           {"seed", std::to_string(state.seed)},  // text: 64 bits do not fit a JSON number
+                           {"data_fingerprint", state.data_fingerprint},
+                           {"config_fingerprint", state.config_fingerprint}});
+  if (!state.base_fingerprint.empty()) fields.set("base_fingerprint", Json(state.base_fingerprint));
   BELLE_ASSIGN(io::FileRecord json,
                io::write_file(commit->folder() + "/trainer_state.json", fields.dump(2) + "\n"));
   records.push_back(std::move(json));
@@ -174,6 +184,10 @@ static Result<TrainerState> read_trainer_state(const std::string& path) {
     if (!value || !value->string()) return bad(std::string("has no \"") + key + "\" that is a string");
     *out = *value->string();
   }
+  if (const Json* base = json.find("base_fingerprint")) {
+    if (!base->string()) return bad("\"base_fingerprint\" is no string");
+    state.base_fingerprint = *base->string();
+  }
   const auto read = std::from_chars(seed.data(), seed.data() + seed.size(), state.seed);
   if (read.ec != std::errc() || read.ptr != seed.data() + seed.size()) return bad("\"seed\" is not a number");
   return state;
@@ -200,9 +214,9 @@ static Status check_tensor(const io::TensorView* view, const std::string& name, 
           "; resume with the model the run was started with, or choose another output_dir");
 }
 
-static Status check_dtype(const io::SafetensorsFolder& weights, const model::Model& model,
-                          const std::string& path) {
-  const io::TensorView* view = weights.find(model.parameters().front().name);
+template <class Weights>
+static Status check_dtype(const Weights& weights, const model::Model& model, const std::string& path) {
+  const io::TensorView* view = weights.find(saved_weights(model).front().name);
   if (view == nullptr || view->dtype == model.dtype()) return {};
   const std::string theirs(dtype_name(view->dtype)), ours(dtype_name(model.dtype()));
   return Status(StatusCode::invalid_argument, path + " was written by a " + theirs +
@@ -211,13 +225,15 @@ static Status check_dtype(const io::SafetensorsFolder& weights, const model::Mod
                                                   ", or choose another output_dir to start afresh");
 }
 
-Status load_checkpoint(const std::string& path, model::Model& model, const Optimizer& optimizer) {
-  BELLE_ASSIGN(const io::SafetensorsFolder weights, io::SafetensorsFolder::open(path));
+template <class Weights>
+static Status load_from(const Weights& weights, const std::string& path, model::Model& model,
+                        const Optimizer& optimizer) {
   const std::string state_path = path + "/trainer_state.safetensors";
   BELLE_ASSIGN(const io::SafetensorsFile state, io::SafetensorsFile::open(state_path));
   BELLE_TRY(check_dtype(weights, model, path));
-  for (const model::Parameter& parameter : model.parameters()) {
-    BELLE_TRY(check_tensor(weights.find(parameter.name), parameter.name, model.dtype(), parameter, path));
+  const std::vector<model::NamedParameter> saved = saved_weights(model);
+  for (const model::NamedParameter& weight : saved) {
+    BELLE_TRY(check_tensor(weights.find(weight.name), weight.name, model.dtype(), *weight.parameter, path));
   }
   const std::vector<StateTensor> targets = state_tensors(optimizer);
   for (const StateTensor& target : targets) {
@@ -228,11 +244,28 @@ Status load_checkpoint(const std::string& path, model::Model& model, const Optim
   const auto write = [&](void* device, const io::TensorView& view) {
     return backend::from_c(b.write(b.context, device, view.bytes.data(), view.bytes.size()));
   };
-  for (const model::Parameter& parameter : model.parameters()) {
-    BELLE_TRY(write(model.weights(parameter.offset), *weights.find(parameter.name)));
+  for (const model::NamedParameter& weight : saved) {
+    BELLE_TRY(write(model.weights(weight.parameter->offset), *weights.find(weight.name)));
   }
   for (const StateTensor& target : targets) BELLE_TRY(write(target.device, *state.find(target.name)));
   return {};
+}
+
+Status load_checkpoint(const std::string& path, model::Model& model, const Optimizer& optimizer) {
+  if (model.adapter() == nullptr) {
+    BELLE_ASSIGN(const io::SafetensorsFolder weights, io::SafetensorsFolder::open(path));
+    return load_from(weights, path, model, optimizer);
+  }
+  BELLE_ASSIGN(const model::LoraConfig adapter, model::read_lora_config(path));
+  if (adapter != *model.adapter()) {
+    return Status(StatusCode::invalid_argument,
+                  path +
+                      " was written with another adapter; give the model the same r, lora_alpha, "
+                      "target_modules and modules_to_save, or choose another output_dir to start afresh");
+  }
+  BELLE_ASSIGN(const io::SafetensorsFile weights,
+               io::SafetensorsFile::open(path + "/adapter_model.safetensors"));
+  return load_from(weights, path, model, optimizer);
 }
 
 Status prune_checkpoints(const std::string& output_dir, int64_t newest, int64_t limit) {

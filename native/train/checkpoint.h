@@ -1,5 +1,6 @@
 #pragma once
-// Checkpoints: `<output_dir>/checkpoint-<step>/` is a Hugging Face model folder plus
+// Checkpoints: `<output_dir>/checkpoint-<step>/` is a Hugging Face model folder, or the PEFT folder of a
+// model with an adapter, plus
 //   trainer_state.safetensors   "m.<parameter>" and "v.<parameter>", float32, of the trainable parameters; of
 //                               a bfloat16 run also "r.<parameter>", int16: bits(master) = (weight << 16) + r
 //   trainer_state.json          schema "belle-train/trainer/1", the fields of TrainerState
@@ -25,6 +26,7 @@ struct TrainerState {
   int64_t micro_batch = 0;
   uint64_t seed = 0;
   std::string data_fingerprint, config_fingerprint;
+  std::string base_fingerprint;  // of the frozen weights, which an adapter's checkpoint does not hold
 };
 
 struct Checkpoint {
@@ -49,7 +51,8 @@ Status write_checkpoint(const std::string& path, const model::Model& model, cons
 // Checks every file against the manifest and reads trainer_state.json.
 Result<TrainerState> verify_checkpoint(const std::string& path);
 
-// Weights and moments of a verified checkpoint; nothing is changed unless all of them fit the model.
+// Weights (or the adapter's) and moments of a verified checkpoint; nothing is changed unless all of them fit
+// the model.
 Status load_checkpoint(const std::string& path, model::Model& model, const Optimizer& optimizer);
 
 // Deletes checkpoints older than the newest `limit` (at least 2) whose files have the manifest's sizes, among

@@ -2,24 +2,22 @@
 
 namespace belle::train {
 
-StepFlops step_flops(const model::Model& model, Trainable trainable) {
-  return step_flops(model.config(), model.parameters(), trainable);
-}
-
 StepFlops step_flops(const model::DecoderConfig& config, std::span<const model::Parameter> parameters,
-                     Trainable trainable) {
-  double matmul = 0, embeddings = 0;
+                     model::ParameterRange trained) {
+  // The input embedding, the first of two, is a look-up; a tied one is a matrix product once, as the head.
+  bool looked_up = !config.tie_word_embeddings;
+  double matmul = 0, updated = 0;
   for (const model::Parameter& parameter : parameters) {
     if (parameter.shape.size() < 2) continue;
+    if (parameter.embedding && looked_up) {
+      looked_up = false;
+      continue;
+    }
     matmul += static_cast<double>(parameter.elements);
-    if (parameter.embedding) embeddings += static_cast<double>(parameter.elements);
+    if (trained.contains(parameter.offset)) updated += static_cast<double>(parameter.elements);
   }
-  // The input embedding is a look-up; a tied one is a matrix product once, as the head.
-  const double head = config.tie_word_embeddings ? embeddings : embeddings / 2;
-  matmul -= embeddings - head;
-  const double trained = trainable == Trainable::all ? matmul : head;
   StepFlops flops;
-  flops.per_token = 4 * matmul + 2 * trained;
+  flops.per_token = 4 * matmul + 2 * updated;
   flops.per_squared_length =
       6.0 * static_cast<double>(config.num_hidden_layers * config.num_attention_heads * config.head_dim);
   return flops;

@@ -16,9 +16,7 @@ struct StepFlops {
   double of(const Batch& batch) const;
 };
 
-StepFlops step_flops(const model::Model& model, Trainable trainable);
-// Of a model that need not be there.
 StepFlops step_flops(const model::DecoderConfig& config, std::span<const model::Parameter> parameters,
-                     Trainable trainable);
+                     model::ParameterRange trained);
 
 }  // namespace belle::train

@@ -1,7 +1,7 @@
 #include "native/train/memory_plan.h"
 
-#include "native/model/weight_map.h"
 #include "native/model/workspace.h"
+#include "native/train/optimizer.h"
 
 namespace belle::train {
 
@@ -14,17 +14,17 @@ uint64_t MemoryPlan::total() const {
 model::WorkspaceSpec workspace_spec(const TrainConfig& config, int64_t tokens_per_micro_batch) {
   return {.tokens = tokens_per_micro_batch,
           .training = true,
-          .train_layers = config.trainable == Trainable::all,
+          .train_layers = config.trainable != Trainable::embeddings,
           .recompute = config.recompute};
 }
 
-MemoryPlan plan_memory(const model::DecoderConfig& config, DType dtype, const TrainConfig& train,
-                       int64_t tokens_per_micro_batch, int64_t micro_batches_in_window) {
-  const model::WeightMap map = model::make_weight_map(config);
-  const model::ParameterRange range = train.trainable == Trainable::all ? map.all() : map.embedding_range();
-  const auto trained = static_cast<uint64_t>(range.elements());
-  const model::WorkspaceBytes activations =
-      model::Workspace::plan(config, dtype, workspace_spec(train, tokens_per_micro_batch));
+MemoryPlan plan_memory(const model::DecoderConfig& config, const model::WeightMap& map, DType dtype,
+                       const TrainConfig& train, int64_t tokens_per_micro_batch,
+                       int64_t micro_batches_in_window) {
+  const auto trained = static_cast<uint64_t>(trained_range(map, train.trainable).elements());
+  model::WorkspaceSpec spec = workspace_spec(train, tokens_per_micro_batch);
+  spec.lora_rank = map.lora_rank;
+  const model::WorkspaceBytes activations = model::Workspace::plan(config, dtype, spec);
   // Of each micro-batch ids, labels and at most as many documents; of the running one positions and targets.
   const auto tokens = static_cast<uint64_t>(tokens_per_micro_batch);
   const uint64_t window = static_cast<uint64_t>(micro_batches_in_window) * (3 * tokens + 1) + 2 * tokens;

@@ -5,6 +5,7 @@
 
 #include "native/core/dtype.h"
 #include "native/model/decoder_config.h"
+#include "native/model/weight_map.h"
 #include "native/train/trainer.h"
 
 namespace belle::train {
@@ -24,9 +25,10 @@ struct MemoryPlan {
 // What activations a run needs.
 model::WorkspaceSpec workspace_spec(const TrainConfig& config, int64_t tokens_per_micro_batch);
 
-// tokens_per_micro_batch: the most of any, evaluation included; micro_batches_in_window: those held at once,
-// one more for an evaluation.
-MemoryPlan plan_memory(const model::DecoderConfig& model, DType dtype, const TrainConfig& config,
-                       int64_t tokens_per_micro_batch, int64_t micro_batches_in_window);
+// map: the model's, adapters included. tokens_per_micro_batch: the most of any, evaluation included;
+// micro_batches_in_window: those held at once, one more for an evaluation.
+MemoryPlan plan_memory(const model::DecoderConfig& model, const model::WeightMap& map, DType dtype,
+                       const TrainConfig& config, int64_t tokens_per_micro_batch,
+                       int64_t micro_batches_in_window);
 
 }  // namespace belle::train

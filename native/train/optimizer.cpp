@@ -7,13 +7,21 @@
 
 namespace belle::train {
 
-model::ParameterRange trained_range(const model::Model& model, Trainable trainable) {
-  return trainable == Trainable::all ? model.all_parameters() : model.embedding_parameters();
+model::ParameterRange trained_range(const model::WeightMap& map, Trainable trainable) {
+  switch (trainable) {
+    case Trainable::all:
+      return map.all();
+    case Trainable::embeddings:
+      return map.embedding_range();
+    case Trainable::lora:
+      return map.adapter_range();
+  }
+  return {};
 }
 
 Result<Optimizer> Optimizer::create(model::Model& model, Trainable trainable) {
   Optimizer made(model);
-  made.range_ = trained_range(model, trainable);
+  made.range_ = trained_range(model.state().map, trainable);
   std::vector<const model::Parameter*> trained;
   for (const model::Parameter& parameter : model.parameters()) {
     if (made.range_.contains(parameter.offset)) trained.push_back(&parameter);
@@ -23,10 +31,12 @@ Result<Optimizer> Optimizer::create(model::Model& model, Trainable trainable) {
   for (const model::Parameter* parameter : trained) {
     const bool decay = parameter->shape.size() >= 2;
     const int64_t end = parameter->offset + parameter->elements;
-    if (!made.segments_.empty() && made.segments_.back().decay == decay) {
+    // Adapters lie in memory of their own.
+    const bool adjacent = !made.segments_.empty() && made.segments_.back().adapter == parameter->adapter;
+    if (adjacent && made.segments_.back().decay == decay) {
       made.segments_.back().end = end;
     } else {
-      made.segments_.push_back({parameter->offset, end, decay});
+      made.segments_.push_back({parameter->offset, end, decay, parameter->adapter});
     }
   }
   const auto allocate = [&](size_t size) {

@@ -7,12 +7,13 @@
 #include "native/core/status.h"
 #include "native/model/device_buffer.h"
 #include "native/model/model.h"
+#include "native/model/weight_map.h"
 #include "native/train/trainer.h"
 
 namespace belle::train {
 
 // The run of a model's parameters that `trainable` trains.
-model::ParameterRange trained_range(const model::Model& model, Trainable trainable);
+model::ParameterRange trained_range(const model::WeightMap& map, Trainable trainable);
 
 class Optimizer {
  public:
@@ -39,7 +40,7 @@ class Optimizer {
   // A run of neighbouring parameters of one kind. The padding between parameters is zero and stays zero.
   struct Segment {
     int64_t begin, end;  // in the flat parameter buffer
-    bool decay;
+    bool decay, adapter;
   };
   explicit Optimizer(model::Model& model) : model_(&model) {}
   int16_t* remainder(int64_t offset) const;

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "native/core/committed_file.h"
+#include "native/model/state.h"
+#include "native/train/base_fingerprint.h"
 #include "native/train/checkpoint.h"
 #include "native/train/flops.h"
 #include "native/train/memory_plan.h"
@@ -48,7 +50,8 @@ struct Trainer::State {
         config(std::move(wanted)),
         plan(planned),
         optimizer(std::move(made)),
-        flops(step_flops(trained, config.trainable)) {}
+        flops(step_flops(trained.config(), trained.parameters(),
+                         trained_range(trained.state().map, config.trainable))) {}
 
   model::Model& model;
   TrainConfig config;
@@ -73,6 +76,7 @@ struct Trainer::State {
   Status accumulate(const Window& place, StepEvent* event);
   Status count_nonfinite(const Window& place, const StepEvent& event);
   Status evaluate(const std::atomic<bool>& stop, const Emit& emit);
+  Status know_base();
   Status save(const Emit& emit);
   Status save_or_warn(const Emit& emit);
   bool due(int64_t every) const { return every > 0 && progress.step % every == 0; }
@@ -99,6 +103,21 @@ static Status check_source(const BatchSource& source, const model::DecoderConfig
                                                     std::to_string(source.max_document_tokens()) +
                                                     " tokens but the model has " + std::to_string(positions) +
                                                     " positions; prepare the data with a smaller max_length");
+  }
+  return {};
+}
+
+static Status check_trainable(const model::Model& model, Trainable trainable) {
+  if (trainable == Trainable::lora && model.adapter() == nullptr) {
+    return Status(StatusCode::invalid_argument,
+                  "trainable is lora, but the model has no adapter; make one with addLora or load one with "
+                  "loadAdapter");
+  }
+  if (trainable != Trainable::lora && model.adapter() != nullptr) {
+    return Status(
+        StatusCode::invalid_argument,
+        std::string("trainable is ") + (trainable == Trainable::all ? "all" : "embeddings") +
+            ", but the model has an adapter; train it with lora, or merge it with mergeAdapter first");
   }
   return {};
 }
@@ -131,6 +150,7 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
                                                  std::unique_ptr<BatchSource> eval, TrainConfig config) {
   BELLE_TRY(check_config(config));
   BELLE_TRY(check_extra_files(config.extra_files));
+  BELLE_TRY(check_trainable(model, config.trainable));
   BELLE_ASSIGN(const StepPlan plan, plan_steps(config, data->micro_batches_per_epoch()));
   BELLE_TRY(check_source(*data, model.config(), "the training data"));
   if (eval) BELLE_TRY(check_source(*eval, model.config(), "the evaluation data"));
@@ -149,7 +169,8 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
   for (Batch& batch : s.window) reserve_batch(&batch, tokens);
   reserve_batch(&s.eval_batch, s.eval ? tokens : 0);
   const auto held = static_cast<int64_t>(s.window.size()) + (s.eval ? 1 : 0);
-  s.planned_bytes = plan_memory(model.config(), model.dtype(), s.config, tokens, held).total();
+  s.planned_bytes =
+      plan_memory(model.config(), model.state().map, model.dtype(), s.config, tokens, held).total();
   s.progress.seed = s.config.seed;
   s.progress.data_fingerprint = s.data->fingerprint();
   s.progress.config_fingerprint = s.config.config_fingerprint;
@@ -312,6 +333,13 @@ Status Trainer::State::evaluate(const std::atomic<bool>& stop, const Emit& emit)
   return {};
 }
 
+// At the first checkpoint, written or read: hashing the weights of a large model takes seconds.
+Status Trainer::State::know_base() {
+  if (config.trainable != Trainable::lora || !progress.base_fingerprint.empty()) return {};
+  BELLE_ASSIGN(progress.base_fingerprint, base_fingerprint(model, model.adapter_parameters()));
+  return {};
+}
+
 Status Trainer::State::save(const Emit& emit) {
   if (config.output_dir.empty() || progress.step == 0 || saved_step == progress.step) return {};
   const Clock::time_point start = Clock::now();
@@ -319,6 +347,7 @@ Status Trainer::State::save(const Emit& emit) {
   const Window next = plan.window(progress.step);
   progress.epoch = static_cast<int64_t>(next.epoch);
   progress.micro_batch = static_cast<int64_t>(next.first);
+  BELLE_TRY(know_base());
   BELLE_TRY(write_checkpoint(path, model, optimizer, progress, config.extra_files));
   saved_step = progress.step;
   emit(CheckpointEvent{progress.step, path, seconds_since(start)});
@@ -350,6 +379,7 @@ Result<int64_t> Trainer::resume(const Emit& emit) {
   s.resumed = true;
   if (s.config.output_dir.empty()) return int64_t{0};
   BELLE_ASSIGN(std::vector<Checkpoint> found, list_checkpoints(s.config.output_dir));
+  if (!found.empty()) BELLE_TRY(s.know_base());
   std::string last_reason;
   for (auto checkpoint = found.rbegin(); checkpoint != found.rend(); ++checkpoint) {
     const auto verified = verify_checkpoint(checkpoint->path);
@@ -363,6 +393,8 @@ Result<int64_t> Trainer::resume(const Emit& emit) {
       return refuse(*checkpoint, "other training data");
     if (state.config_fingerprint != s.progress.config_fingerprint)
       return refuse(*checkpoint, "another training config");
+    if (state.base_fingerprint != s.progress.base_fingerprint)
+      return refuse(*checkpoint, "an adapter of another base model");
     if (state.seed != s.progress.seed) return refuse(*checkpoint, "seed " + std::to_string(state.seed));
     const Window next = s.plan.window(state.step);
     if (state.step != checkpoint->step || state.step > s.plan.total_steps || state.updates > state.step ||

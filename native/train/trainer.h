@@ -15,7 +15,8 @@
 namespace belle::train {
 
 enum class Schedule { linear, cosine, constant, constant_with_warmup, warmup_stable_decay };
-enum class Trainable { all, embeddings };
+// lora: the model's adapter, and what its modules_to_save name; a model with an adapter trains nothing else.
+enum class Trainable { all, embeddings, lora };
 using model::Recompute;
 
 // Names follow Hugging Face TrainingArguments.
