@@ -11,7 +11,7 @@ constexpr int64_t kEntries = 256;           // of a band: fixed, a loss's bits d
 constexpr int64_t kPanelRows = 96;          // rows of a panel of packed A; a multiple of every mr and of 16
 constexpr int64_t kBlockCols = 64;          // columns of dhidden of one task; a multiple of every nr
 constexpr int64_t kBlockItems = 128 << 10;  // of packed B that stay in the second-level cache
-constexpr int64_t kWaveBytes = 8 << 20;     // of packed gradients and head: shared by all threads
+constexpr int64_t kWaveBytes = 3 << 20;     // of packed gradients and head, read by all threads
 
 int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
 int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
@@ -187,6 +187,8 @@ void LossChunk::gradient_band(int64_t band, const Wave& wave, int thread, float 
                                 .grad_scale = grad_scale,
                                 .packed = at_.gradient_items + place * round_up(shape_.rows, kPanelRows),
                                 .panel = kPanelRows});
+  // Packing walks panel by panel; the lines come faster in the order of memory.
+  for (int64_t i = 0; i < entries(band) * d * size_; i += 64) __builtin_prefetch(head + i, 0, 2);
   pack_columns(at_.head_items + place * round_up(d, kBlockCols), head, 1, d, d, entries(band));
   if (!dhead) return;
   multiply(thread, logits_of(band), entries(band), rows_, rows_, at_.by_row, d,
