@@ -34,6 +34,11 @@ struct AttentionBlock {
 using Attention = void(const AttentionBlock& block);
 BELLE_KERNEL(Attention, attention)
 
+// What one task of the backward pass gives: everything, or, where whole heads would leave threads idle, dq of
+// one block of one query head and dk, dv of one block of keys, with the same bits and the scores computed
+// twice.
+enum class AttentionPart : int32_t { whole, queries, keys };
+
 // The gradients of one kv head over one document of `length` tokens, from its `group` query heads. Pointers
 // are to the document's first token; query head g of the group adds g*head_stride (q, dq), g*out_head_stride
 // (out, dout) and g*lse_head_stride (lse). dq, dk, dv are overwritten; dq rows are summed over key blocks in
@@ -54,7 +59,9 @@ struct AttentionBackwardHead {
   float scale;
   const float* slopes;  // of query head g: slopes[g * slope_step]
   int64_t slope_step;
-  float* scratch;  // attention_backward_scratch(head_dim, length) floats, 64-byte aligned
+  AttentionPart part;
+  int64_t head, block;  // the query head of the group (queries) and the block (queries, keys)
+  float* scratch;       // attention_backward_scratch(head_dim, keys) floats, 64-byte aligned
 };
 using AttentionBackward = void(const AttentionBackwardHead& head);
 BELLE_KERNEL(AttentionBackward, attention_backward)
@@ -62,7 +69,8 @@ BELLE_KERNEL(AttentionBackward, attention_backward)
 // Floats of scratch memory for one thread.
 using AttentionScratch = int64_t(int64_t head_dim);
 BELLE_KERNEL(AttentionScratch, attention_scratch)
-using AttentionBackwardScratch = int64_t(int64_t head_dim, int64_t length);
+// keys: the document's length, or kAttentionBlock for parts of it.
+using AttentionBackwardScratch = int64_t(int64_t head_dim, int64_t keys);
 BELLE_KERNEL(AttentionBackwardScratch, attention_backward_scratch)
 
 // Decoding: one query of each of `group` heads (row g at q + g*q_stride) against the keys [from, to) of a

@@ -9,26 +9,26 @@ namespace {
 struct Buffers {
   float *q, *dout;            // items: panels of queries, depth = head_dim
   float *q_flat, *dout_flat;  // items: panels of columns, depth = queries
-  float *k, *v;               // items: rows, of the whole document
-  float* k_flat;              // items: panels of columns, depth = the keys of a block; of every block
+  float *k, *v;               // items: rows of the keys taken
+  float* k_flat;              // items: panels of columns, depth = the keys of a block; of every block taken
   float *p, *ds;              // [keys][kBlock] of `type`, or float32 where that is widened
   float* ds_pairs;            // items (query, key): [steps of keys][kBlock]; ds itself without pairs
   float *lse, *delta;         // of the queries at hand; lse in the unit of the exponents
   float* dq;                  // in tiles
-  float *dk, *dv;             // in tiles, of the whole document
+  float *dk, *dv;             // in tiles, of the keys taken
   int64_t floats;
 };
 
-Buffers cut(float* base, int64_t d, int64_t length) {
-  const int64_t width = round_up(d, kTileCols), whole = round_up(length, kTileRows) * width;
+Buffers cut(float* base, int64_t d, int64_t keys) {
+  const int64_t width = round_up(d, kTileCols), whole = round_up(keys, kTileRows) * width;
   Carver carver{base};
   Buffers b = {};
   b.q = carver.take(kBlock * d);
   b.dout = carver.take(kBlock * d);
   b.q_flat = carver.take(kBlock * width);
   b.dout_flat = carver.take(kBlock * width);
-  b.k = carver.take(length * d);
-  b.v = carver.take(length * d);
+  b.k = carver.take(keys * d);
+  b.v = carver.take(keys * d);
   b.k_flat = carver.take(whole);
   b.p = carver.take(kBlock * kBlock);
   b.ds = carver.take(kBlock * kBlock);
@@ -80,19 +80,30 @@ template <bool Pairs>
 constexpr int64_t items(int64_t depth) {
   return Pairs ? (depth + 1) / 2 : depth;
 }
-// Where a block's panels begin.
+// A block of the keys taken, as operands, and their gradients.
+struct Keys {
+  const float *k, *v, *flat;
+  float *dk, *dv;
+  int64_t count;
+};
+// at: the block's first key, counted from the first one taken.
 template <bool Pairs>
-float* k_panels(const Buffers& b, int64_t j0, int64_t d) {
-  return b.k_flat + items<Pairs>(j0) * round_up(d, kTileCols);
+Keys key_block(const Buffers& b, int64_t at, int64_t count, int64_t d) {
+  const int64_t rows = at * items<Pairs>(d), width = round_up(d, kTileCols);
+  return {b.k + rows,        b.v + rows,        b.k_flat + items<Pairs>(at) * width,
+          b.dk + at * width, b.dv + at * width, count};
 }
 
+// The keys [j0, j0 + count), j0 at a block's border.
 template <bool Pairs>
-void take_keys(const AttentionBackwardHead& a, const Buffers& b) {
-  copy_rows<Pairs>(b.k, a.k, a.type, a.kv_stride, a.length, a.head_dim);
-  copy_rows<Pairs>(b.v, a.v, a.type, a.kv_stride, a.length, a.head_dim);
-  for (int64_t j0 = 0; j0 < a.length; j0 += kBlock) {
-    pack({k_panels<Pairs>(b, j0, a.head_dim), offset(a.k, j0 * a.kv_stride, a.type), a.type, 1, a.kv_stride,
-          a.head_dim, at_most(kBlock, a.length - j0), kTileCols});
+void take_keys(const AttentionBackwardHead& a, const Buffers& b, int64_t j0, int64_t count) {
+  const void *k = offset(a.k, j0 * a.kv_stride, a.type), *v = offset(a.v, j0 * a.kv_stride, a.type);
+  copy_rows<Pairs>(b.k, k, a.type, a.kv_stride, count, a.head_dim);
+  copy_rows<Pairs>(b.v, v, a.type, a.kv_stride, count, a.head_dim);
+  for (int64_t j = 0; j < count; j += kBlock) {
+    float* flat = b.k_flat + items<Pairs>(j) * round_up(a.head_dim, kTileCols);
+    pack({flat, offset(k, j * a.kv_stride, a.type), a.type, 1, a.kv_stride, a.head_dim,
+          at_most(kBlock, count - j), kTileCols});
   }
 }
 
@@ -129,114 +140,190 @@ BELLE_INLINE void finish_tile(const Buffers& b, const float* products, const flo
   }
 }
 
-// Adds what the queries taken give to the keys taken, and those to dq. query: position of the first query
-// among the keys; own: the queries are the first to reach these keys.
+// The queries taken against one block of keys. query: position of the first query among the keys.
+struct Pair {
+  int64_t rows, query;
+  ScoreRule rule;
+};
+
+// p and ds of every tile that some query sees.
 template <class Step, bool Pairs>
-void block_pair(const AttentionBackwardHead& a, const Buffers& b, int64_t rows, int64_t j0, int64_t keys,
-                int64_t query, bool own, float slope) {
-  const int64_t d = a.head_dim, steps = items<Pairs>(d), panels = blocks(d, kTileCols);
-  const int64_t vectors = blocks(rows, kLanes), query_steps = items<Pairs>(rows),
-                key_steps = items<Pairs>(keys);
-  const ScoreRule rule = score_rule<Pairs>(a.scale, slope);
+void score_gradients(const Buffers& b, const Pair& pair, const Keys& keys, int64_t d) {
+  const int64_t steps = items<Pairs>(d), vectors = blocks(pair.rows, kLanes);
   alignas(64) float products[kTileRows * kTileCols], dp[kTileRows * kTileCols];
-  float* ds_a = Pairs ? b.ds_pairs : b.ds;
   // Tiles above the diagonal are left out; what a tile on it reads beyond is 0.
-  if (keys - 1 > query) __builtin_memset(ds_a, 0, static_cast<uint64_t>(key_steps * kBlock) * 4);
+  if (keys.count - 1 > pair.query) {
+    __builtin_memset(Pairs ? b.ds_pairs : b.ds, 0,
+                     static_cast<uint64_t>(items<Pairs>(keys.count) * kBlock) * 4);
+  }
   for (int64_t v0 = 0; v0 < vectors; v0 += kTileVectors) {
     const int64_t here = at_most(kTileVectors, vectors - v0), lane = v0 * kLanes;
-    for (int64_t j = 0; j < keys; j += kTileRows) {
-      const int64_t skip = blind_vectors(j, query + lane), many = at_most(kTileRows, keys - j);
+    for (int64_t j = 0; j < keys.count; j += kTileRows) {
+      const int64_t skip = blind_vectors(j, pair.query + lane), many = at_most(kTileRows, keys.count - j);
       if (skip >= here) break;
       Tile tile = {.steps = steps,
-                   .a = reinterpret_cast<const char*>(b.k + (j0 + j) * steps),
+                   .a = reinterpret_cast<const char*>(keys.k + j * steps),
                    .a_row = 4 * steps,
                    .a_step = 4,
                    .b = b.q + lane * steps + skip * kLanes,
                    .sums = products + skip * kLanes,
                    .first = true};
       multiply_any<Step>(tile, many, here - skip);
-      tile.a = reinterpret_cast<const char*>(b.v + (j0 + j) * steps);
+      tile.a = reinterpret_cast<const char*>(keys.v + j * steps);
       tile.b = b.dout + lane * steps + skip * kLanes;
       tile.sums = dp + skip * kLanes;
       multiply_any<Step>(tile, many, here - skip);
-      const TileAt at = {j, query + lane};
-      with_constants(j + many - 1 > at.query + skip * kLanes, rule.biased, [&](auto masked, auto biased) {
-        constexpr bool kMasked = decltype(masked)::value, kBiased = decltype(biased)::value;
-        if (many == kTileRows) {
-          finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, kTileRows, lane, skip, here, at, rule);
-        } else {
-          finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, many, lane, skip, here, at, rule);
-        }
-      });
+      const TileAt at = {j, pair.query + lane};
+      with_constants(
+          j + many - 1 > at.query + skip * kLanes, pair.rule.biased, [&](auto masked, auto biased) {
+            constexpr bool kMasked = decltype(masked)::value, kBiased = decltype(biased)::value;
+            if (many == kTileRows) {
+              finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, kTileRows, lane, skip, here, at,
+                                                   pair.rule);
+            } else {
+              finish_tile<Pairs, kMasked, kBiased>(b, products, dp, j, many, lane, skip, here, at, pair.rule);
+            }
+          });
     }
   }
-  const int64_t row_bytes = kBlock * (Pairs ? 2 : 4);
-  for (int64_t j = 0; j < keys; j += kTileRows) {
-    const int64_t many = at_most(kTileRows, keys - j), lane = blind_vectors(j, query) * kLanes,
+}
+
+// Adds what the queries give to the keys; the first to reach them start their sums.
+template <class Step, bool Pairs>
+void add_to_keys(const Buffers& b, const Pair& pair, const Keys& keys, int64_t d, bool first) {
+  const int64_t panels = blocks(d, kTileCols), query_steps = items<Pairs>(pair.rows),
+                row_bytes = kBlock * (Pairs ? 2 : 4);
+  for (int64_t j = 0; j < keys.count; j += kTileRows) {
+    const int64_t many = at_most(kTileRows, keys.count - j), lane = blind_vectors(j, pair.query) * kLanes,
                   step = Pairs ? lane / 2 : lane;
     for (int64_t c = 0; c < panels; ++c) {
       const int64_t wide = blocks(at_most(kTileCols, d - c * kTileCols), kLanes),
-                    at = ((j0 + j) / kTileRows * panels + c) * kTileRows * kTileCols;
+                    at = (j / kTileRows * panels + c) * kTileRows * kTileCols;
       Tile tile = {.steps = query_steps - step,
                    .a = reinterpret_cast<const char*>(b.p) + j * row_bytes + step * 4,
                    .a_row = row_bytes,
                    .a_step = 4,
                    .b = b.dout_flat + (c * query_steps + step) * kTileCols,
-                   .sums = b.dv + at,
-                   .first = own};
+                   .sums = keys.dv + at,
+                   .first = first};
       multiply_any<Step>(tile, many, wide);
       tile.a = reinterpret_cast<const char*>(b.ds) + j * row_bytes + step * 4;
       tile.b = b.q_flat + (c * query_steps + step) * kTileCols;
-      tile.sums = b.dk + at;
+      tile.sums = keys.dk + at;
       multiply_any<Step>(tile, many, wide);
     }
   }
-  for (int64_t r = 0; r < rows; r += kTileRows) {
-    const int64_t many = at_most(kTileRows, rows - r), seen = at_most(query + r + many, keys);
+}
+
+// Adds what the keys give to the queries; the document's first keys start their sums.
+template <class Step, bool Pairs>
+void add_to_queries(const Buffers& b, const Pair& pair, const Keys& keys, int64_t d, bool first) {
+  const int64_t panels = blocks(d, kTileCols), key_steps = items<Pairs>(keys.count);
+  for (int64_t r = 0; r < pair.rows; r += kTileRows) {
+    const int64_t many = at_most(kTileRows, pair.rows - r), seen = at_most(pair.query + r + many, keys.count);
     for (int64_t c = 0; c < panels; ++c) {
-      const Tile tile = {.steps = Pairs ? (seen + 1) / 2 : seen,
-                         .a = reinterpret_cast<const char*>(ds_a + r),
+      const Tile tile = {.steps = items<Pairs>(seen),
+                         .a = reinterpret_cast<const char*>((Pairs ? b.ds_pairs : b.ds) + r),
                          .a_row = 4,
                          .a_step = 4 * kBlock,
-                         .b = k_panels<Pairs>(b, j0, d) + c * key_steps * kTileCols,
+                         .b = keys.flat + c * key_steps * kTileCols,
                          .sums = b.dq + (r / kTileRows * panels + c) * kTileRows * kTileCols,
-                         .first = j0 == 0};
+                         .first = first};
       multiply_any<Step>(tile, many, blocks(at_most(kTileCols, d - c * kTileCols), kLanes));
     }
   }
 }
 
+// One task: its loops over query heads, blocks of queries and blocks of keys.
 template <class Step, bool Pairs>
-void backward(const AttentionBackwardHead& a) {
+struct Task {
+  const AttentionBackwardHead& a;
+  const Buffers b = cut(a.scratch, a.head_dim, a.part == AttentionPart::whole ? a.length : kBlock);
   const int64_t d = a.head_dim;
-  const Buffers b = cut(a.scratch, d, a.length);
-  take_keys<Pairs>(a, b);
-  auto scaled = [&](vf x, int64_t) { return x * splat(a.scale); };
-  for (int64_t g = 0; g < a.group; ++g) {
-    for (int64_t i0 = 0; i0 < a.length; i0 += kBlock) {
-      const int64_t rows = at_most(kBlock, a.length - i0);
-      take_queries<Pairs>(a, b, g, i0, rows);
-      for (int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
-        const int64_t keys = at_most(kBlock, a.length - j0);
-        block_pair<Step, Pairs>(a, b, rows, j0, keys, i0 - j0, g == 0 && i0 == j0,
-                                a.slopes[g * a.slope_step]);
+
+  Pair pair(int64_t g, int64_t i0, int64_t j0) const {
+    return {at_most(kBlock, a.length - i0), i0 - j0, score_rule<Pairs>(a.scale, a.slopes[g * a.slope_step])};
+  }
+  int64_t keys_at(int64_t j0) const { return at_most(kBlock, a.length - j0); }
+  void write_queries(int64_t g, int64_t i0) const {
+    write_rows(offset(a.dq, g * a.head_stride + i0 * a.q_stride, a.type), a.type, a.q_stride, b.dq,
+               at_most(kBlock, a.length - i0), d, [&](vf x, int64_t) { return x * splat(a.scale); });
+  }
+  void write_keys(int64_t j0, int64_t count) const {
+    write_rows(offset(a.dk, j0 * a.kv_stride, a.type), a.type, a.kv_stride, b.dk, count, d,
+               [&](vf x, int64_t) { return x * splat(a.scale); });
+    write_rows(offset(a.dv, j0 * a.kv_stride, a.type), a.type, a.kv_stride, b.dv, count, d,
+               [](vf x, int64_t) { return x; });
+  }
+
+  void whole() const {
+    take_keys<Pairs>(a, b, 0, a.length);
+    for (int64_t g = 0; g < a.group; ++g) {
+      for (int64_t i0 = 0; i0 < a.length; i0 += kBlock) {
+        take_queries<Pairs>(a, b, g, i0, at_most(kBlock, a.length - i0));
+        for (int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
+          const Pair p = pair(g, i0, j0);
+          const Keys keys = key_block<Pairs>(b, j0, keys_at(j0), d);
+          score_gradients<Step, Pairs>(b, p, keys, d);
+          add_to_keys<Step, Pairs>(b, p, keys, d, g == 0 && i0 == j0);
+          add_to_queries<Step, Pairs>(b, p, keys, d, j0 == 0);
+        }
+        write_queries(g, i0);
       }
-      write_rows(offset(a.dq, g * a.head_stride + i0 * a.q_stride, a.type), a.type, a.q_stride, b.dq, rows, d,
-                 scaled);
+    }
+    write_keys(0, a.length);
+  }
+
+  void queries(int64_t g, int64_t i0) const {
+    take_queries<Pairs>(a, b, g, i0, at_most(kBlock, a.length - i0));
+    for (int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
+      take_keys<Pairs>(a, b, j0, keys_at(j0));
+      const Pair p = pair(g, i0, j0);
+      const Keys keys = key_block<Pairs>(b, 0, keys_at(j0), d);
+      score_gradients<Step, Pairs>(b, p, keys, d);
+      add_to_queries<Step, Pairs>(b, p, keys, d, j0 == 0);
+    }
+    write_queries(g, i0);
+  }
+
+  void keys(int64_t j0) const {
+    take_keys<Pairs>(a, b, j0, keys_at(j0));
+    const Keys keys = key_block<Pairs>(b, 0, keys_at(j0), d);
+    for (int64_t g = 0; g < a.group; ++g) {
+      for (int64_t i0 = j0; i0 < a.length; i0 += kBlock) {
+        take_queries<Pairs>(a, b, g, i0, at_most(kBlock, a.length - i0));
+        const Pair p = pair(g, i0, j0);
+        score_gradients<Step, Pairs>(b, p, keys, d);
+        add_to_keys<Step, Pairs>(b, p, keys, d, g == 0 && i0 == j0);
+      }
+    }
+    write_keys(j0, keys_at(j0));
+  }
+
+  void run() const {
+    switch (a.part) {
+      case AttentionPart::whole:
+        return whole();
+      case AttentionPart::queries:
+        return queries(a.head, a.block * kBlock);
+      case AttentionPart::keys:
+        return keys(a.block * kBlock);
     }
   }
-  write_rows(a.dk, a.type, a.kv_stride, b.dk, a.length, d, scaled);
-  write_rows(a.dv, a.type, a.kv_stride, b.dv, a.length, d, [](vf x, int64_t) { return x; });
-}
+};
 
 }  // namespace
 
-int64_t attention_backward_scratch(int64_t head_dim, int64_t length) {
-  return cut(nullptr, head_dim, length).floats;
+int64_t attention_backward_scratch(int64_t head_dim, int64_t keys) {
+  return cut(nullptr, head_dim, keys).floats;
 }
 
 void attention_backward(const AttentionBackwardHead& head) {
-  kPairs&& head.type == Type::bf16 ? backward<PairStep, kPairs>(head) : backward<FloatStep, false>(head);
+  if (kPairs && head.type == Type::bf16) {
+    Task<PairStep, kPairs>{head}.run();
+  } else {
+    Task<FloatStep, false>{head}.run();
+  }
 }
 
 }  // namespace belle::ops::BELLE_ISA
