@@ -45,6 +45,7 @@ export type {
 export { benchKernel } from "./model/bench_kernel.ts";
 export type { GenerateOptions } from "./model/generate_options.ts";
 export type { Backend, DeviceOptions, DType, LoadOptions } from "./model/load_options.ts";
+export type { Adapter, LoraOptions } from "./model/lora_options.ts";
 export type {
   ForwardInput,
   ForwardOptions,

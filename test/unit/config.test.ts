@@ -87,7 +87,7 @@ test("values this version does not do are refused with what to do instead", () =
   for (const [yaml, said] of [
     ["zero_stage: 3", "must be 0: this version trains in one process"],
     ["recompute: true", "must be none, selective or layer (what earlier versions called false is selective)"],
-    ["trainable: lora", "must be all or embeddings; this version trains no LoRA adapters"],
+    ["lora: { r: 4 }", "is only for train.trainable: lora, not all; set that, or leave this out"],
   ] as const) {
     assert.match(failure(`${whole}train: { ${yaml} }\n`).message, said);
   }

@@ -75,6 +75,7 @@ test("a model no machine holds: exceeds, and what each change would save; slices
     "train.recompute: layer",
     "model.dtype: bfloat16",
     "train.max_length: 128",
+    "train.trainable: lora",
     "train.trainable: embeddings",
   ]);
   for (const { totalBytes } of plan.memory.savings) assert.ok(totalBytes < plan.memory.totalBytes);

@@ -270,7 +270,7 @@ test("a model that grew needs a new trainer", async () => {
   using model = await tinyModel();
   using trainer = await Trainer.create({ model, data, config });
   await model.resizeVocabulary({ rows: 100 });
-  await fails(() => collect(trainer), "ERR_BELLE_INVALID_ARGUMENT", /resized after this trainer was created/);
+  await fails(() => collect(trainer), "ERR_BELLE_INVALID_ARGUMENT", /changed after this trainer was created/);
 });
 
 test("evaluation: every eval_steps and at the end, with the loss forward gives", async () => {
@@ -347,7 +347,7 @@ test("bad input: messages name the key, the batch, and what is accepted", async 
   await argument({ config: { learning_rat: 1 } }, /learning_rat.*learning_rate/s);
   await argument({ config: { learning_rate: "fast" } }, /config\.learning_rate: /);
   await argument({ config: { zero_stage: 3 } }, /config\.zero_stage: /);
-  await argument({ config: { trainable: "lora" } }, /config\.trainable: .*LoRA/);
+  await argument({ config: { trainable: "lora" } }, /the model has no adapter; make one with addLora/);
   await argument({ data: { batches: [] } }, /data\.batches is empty/);
   await argument({ data: undefined }, /data must be the path of a token-shard folder or/);
   const [batch] = data.batches;

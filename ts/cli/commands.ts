@@ -18,6 +18,7 @@ export const commands: readonly CommandEntry[] = [
   { name: "train", usage: "<config>", summary: { en: "Train a model as a YAML file says", zh: "按 YAML 文件训练模型" }, load: () => import("./commands/train.ts") },
   { name: "plan", usage: "[run]", summary: { en: "Memory, speed and hours of a training run, before it starts", zh: "训练开始前预估内存、速度和时长" }, load: () => import("./commands/plan.ts") },
   { name: "generate", usage: "<model> [prompts..]", summary: { en: "Answer prompts with a model", zh: "用模型回答提示" }, load: () => import("./commands/generate.ts") },
+  { name: "convert", summary: { en: "Merge a LoRA adapter into a model, or write its weights in another type", zh: "把 LoRA 适配器合并进模型，或转换权重类型" }, load: () => import("./commands/convert.ts") },
   { name: "data prepare", usage: "[files..]", summary: { en: "Tokenise, mask and pack files into token shards", zh: "将文件分词、屏蔽并打包为 token 数据" }, load: () => import("./commands/data_prepare.ts") },
   { name: "data stats", usage: "<files..>", summary: { en: "Count rows, turns, characters and tokens of files or shards", zh: "统计文件或 token 数据的行数、轮数、字数和 token 数" }, load: () => import("./commands/data_stats.ts") },
   { name: "tokenizer train", usage: "[files..]", summary: { en: "Train a BPE tokenizer, option names as in sentencepiece", zh: "训练 BPE 分词器，选项名与 sentencepiece 一致" }, load: () => import("./commands/tokenizer_train.ts") },

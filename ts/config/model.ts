@@ -140,6 +140,11 @@ export const modelSchema = z
       "Extend the embeddings when the tokenizer has more rows than the model.",
       "分词器行数多于模型时扩充词嵌入。",
     ),
+    adapter: field(
+      z.string().min(1).optional(),
+      "PEFT LoRA adapter folder to load onto the model and train further; needs train.trainable: lora.",
+      "加载到模型上并继续训练的 PEFT LoRA 适配器文件夹；需要 train.trainable: lora。",
+    ),
     backend: field(
       z.enum(["auto", "cpu", "cuda"]).optional(),
       "Where to compute; default: BELLE_BACKEND, else auto.",

@@ -25,6 +25,29 @@ export function refuseLongData(
   );
 }
 
+type LoraKeys = { model?: { adapter?: string | undefined }; train: { trainable: string; lora?: object | undefined } };
+
+/** train.lora and model.adapter say what only trainable: lora uses: a refinement of every section that holds them. */
+export function refuseIdleLora(value: LoraKeys, context: z.RefinementCtx): void {
+  const { trainable, lora } = value.train;
+  const adapter = value.model?.adapter;
+  if (lora !== undefined && trainable !== "lora") {
+    const en = `is only for train.trainable: lora, not ${trainable}; set that, or leave this out`;
+    const zh = `仅用于 train.trainable: lora，而不是 ${trainable}；请改为 lora 或删去此项`;
+    context.addIssue(refusal({ en, zh }, ["train", "lora"]));
+  }
+  if (adapter !== undefined && trainable !== "lora") {
+    const en = `is trained further with train.trainable: lora, not ${trainable}; or merge it first: belle-train convert`;
+    const zh = `只能以 train.trainable: lora 继续训练，而不是 ${trainable}；或先用 belle-train convert 合并`;
+    context.addIssue(refusal({ en, zh }, ["model", "adapter"]));
+  }
+  if (adapter !== undefined && lora !== undefined) {
+    const en = "cannot be used together with model.adapter, whose own settings hold; leave this out";
+    const zh = "不能与 model.adapter 同时使用（以该适配器自身的设置为准），请删去此项";
+    context.addIssue(refusal({ en, zh }, ["train", "lora"]));
+  }
+}
+
 export const runSchema = z
   .strictObject({
     model: field(modelSchema, "The model to train.", "要训练的模型。"),
@@ -50,6 +73,7 @@ export const runSchema = z
       );
     }
     refuseLongData(value, context);
+    refuseIdleLora(value, context);
   });
 
 export type RunConfig = z.output<typeof runSchema>;

@@ -3,6 +3,25 @@
 import { z } from "zod";
 import { field } from "./field.ts";
 
+export const loraSchema = z.strictObject({
+  r: field(z.int().min(1).max(65_536).default(8), "Rank of the adapters.", "适配器的秩。"),
+  lora_alpha: field(
+    z.number().positive().default(16),
+    "The adapters' output is scaled by lora_alpha / r.",
+    "适配器输出的缩放系数为 lora_alpha / r。",
+  ),
+  target_modules: field(
+    z.union([z.literal("all-linear"), z.array(z.string().min(1)).min(1)]).default("all-linear"),
+    "Linear layers that get an adapter, by the end of their names: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj (LLaMA), query_key_value, dense, dense_h_to_4h, dense_4h_to_h (BLOOM); all-linear: every one.",
+    "带适配器的线性层，按名称结尾匹配：q_proj、k_proj、v_proj、o_proj、gate_proj、up_proj、down_proj（LLaMA），query_key_value、dense、dense_h_to_4h、dense_4h_to_h（BLOOM）；all-linear 为全部。",
+  ),
+  modules_to_save: field(
+    z.array(z.string().min(1)).default([]),
+    "Embeddings trained whole beside the adapters and saved with them: [embed_tokens, lm_head] (BLOOM: [word_embeddings]), or none.",
+    "与适配器一起完整训练并保存的词嵌入：[embed_tokens, lm_head]（BLOOM 为 [word_embeddings]），默认没有。",
+  ),
+});
+
 export const trainSchema = z.strictObject({
   learning_rate: field(z.number().min(0).default(5e-5), "Peak learning rate of AdamW.", "AdamW 的最大学习率。"),
   weight_decay: field(
@@ -63,13 +82,14 @@ export const trainSchema = z.strictObject({
     "优化步数；大于 0 时优先于 num_train_epochs。−1 和 0 表示按轮数训练。",
   ),
   trainable: field(
-    z.enum(["all", "embeddings"]).default("all"),
-    "Which parameters learn: all, or only the input and output embeddings (vocabulary extension).",
-    "训练哪些参数：all 为全部，embeddings 为仅训练输入输出词嵌入（扩充词表）。",
-    {
-      en: "must be all or embeddings; this version trains no LoRA adapters",
-      zh: "只能是 all 或 embeddings；本版本不支持训练 LoRA",
-    },
+    z.enum(["all", "embeddings", "lora"]).default("all"),
+    "Which parameters learn: all; only the input and output embeddings (vocabulary extension); or lora: low-rank adapters beside the frozen weights.",
+    "训练哪些参数：all 为全部，embeddings 为仅训练输入输出词嵌入（扩充词表），lora 为仅训练低秩适配器（原权重冻结）。",
+  ),
+  lora: field(
+    loraSchema.optional(),
+    "The adapters of trainable: lora; without it, the defaults below.",
+    "trainable: lora 的适配器；省略则取以下默认值。",
   ),
   packing: field(
     z.boolean().default(true),

@@ -6,6 +6,7 @@ import { BelleError, native, nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 import { type GenerateOptions, generateRequest } from "./generate_options.ts";
 import { type DType, deviceOptions, type LoadOptions } from "./load_options.ts";
+import { type Adapter, type LoraOptions, loraOptions } from "./lora_options.ts";
 
 export interface ForwardInput {
   /** [tokens]: documents one after the other. */
@@ -70,11 +71,19 @@ export class Model implements Disposable, AsyncDisposable {
 
   /**
    * Loads a Hugging Face folder of LLaMA, LLaMA-2, Yi or BLOOM(Z): config.json and safetensors in float32, bfloat16 or
-   * float16. Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, ERR_BELLE_UNSUPPORTED, ERR_BELLE_OUT_OF_MEMORY.
+   * float16. `adapter`: a PEFT LoRA folder to load onto it. Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, ERR_BELLE_UNSUPPORTED, ERR_BELLE_OUT_OF_MEMORY.
    */
-  static async load(folder: string, options: LoadOptions = {}): Promise<Model> {
-    const device = deviceOptions(options);
-    return new Model(await nativeAsync(() => binding().loadModel(folder, device)));
+  static async load(folder: string, options: LoadOptions & { adapter?: string } = {}): Promise<Model> {
+    const { adapter, ...rest } = options;
+    const device = deviceOptions(rest);
+    const model = new Model(await nativeAsync(() => binding().loadModel(folder, device)));
+    try {
+      if (adapter !== undefined) await model.loadAdapter(adapter);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** A model with fresh weights. `config`: the content of a Hugging Face config.json, as text or object. */
@@ -171,7 +180,43 @@ export class Model implements Disposable, AsyncDisposable {
     await nativeAsync(() => this.#native.resizeVocabulary({ rows, subTokens: lists, init, seed }));
   }
 
-  /** Writes a Hugging Face folder that transformers loads. It appears whole or not at all. */
+  /** The LoRA adapter that every call applies; undefined: none. */
+  get adapter(): Adapter | undefined {
+    return native(() => this.#native.adapter);
+  }
+
+  /**
+   * Adds a fresh LoRA adapter; it changes nothing until it is trained (`trainable: lora`). A model has one at a time.
+   * Trainers made before must be made again, here and below.
+   */
+  async addLora(options: LoraOptions = {}): Promise<void> {
+    const request = loraOptions(options);
+    await nativeAsync(() => this.#native.addLora(request));
+  }
+
+  /**
+   * Loads a LoRA adapter that PEFT or saveAdapter wrote, checked against the model. Throws ERR_BELLE_UNSUPPORTED, naming
+   * the key, for an adapter that asks for what is not computed here (DoRA, rsLoRA, biases, ...).
+   */
+  async loadAdapter(folder: string): Promise<void> {
+    await nativeAsync(() => this.#native.loadAdapter(folder));
+  }
+
+  /** Writes a folder that PEFT loads: the adapter without the model. It appears whole or not at all. */
+  async saveAdapter(folder: string, options: Omit<SaveOptions, "maxShardBytes"> = {}): Promise<void> {
+    const { dtype = this.dtype, extraFiles = [] } = options;
+    await nativeAsync(() => this.#native.saveAdapter(folder, { dtype, extraFiles: [...extraFiles] }));
+  }
+
+  /** Adds the adapter to the weights, in float32, rounded once; then there is none. */
+  async mergeAdapter(): Promise<void> {
+    await nativeAsync(() => this.#native.mergeAdapter());
+  }
+
+  /**
+   * Writes a Hugging Face folder that transformers loads. It appears whole or not at all. A model with an adapter is
+   * refused: saveAdapter writes that, mergeAdapter makes it part of the weights.
+   */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
     const { dtype = this.dtype, maxShardBytes = 5 * 2 ** 30, extraFiles = [] } = options;
     await nativeAsync(() => this.#native.save(folder, { dtype, maxShardBytes, extraFiles: [...extraFiles] }));

@@ -122,6 +122,15 @@ export interface NativeSaveOptions {
   extraFiles: string[];
 }
 
+export interface NativeLoraOptions {
+  r: number;
+  loraAlpha: number;
+  /** ["all-linear"], or the ends of module names */
+  targetModules: string[];
+  modulesToSave: string[];
+  seed: number;
+}
+
 export interface NativeModel {
   readonly dtype: DType;
   readonly backend: string;
@@ -145,6 +154,11 @@ export interface NativeModel {
   ): Promise<Uint32Array[]>;
   resizeVocabulary(options: NativeResizeOptions): Promise<void>;
   save(folder: string, options: NativeSaveOptions): Promise<void>;
+  readonly adapter: Omit<NativeLoraOptions, "seed"> | undefined;
+  addLora(options: NativeLoraOptions): Promise<void>;
+  loadAdapter(folder: string): Promise<void>;
+  saveAdapter(folder: string, options: Pick<NativeSaveOptions, "dtype" | "extraFiles">): Promise<void>;
+  mergeAdapter(): Promise<void>;
   dispose(): void;
 }
 
@@ -172,7 +186,7 @@ export interface NativeTrainConfig {
   per_device_train_batch_size: number;
   num_train_epochs: number;
   max_steps: number;
-  trainable: "all" | "embeddings";
+  trainable: "all" | "embeddings" | "lora";
   recompute: "none" | "selective" | "layer";
   packing: boolean;
   shuffle: boolean;
@@ -331,10 +345,10 @@ export interface NativeBinding {
     config: NativeTrainConfig,
   ): Promise<NativeTrainer>;
 
-  /** config: text of a Hugging Face config.json. window: micro-batches held at once. */
+  /** config: text of a Hugging Face config.json. window: micro-batches held at once. lora: with trainable "lora". */
   planTraining(
     config: string,
-    options: { dtype: DType; tokens: number; window: number },
+    options: { dtype: DType; tokens: number; window: number; lora: NativeLoraOptions | undefined },
     train: NativeTrainConfig,
   ): NativeTrainingPlan;
 

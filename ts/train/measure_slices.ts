@@ -1,9 +1,12 @@
 // How long a training step of a model takes, from thin slices of it: the same widths, batch and settings, few layers.
 // A step's time is a straight line in the number of layers, and another in the number of micro-batches.
+import { checkValue } from "../config/check.ts";
+import { trainSchema } from "../config/train.ts";
 import type { DeviceOptions } from "../model/load_options.ts";
 import { Model } from "../model/model.ts";
 import { throwIfAborted } from "../native/abort.ts";
 import type { DType } from "../native/binding.ts";
+import { addLora } from "./add_lora.ts";
 import type { TrainConfig } from "./train_config.ts";
 import { type TrainData, Trainer } from "./trainer.ts";
 
@@ -122,7 +125,14 @@ class Slice {
   }
 
   static async create(request: SliceRequest, depth: number): Promise<Slice> {
-    return new Slice(depth, await Model.create(request.configOf(depth), request.device), request);
+    const model = await Model.create(request.configOf(depth), request.device);
+    try {
+      await addLora(model, checkValue(trainSchema, request.train, "train"));
+      return new Slice(depth, model, request);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** `steps` steps of each window, after one that touches new memory and finds another slice in the caches. */

@@ -19,7 +19,7 @@ export async function modelFingerprint(folder: string, signal: AbortSignal | und
     throw new BelleError("ERR_BELLE_NOT_FOUND", `${folder}: no such model folder; check model.path.`, { cause });
   });
   const files: Record<string, string> = {};
-  for (const name of names.filter((entry) => entry === "config.json" || entry.includes(".safetensors")).sort()) {
+  for (const name of names.filter((entry) => /^(adapter_)?config\.json$|\.safetensors/.test(entry)).sort()) {
     files[name] = (await hashFile(join(folder, name), signal)).sha256;
     throwIfAborted(signal, "Reading the model");
   }
@@ -32,9 +32,10 @@ export async function startingPoint(
   tokenizer: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const { path, create = null, resize } = model;
+  const { path, create = null, resize, adapter } = model;
   const weights = path === undefined ? null : await modelFingerprint(path, signal);
   const merge = resize?.sub_tokens === undefined ? null : (await hashFile(resize.sub_tokens, signal)).sha256;
   const extension = resize === undefined ? null : { init: resize.init, multiple: resize.pad_to_multiple_of, merge };
-  return fingerprint({ weights, create, tokenizer, extension });
+  const adapted = adapter === undefined ? {} : { adapter: await modelFingerprint(adapter, signal) };
+  return fingerprint({ weights, create, tokenizer, extension, ...adapted });
 }

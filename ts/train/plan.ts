@@ -5,10 +5,12 @@ import type { z } from "zod";
 import { checkValue } from "../config/check.ts";
 import { trainSchema } from "../config/train.ts";
 import { type DeviceOptions, type DType, deviceOptions } from "../model/load_options.ts";
+import { loraOptions } from "../model/lora_options.ts";
 import { abortError } from "../native/abort.ts";
 import type { NativeMemoryItem, NativeTrainingPlan } from "../native/binding.ts";
 import { native } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
+import { loraOfTrain } from "./add_lora.ts";
 import { refuseLongSamples } from "./check_fit.ts";
 import { measuredWindows, measureSlices } from "./measure_slices.ts";
 import { type TrainConfig, trainConfig } from "./train_config.ts";
@@ -172,7 +174,9 @@ function nativePlan(
   const tokens = train.per_device_train_batch_size * train.max_length;
   const window = Math.min(train.gradient_accumulation_steps, microBatches ?? Number.POSITIVE_INFINITY);
   const request = trainConfig({ ...train, output_dir: "" }, [], dtype);
-  return native(() => binding().planTraining(config, { dtype, tokens, window: window + evaluation }, request));
+  const wanted = loraOfTrain(train);
+  const lora = wanted === undefined ? undefined : loraOptions(wanted);
+  return native(() => binding().planTraining(config, { dtype, tokens, window: window + evaluation, lora }, request));
 }
 
 /** What this process holds before a model is loaded; the addon is loaded first, for it is part of that. */
@@ -231,6 +235,7 @@ function savings(train: Train, now: number, bytes: (changes: Partial<Train>, dty
       totalBytes: bytes(fewer),
     },
     { change: `train.max_length: ${shorter}`, totalBytes: bytes({ max_length: shorter }) },
+    { change: "train.trainable: lora", totalBytes: bytes({ trainable: "lora" }) },
     { change: "train.trainable: embeddings", totalBytes: bytes({ trainable: "embeddings" }) },
   ];
   return list.filter(({ totalBytes }) => totalBytes < now);

@@ -11,6 +11,7 @@ import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import type { DType } from "../model/load_options.ts";
 import { Model } from "../model/model.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { addLora } from "./add_lora.ts";
 import { refuseLongSamples, refuseMissingRows } from "./check_fit.ts";
 import { extendRows } from "./extend_rows.ts";
 import { startingPoint } from "./model_fingerprint.ts";
@@ -148,7 +149,7 @@ async function runTrainer(
 }
 
 async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model> {
-  const { path, create, resize, backend, threads, dtype } = config.model;
+  const { path, create, resize, adapter, backend, threads, dtype } = config.model;
   const device = { threads, dtype, ...(backend ? { backend } : {}) };
   const model =
     create === undefined
@@ -166,6 +167,8 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
       });
     }
     refuseLongSamples(config.data.max_length ?? config.train.max_length, model.maxPositionEmbeddings);
+    if (adapter !== undefined) await model.loadAdapter(adapter);
+    await addLora(model, config.train);
     return model;
   } catch (error) {
     model.dispose();

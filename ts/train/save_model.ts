@@ -3,11 +3,20 @@ import { existsSync, readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { workingPath } from "../data/files.ts";
+import type { DType } from "../model/load_options.ts";
 import type { Model } from "../model/model.ts";
 import { BelleError } from "../native/errors.ts";
 
-/** Saves beside `folder`, then exchanges. Throws ERR_BELLE_IO where `folder` holds something we did not write. */
-export async function saveModel(model: Model, folder: string, extraFiles: readonly string[]): Promise<string> {
+/**
+ * Saves beside `folder`, then exchanges: the model, or of a model with an adapter that alone. Throws ERR_BELLE_IO where
+ * `folder` holds something we did not write.
+ */
+export async function saveModel(
+  model: Model,
+  folder: string,
+  extraFiles: readonly string[],
+  dtype: DType = model.dtype,
+): Promise<string> {
   if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "MANIFEST.json"))) {
     throw new BelleError(
       "ERR_BELLE_IO",
@@ -15,7 +24,8 @@ export async function saveModel(model: Model, folder: string, extraFiles: readon
     );
   }
   const fresh = workingPath(folder, "new");
-  await model.save(fresh, { extraFiles });
+  if (model.adapter === undefined) await model.save(fresh, { extraFiles, dtype });
+  else await model.saveAdapter(fresh, { extraFiles, dtype });
   if (!existsSync(folder)) {
     await rename(fresh, folder);
     return folder;

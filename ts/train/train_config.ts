@@ -32,8 +32,8 @@ export function trainConfig(
   const { output_dir = "", ...rest } = config;
   const given = output_dir === "" ? rest : config;
   const parsed = checkValue(trainSchema, given, "config");
-  const { zero_stage: _, max_length: __, ...native } = parsed;
-  const deciding = Object.fromEntries(Object.entries(native).filter(([key]) => !free.has(key)));
+  const { zero_stage: _, max_length: __, lora, ...native } = parsed;
+  const deciding = Object.fromEntries(Object.entries({ ...native, lora }).filter(([key]) => !free.has(key)));
   return {
     ...native,
     output_dir,

@@ -26,6 +26,10 @@ export const command = defineCommand({
         zh: "tokenizer.model；默认使用模型文件夹中的",
       },
     },
+    adapter: {
+      type: "string",
+      text: { en: "PEFT LoRA adapter folder to apply", zh: "要应用的 PEFT LoRA 适配器文件夹" },
+    },
     template: {
       type: "string",
       choices: ["belle", "none"],
@@ -65,6 +69,7 @@ export const command = defineCommand({
     const model = await Model.load(args.model, {
       threads: args.threads,
       ...(args.backend ? { backend: args.backend } : {}),
+      ...(args.adapter === undefined ? {} : { adapter: args.adapter }),
     });
     try {
       const ids = prompts.map((prompt) => {

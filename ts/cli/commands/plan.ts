@@ -20,7 +20,7 @@ interface Given {
   steps: number | undefined;
   dtype: "float32" | "bfloat16";
   recompute: "none" | "selective" | "layer";
-  trainable: "all" | "embeddings";
+  trainable: "all" | "embeddings" | "lora";
   threads: number;
 }
 
@@ -113,7 +113,7 @@ export const command = defineCommand({
     },
     trainable: {
       type: "string",
-      choices: ["all", "embeddings"],
+      choices: ["all", "embeddings", "lora"],
       default: "all",
       text: { en: "Without YAML: train.trainable", zh: "不用 YAML 时：train.trainable" },
     },

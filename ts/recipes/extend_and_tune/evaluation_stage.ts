@@ -32,17 +32,23 @@ export async function questionsOf(config: ExtendAndTuneConfig): Promise<EvalItem
   );
 }
 
+/** A trained model's folder, or an adapter's with the folder of the model beneath it. */
+export interface Trained {
+  folder: string;
+  base: string | undefined;
+}
+
 /** Answers and scores of one model, in `<output_dir>/evaluation/<name>`. */
 export async function evaluateModel(
   config: ExtendAndTuneConfig,
   name: string,
-  folder: string,
+  trained: Trained,
   context: StageContext<RecipeProgress>,
 ): Promise<Evaluation> {
   const items = await questionsOf(config);
   const output = join(config.output_dir, "evaluation", name);
   await mkdir(output, { recursive: true });
-  const answers = await answer(config, items, folder, join(output, "answers.jsonl"), context);
+  const answers = await answer(config, items, trained, join(output, "answers.jsonl"), context);
   if (config.evaluation.by === "rules") {
     const evaluation = evaluateByRules({ name, items, answers, seed: config.seed });
     await writeEvaluation(output, evaluation);
@@ -76,12 +82,17 @@ export async function evaluateModel(
 async function answer(
   config: ExtendAndTuneConfig,
   items: readonly EvalItem[],
-  folder: string,
+  { folder, base }: Trained,
   journal: string,
   context: StageContext<RecipeProgress>,
 ): Promise<Map<string, string>> {
   const tokenizer = await Tokenizer.load(folder);
-  const model = await Model.load(folder, { dtype: config.model.dtype, threads: config.model.threads });
+  const { dtype, threads } = config.model;
+  const model = await Model.load(base ?? folder, {
+    dtype,
+    threads,
+    ...(base === undefined ? {} : { adapter: folder }),
+  });
   try {
     const generator = localGenerator({
       model,

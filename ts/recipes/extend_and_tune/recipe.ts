@@ -8,7 +8,7 @@ import { clientFromConfig } from "../../judge/from_config.ts";
 import { mergeReportName } from "../../tokenizer/merge_report.ts";
 import { modelFingerprint } from "../../train/model_fingerprint.ts";
 import { StageRunner } from "../stage.ts";
-import { evaluateModel, questionsOf } from "./evaluation_stage.ts";
+import { evaluateModel, questionsOf, type Trained } from "./evaluation_stage.ts";
 import type { RecipeEvent, RecipeProgress } from "./events.ts";
 import { extendedFolder, extendModel } from "./model_stage.ts";
 import { type PhaseResult, phaseOutputs, runPhase } from "./phase_stage.ts";
@@ -45,9 +45,12 @@ export async function extendAndTune(given: ExtendAndTuneConfig, options: RecipeO
   const tokenizer = await makeTokenizer(config, runner);
   const model = await makeModel(config, runner, tokenizer);
   const pretrain = await makePhase(config, runner, "pretrain", model.folder, tokenizer.folder);
-  const before = config.answers.before ? await makeEvaluation(config, runner, "before", pretrain.model) : undefined;
+  const before = config.answers.before
+    ? await makeEvaluation(config, runner, "before", { folder: pretrain.model, base: undefined })
+    : undefined;
   const finetune = await makePhase(config, runner, "finetune", pretrain.model, tokenizer.folder);
-  const after = await makeEvaluation(config, runner, "after", finetune.model);
+  const base = finetune.trainable === "lora" ? pretrain.model : undefined;
+  const after = await makeEvaluation(config, runner, "after", { folder: finetune.model, base });
   const result = { tokenizer, model, pretrain, finetune, before, after };
   const report = await writeReport(config, result, options.language);
   emit({ type: "report", path: report });
@@ -101,7 +104,7 @@ async function makeEvaluation(
   config: ExtendAndTuneConfig,
   runner: Runner,
   name: "before" | "after",
-  folder: string,
+  trained: Trained,
 ): Promise<Evaluation> {
   const { answers, evaluation, seed } = config;
   const template = config.finetune.data.template;
@@ -112,7 +115,7 @@ async function makeEvaluation(
     seed,
     template,
     questions,
-    model: await modelFingerprint(folder, runner.signal),
+    model: await modelFingerprint(trained.folder, runner.signal),
   };
-  return runner.run({ name, inputs, outputs: [] }, (context) => evaluateModel(config, name, folder, context));
+  return runner.run({ name, inputs, outputs: [] }, (context) => evaluateModel(config, name, trained, context));
 }

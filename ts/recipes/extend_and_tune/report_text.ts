@@ -41,6 +41,7 @@ export const reportText = {
   lossAfter: { en: "Held-out loss after", zh: "训练后留出损失" },
   all: { en: "all parameters", zh: "全部参数" },
   embeddings: { en: "embeddings only", zh: "仅词嵌入" },
+  lora: { en: "LoRA adapter", zh: "LoRA 适配器" },
   scores: { en: "Scores by category", zh: "各类别得分" },
   score: { en: "Score", zh: "得分" },
   category: { en: "Category", zh: "类别" },

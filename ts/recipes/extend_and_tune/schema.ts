@@ -5,7 +5,7 @@ import { field, refusal } from "../../config/field.ts";
 import { generateSchema } from "../../config/generate.ts";
 import { judgeSchema } from "../../config/judge.ts";
 import { createModelSchema, dtypeField } from "../../config/model.ts";
-import { refuseLongData } from "../../config/run.ts";
+import { refuseIdleLora, refuseLongData } from "../../config/run.ts";
 import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
 import { trainSchema } from "../../config/train.ts";
 
@@ -16,7 +16,15 @@ const phaseSchema = z
     data: field(dataSchema, "What to train on, and what to hold out.", "训练数据与留出数据。"),
     train: field(phaseTrainSchema.prefault({}), "How to train.", "训练参数。"),
   })
-  .superRefine(refuseLongData);
+  .superRefine(refuseLongData)
+  .superRefine(refuseIdleLora);
+
+const pretrainSchema = phaseSchema.superRefine((value, context) => {
+  if (value.train.trainable !== "lora") return;
+  const en = "must be all or embeddings here: fine-tuning starts from the pre-trained weights";
+  const zh = "此处只能是 all 或 embeddings：微调从预训练后的权重开始";
+  context.addIssue(refusal({ en, zh }, ["train", "trainable"]));
+});
 
 const evaluationBy = {
   en: "rules: each item's own check, no judge needed; judge: a judging model.",
@@ -84,7 +92,7 @@ export const extendAndTuneSchema = z.strictObject({
     "要扩充的模型。",
   ),
   pretrain: field(
-    phaseSchema,
+    pretrainSchema,
     "Continued pre-training, as a rule of the embeddings only.",
     "继续预训练，通常只训练词嵌入。",
   ),
