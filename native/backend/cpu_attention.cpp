@@ -1,5 +1,5 @@
 // Attention of the CPU backend: a task is one block of queries of one head (forward), one kv head of one
-// document (backward), one range of keys of one kv head of one sequence (decode).
+// document (backward), one range of keys of one sequence (decode).
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -284,9 +284,8 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
                     .status());
       work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
     }
-    // Every head of every sequence leaves one part a range of keys; they are merged in order.
-    const int64_t group = a.heads / a.kv_heads, width = int64_t{a.kv_heads} * a.head_dim,
-                  part = ops::decode_part(a.head_dim);
+    // Every range of keys leaves a part of every head; they are merged in order.
+    const int64_t part = ops::decode_part(a.head_dim);
     const auto type = static_cast<ops::Type>(a.type);
     int64_t* ranges_before = cpu.block_counts.get<int64_t>(a.sequences + 1);
     if (!ranges_before) return scratch_missing(kOp, (a.sequences + 1) * 8);
@@ -296,33 +295,33 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
     const int64_t ranges = ranges_before[a.sequences];
     float* parts = cpu.partial_sums.get<float>(ranges * a.heads * part);
     if (!parts) return scratch_missing(kOp, ranges * a.heads * part * 4);
-    auto range_task = [&](size_t chunk, int) {
-      const int64_t kv_head = static_cast<int64_t>(chunk) % a.kv_heads, head = kv_head * group,
-                    range = static_cast<int64_t>(chunk) / a.kv_heads;
+    BELLE_TRY(cpu.thread_scratch(a.heads * ops::kDecodeKeys, kOp));
+    auto range_task = [&](size_t chunk, int thread) {
+      const int64_t range = static_cast<int64_t>(chunk);
       const int64_t sequence =
           std::upper_bound(ranges_before, ranges_before + a.sequences + 1, range) - ranges_before - 1;
-      const int64_t cache = sequence * a.cache_rows * width + kv_head * a.head_dim,
+      const int64_t cache = sequence * a.cache_rows * a.kv_heads * a.head_dim,
                     from = (range - ranges_before[sequence]) * ops::kDecodeKeys;
       cpu.kernels.attention_decode({
           .type = type,
-          .q = at(a.q, sequence * a.q_stride + head * a.q_head_stride, type),
+          .q = at(a.q, sequence * a.q_stride, type),
           .q_stride = a.q_head_stride,
-          .group = group,
+          .heads = a.heads,
+          .kv_heads = a.kv_heads,
+          .head_dim = a.head_dim,
           .k = at(a.k_cache, cache, type),
           .v = at(a.v_cache, cache, type),
-          .kv_stride = width,
-          .head_dim = a.head_dim,
           .from = from,
           .to = std::min<int64_t>(from + ops::kDecodeKeys, a.lengths[sequence]),
           .position = a.lengths[sequence] - 1,
           .scale = a.scale,
-          .slopes = a.alibi_slopes ? a.alibi_slopes + head : &kNoSlope,
+          .slopes = a.alibi_slopes ? a.alibi_slopes : &kNoSlope,
           .slope_step = a.alibi_slopes ? 1 : 0,
-          .parts = parts + (range * a.heads + head) * part,
-          .part_stride = part,
+          .parts = parts + range * a.heads * part,
+          .weights = cpu.thread[thread].get<float>(a.heads * ops::kDecodeKeys),
       });
     };
-    cpu.parallel(ranges * a.kv_heads, work, range_task);
+    cpu.parallel(ranges, work, range_task);
     auto merge_task = [&](size_t chunk, int) {
       const int64_t sequence = static_cast<int64_t>(chunk) / a.heads,
                     head = static_cast<int64_t>(chunk) % a.heads, first = ranges_before[sequence];

@@ -73,20 +73,25 @@ BELLE_KERNEL(AttentionScratch, attention_scratch)
 using AttentionBackwardScratch = int64_t(int64_t head_dim, int64_t keys);
 BELLE_KERNEL(AttentionBackwardScratch, attention_backward_scratch)
 
-// Decoding: one query of each of `group` heads (row g at q + g*q_stride) against the keys [from, to) of a
-// sequence whose newest key, at `position`, is the query's own. part[g] = [maximum, sum, head_dim
-// unnormalised values]: what attention_decode_merge needs.
+constexpr int64_t kDecodeKeys = 128;  // of one range: whole vectors, and whole steps of the values
+
+// Floats of what a range leaves of a head: the maximum, the sum and the unnormalised values.
+constexpr int64_t decode_part(int64_t head_dim) { return head_dim + 2; }
+
+// Decoding: one query of each of `heads` heads (head h at q + h*q_stride) against the keys [from, to) of its
+// sequence, at most kDecodeKeys; k and v are [keys, kv_heads, head_dim]; the query stands at `position`.
+// parts[heads][decode_part(head_dim)] get what attention_decode_merge needs.
 struct AttentionDecodeRange {
   Type type;
   const void* q;
-  int64_t q_stride, group;
-  const void *k, *v;  // of key 0
-  int64_t kv_stride, head_dim, from, to, position;
+  int64_t q_stride, heads, kv_heads, head_dim;
+  const void *k, *v;
+  int64_t from, to, position;
   float scale;
-  const float* slopes;  // of head g: slopes[g * slope_step]
+  const float* slopes;  // of head h: slopes[h * slope_step]
   int64_t slope_step;
-  float* parts;  // of head g: parts + g*part_stride
-  int64_t part_stride;
+  float* parts;
+  float* weights;  // scratch [heads, kDecodeKeys], 64-byte aligned
 };
 using AttentionDecode = void(const AttentionDecodeRange& range);
 BELLE_KERNEL(AttentionDecode, attention_decode)
@@ -100,9 +105,5 @@ struct AttentionDecodeParts {
 };
 using AttentionDecodeMerge = void(const AttentionDecodeParts& parts);
 BELLE_KERNEL(AttentionDecodeMerge, attention_decode_merge)
-
-constexpr int64_t kDecodeKeys = 256;  // of one range
-// Floats of one part.
-constexpr int64_t decode_part(int64_t head_dim) { return head_dim + 2; }
 
 }  // namespace belle::ops
