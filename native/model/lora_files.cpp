@@ -34,6 +34,10 @@ struct AdapterFile {
     for (const NamedParameter& entry : saved) {
       const io::TensorView* found = tensors.find(entry.name);
       const std::vector<int64_t>& shape = entry.parameter->shape;
+      if (found == nullptr && entry.name == kPeftPrefix + kHead && entry.parameter->name != kHead) {
+        return bad(entry.name + " is missing, but the model ties it to " + entry.parameter->name +
+                   "; train the adapter with lm_head in modules_to_save and ensure_weight_tying");
+      }
       if (found == nullptr) {
         return bad(entry.name + " with shape " + show_shape(shape) +
                    " is missing; the adapter is incomplete or belongs to another model");

@@ -255,6 +255,17 @@ TEST("adapter folder: a flipped bit in a folder of ours is found, and tied embed
           ": base_model.model.model.embed_tokens.weight and base_model.model.lm_head.weight differ, but the "
           "model ties them; train the adapter with ensure_weight_tying");
   CHECK(other->adapter() == nullptr);
+  auto untied = tiny(tiny_llama(true), DType::f32);
+  const size_t name = bytes.find("base_model.model.lm_head.weight");
+  bytes[name + 17] = 'k';  // another name of the same length
+  flip(second);
+  CHECK_EQ(message_of(untied->load_adapter(folder)),
+           path +
+               ": base_model.model.lm_head.weight is missing, but the model ties it to "
+               "model.embed_tokens.weight; train the adapter with lm_head in modules_to_save and "
+               "ensure_weight_tying");
+  bytes[name + 17] = 'l';
+  flip(second);
   flip(first);  // now both changed alike: other embeddings, which the adapter brings along
   CHECK_OK(other->load_adapter(folder));
   const model::Parameter& embeddings = other->parameters().front();

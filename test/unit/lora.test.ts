@@ -1,0 +1,142 @@
+// Adapters from the configuration to the files: a run, its resumption, going on from an adapter, converting.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Model, planTraining, runSchema, trainBpe, trainingRun } from "../../ts/index.ts";
+import { convertModel } from "../../ts/train/convert.ts";
+import { fails, tinyConfig, tinyModel, withFolder } from "./native_fixture.ts";
+
+const test = suite("LoRA");
+const inputIds = Int32Array.from({ length: 16 }, (_, i) => 3 + i * 5);
+const input = { inputIds, cuSeqlens: Int32Array.of(0, 16) };
+
+async function material(folder: string) {
+  const text = join(folder, "text.txt");
+  writeFileSync(text, "今天天气很好\n今天我们去学校\n学校的天气也很好\n".repeat(10));
+  const tokenizer = await trainBpe({ files: [text], vocab_size: 280, byte_fallback: true, character_coverage: 1 });
+  const base = join(folder, "base");
+  using model = await Model.create({ ...tinyConfig, vocab_size: 280 }, { seed: 1, threads: 1 });
+  await tokenizer.save(join(folder, "tokenizer.model"));
+  await model.save(base, { extraFiles: [join(folder, "tokenizer.model")] });
+  const config = (output: string, train: object, more: object = {}) =>
+    runSchema.parse({
+      model: { path: base, threads: 1, ...more },
+      data: { sources: [text] },
+      train: { trainable: "lora", max_length: 32, learning_rate: 1e-2, output_dir: join(folder, output), ...train },
+      metrics: { tensorboard: false },
+    });
+  const run = async (settings: ReturnType<typeof config>) => {
+    const losses: number[] = [];
+    const done = await trainingRun(settings, undefined, (event) => {
+      if (event.type === "step") losses.push(event.loss);
+    });
+    return { folder: done.model, losses };
+  };
+  return { base, config, run };
+}
+
+test("a run saves its adapter, which loads on the base, is trained further, and is merged by convert", () =>
+  withFolder(async (folder) => {
+    const { base, config, run } = await material(folder);
+    const lora = { r: 3, lora_alpha: 6, target_modules: ["q_proj", "down_proj"] };
+    const first = await run(config("first", { lora, max_steps: 20 }));
+    assert.ok(first.losses.at(-1)! < first.losses[0]!, first.losses.join());
+    assert.not(existsSync(join(first.folder, "config.json")));
+    assert.ok(existsSync(join(first.folder, "tokenizer.model")));
+    const said = JSON.parse(readFileSync(join(first.folder, "adapter_config.json"), "utf8")) as Record<string, unknown>;
+    assert.equal([said.r, said.lora_alpha, said.target_modules], [3, 6, ["q_proj", "down_proj"]]);
+    assert.is(said.base_model_name_or_path, base);
+
+    const second = await run(config("second", { max_steps: 3 }, { adapter: first.folder }));
+    assert.ok(second.losses[0]! < first.losses[0]!, "it goes on from the adapter");
+
+    using adapted = await Model.load(base, { adapter: second.folder, threads: 1 });
+    const { logits } = await adapted.forward(input);
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      const output = join(folder, `merged-${dtype}`);
+      await convertModel({ model: base, mergeAdapter: second.folder, output, dtype, threads: 1 });
+      assert.ok(existsSync(join(output, "tokenizer.model")));
+      using merged = await Model.load(output, { threads: 1 });
+      const found = (await merged.forward(input)).logits!;
+      const gap = Math.max(...found.map((value, i) => Math.abs(value - logits![i]!)));
+      assert.ok(gap < (dtype === "float32" ? 1e-5 : 5e-2), `${dtype}: ${gap}`);
+    }
+  }));
+
+test("a stopped run goes on with the same bits; another rank is refused", () =>
+  withFolder(async (folder) => {
+    const { config, run } = await material(folder);
+    const lora = { r: 4 };
+    const whole = await run(config("whole", { lora, max_steps: 12 }));
+    const settings = config("cut", { lora, max_steps: 12 });
+    const controller = new AbortController();
+    await trainingRun(settings, controller.signal, (event) => {
+      if (event.type === "step" && event.step === 4) controller.abort();
+    }).catch((error: Error & { code?: string }) => assert.is(error.code, "ERR_BELLE_ABORTED"));
+    const other = config("cut", { lora: { r: 5 }, max_steps: 12 });
+    await fails(() => run(other), "ERR_BELLE_INVALID_ARGUMENT", /written with another training config/);
+    const rest = await run(settings);
+    assert.ok(rest.losses.length < 12);
+    const bytes = (path: string) => readFileSync(join(path, "adapter_model.safetensors"));
+    assert.ok(bytes(rest.folder).equals(bytes(whole.folder)));
+  }));
+
+test("the configuration: settings that nothing would use are refused", () => {
+  const refused = (model: object, train: object) => {
+    const parsed = runSchema.safeParse({ model: { path: "m", ...model }, data: { sources: ["a"] }, train });
+    return (parsed.error?.issues ?? []).map(({ path, message }) => `${path.join(".")} ${message}`).join("; ");
+  };
+  assert.is(refused({}, { trainable: "lora" }), "");
+  assert.is(refused({ adapter: "a" }, { trainable: "lora" }), "");
+  assert.match(refused({}, { lora: {} }), /^train\.lora is only for train\.trainable: lora, not all/);
+  assert.match(refused({ adapter: "a" }, {}), /^model\.adapter is trained further with train\.trainable: lora/);
+  assert.match(refused({ adapter: "a" }, { trainable: "lora", lora: {} }), /^train\.lora cannot be used together/);
+});
+
+test("the library: options with defaults, one adapter at a time, refusals that say what to do", async () => {
+  using model = await tinyModel();
+  assert.is(model.adapter, undefined);
+  const none = /the model has no adapter; make one with addLora or load one with loadAdapter/;
+  await fails(() => model.mergeAdapter(), "ERR_BELLE_INVALID_ARGUMENT", none);
+  await fails(() => model.saveAdapter("nowhere"), "ERR_BELLE_INVALID_ARGUMENT", none);
+  await fails(() => model.addLora({ targetModules: "q_proj" as never }), "ERR_BELLE_INVALID_ARGUMENT", /all-linear/);
+  await fails(
+    () => model.addLora({ targetModules: ["lm_head"] }),
+    "ERR_BELLE_INVALID_ARGUMENT",
+    /name them in modules_to_save/,
+  );
+  const before = (await model.forward(input)).logits!;
+  const { parameterCount } = model;
+  await model.addLora();
+  assert.equal(model.adapter, {
+    r: 8,
+    loraAlpha: 16,
+    targetModules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+    modulesToSave: [],
+  });
+  assert.ok(model.parameterCount > parameterCount);
+  assert.equal((await model.forward(input)).logits, before);
+  await fails(() => model.addLora(), "ERR_BELLE_INVALID_ARGUMENT", /already has an adapter/);
+  await fails(() => model.loadAdapter("nowhere"), "ERR_BELLE_NOT_FOUND", /nowhere/);
+  await model.mergeAdapter();
+  assert.is(model.parameterCount, parameterCount);
+});
+
+test("plan: gradients and optimizer state of the adapters alone", async () => {
+  const memory = async (train: object) => {
+    const plan = await planTraining({ config: tinyConfig, train: { max_length: 64, ...train }, measure: false });
+    return Object.fromEntries(plan.memory.items.map(({ name, bytes }) => [name, bytes]));
+  };
+  const [all, lora] = [
+    await memory({}),
+    await memory({ trainable: "lora", lora: { r: 2, target_modules: ["q_proj"] } }),
+  ];
+  assert.is(lora.gradients, 4 * 2 * (2 * 32 + 2 * 32));
+  assert.is(lora.adam_m, lora.gradients);
+  assert.is(lora.weights! - all.weights!, lora.gradients);
+  const { speed } = await planTraining({ config: tinyConfig, train: { max_length: 32, trainable: "lora" } });
+  assert.ok("tokensPerSecond" in speed && speed.tokensPerSecond > 0);
+});
+
+test.run();
