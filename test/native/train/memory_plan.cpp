@@ -41,7 +41,7 @@ uint64_t item(const MemoryPlan& plan, const std::string& name) {
 TEST("memory plan: the device items are what is allocated, in every mode") {
   using model::Recompute;
   for (const DType dtype : kTypes) {
-    for (const Trainable trainable : {Trainable::all, Trainable::embeddings}) {
+    for (const Trainable trainable : {Trainable::all, Trainable::embeddings, Trainable::lora}) {
       for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::layer}) {
         for (const auto make : {tiny_model, tiny_bloom}) {
           TrainConfig config = quick_config();
@@ -55,8 +55,11 @@ TEST("memory plan: the device items are what is allocated, in every mode") {
           }
           Run run;
           run.model = make(1, dtype);
-          const MemoryPlan plan = plan_memory(run.model->config(), run.model->state().map, dtype, config, tokens, 3);
-          CHECK_EQ(item(plan, "weights"), run.model->state().weights.bytes());
+          if (trainable == Trainable::lora) CHECK_OK(run.model->add_lora({.target_modules = {"all-linear"}}));
+          const MemoryPlan plan =
+              plan_memory(run.model->config(), run.model->state().map, dtype, config, tokens, 3);
+          CHECK_EQ(item(plan, "weights"),
+                   run.model->state().weights.bytes() + run.model->state().adapters.bytes());
           const Counted counted(*run.model);
           CHECK_OK(run.create(config, batches, 1, held_out));
           CHECK_EQ(run.trainer->planned_bytes(), plan.total());
@@ -89,11 +92,15 @@ TEST("memory plan: LLaMA-7B with 79,458 rows, as arithmetic says") {
   CHECK_EQ(item(all, "saved_activations"), 8192 * token);
   CHECK_EQ(item(all, "logits_chunk"), uint64_t{416} * 79458 * 2);
   train.trainable = Trainable::embeddings;
-  const MemoryPlan embeddings = plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1);
+  const MemoryPlan embeddings =
+      plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1);
   CHECK_EQ(item(embeddings, "gradients"), uint64_t{4} * 2 * 79458 * 4096);
   CHECK_EQ(item(embeddings, "master_remainder"), uint64_t{2} * 2 * 79458 * 4096);
-  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::f32, train, 8192, 1), "master_remainder"), uint64_t{0});
+  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::f32, train, 8192, 1),
+                "master_remainder"),
+           uint64_t{0});
   train.recompute = model::Recompute::layer;
-  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1), "saved_activations"),
+  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1),
+                "saved_activations"),
            uint64_t{8192} * (2 * (32 + 2) * 4096 + 4 * 5));
 }

@@ -94,7 +94,7 @@ TEST("no allocation inside a step") {
   using model::Recompute;
   for (const DType dtype : fixture::kTypes) {
     for (const int threads : {1, 2}) {
-      for (const Trainable trainable : {Trainable::all, Trainable::embeddings}) {
+      for (const Trainable trainable : {Trainable::all, Trainable::embeddings, Trainable::lora}) {
         for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::layer}) {
           TrainConfig config = fixture::quick_config();
           config.num_train_epochs = 4;
@@ -102,6 +102,9 @@ TEST("no allocation inside a step") {
           config.trainable = trainable;
           config.recompute = recompute;
           const auto llama = fixture::tiny_model(threads, dtype), bloom = fixture::tiny_bloom(threads, dtype);
+          for (model::Model* model : {llama.get(), bloom.get()}) {
+            if (trainable == Trainable::lora) CHECK_OK(model->add_lora({.target_modules = {"all-linear"}}));
+          }
           CHECK_EQ(allocations_after_warm_up(*llama, config), int64_t{0});
           CHECK_EQ(allocations_after_warm_up(*bloom, config), int64_t{0});
         }
