@@ -104,8 +104,4 @@ uint64_t Optimizer::trainable_elements() const {
   return total;
 }
 
-uint64_t Optimizer::bytes() const {
-  return gradients_.bytes() + m_.bytes() + v_.bytes() + remainders_.bytes();
-}
-
 }  // namespace belle::train

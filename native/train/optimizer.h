@@ -34,7 +34,6 @@ class Optimizer {
   };
   std::vector<Moments> moments() const;  // in the order of Model::parameters()
   uint64_t trainable_elements() const;   // of matrices and vectors alike
-  uint64_t bytes() const;                // gradients, moments and remainders
 
  private:
   // A run of neighbouring parameters of one kind. The padding between parameters is zero and stays zero.
