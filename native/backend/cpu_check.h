@@ -14,16 +14,6 @@ class Check {
  public:
   explicit Check(const char* op) : op_(op) {}
 
-  Check& f32(int32_t type) {
-    if (type == BELLE_BF16) {
-      return fail(StatusCode::unsupported,
-                  "the CPU backend computes in float32, bfloat16 was asked; load with dtype float32");
-    }
-    if (type != BELLE_F32)
-      return fail(StatusCode::invalid_argument,
-                  "dtype " + std::to_string(type) + " is unknown; use BELLE_F32 (0)");
-    return *this;
-  }
   // float32 or bfloat16.
   Check& dtype(int32_t type) {
     return that(type == BELLE_F32 || type == BELLE_BF16, [&] {

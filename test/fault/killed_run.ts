@@ -95,9 +95,9 @@ export function outcomeOf(output: string): Outcome {
     metrics[phase] = rows
       .map((row) => JSON.parse(row) as Record<string, unknown>)
       .filter(({ type }) => type !== "checkpoint")
-      .map(({ tokens_per_second: _, seconds: __, mfu: ___, ...row }) => JSON.stringify(row));
+      .map(({ tokens_per_second: _, seconds: __, mfu: ___, memory: ____, ...row }) => JSON.stringify(row));
     board[phase] = readEventFiles(join(output, phase))
-      .filter(({ tag }) => !/tokens_per_second|mfu/.test(tag))
+      .filter(({ tag }) => !/tokens_per_second|mfu|memory/.test(tag))
       .map((row: ScalarRow) => `${row.step} ${row.tag} ${row.value}`);
   }
   return { files, averages, metrics, board, leftovers: leftovers(output) };

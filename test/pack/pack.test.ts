@@ -68,6 +68,8 @@ test("holds what is needed and nothing else", () => {
     "dist/index.js",
     "dist/index.d.ts",
     "dist/cli/main.js",
+    "dist/bench/gemm.js",
+    "dist/bench/peers/sdpa.py",
     "CMakeLists.txt",
     "LICENSE",
     "README.md",

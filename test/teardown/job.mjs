@@ -60,12 +60,13 @@ const trainConfig = {
   output_dir: "",
   extra_files: [],
   config_fingerprint: "",
+  recompute: "selective",
   peak_flops: 0,
 };
 
 const jobs = {
   async generate() {
-    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2 });
+    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2, dtype: "float32" });
     const options = {
       maxNewTokens: 190_000,
       temperature: 0,
@@ -83,7 +84,7 @@ const jobs = {
     );
   },
   async train() {
-    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2 });
+    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2, dtype: "float32" });
     const inputIds = Int32Array.from({ length: 512 }, (_, i) => (i * 7) % 64);
     const data = { kind: "memory", batches: [{ inputIds, cuSeqlens: Int32Array.of(0, 512), labels: inputIds }] };
     const trainer = await binding.createTrainer(model, data, undefined, trainConfig);
