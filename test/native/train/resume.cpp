@@ -391,17 +391,3 @@ TEST("stop: set before the first step, nothing is done and nothing saved") {
   CHECK_EQ(std::string(status.message()), "training was stopped after step 0 of 8");
   CHECK(names_in(folder).empty() && run.events.steps.empty());
 }
-
-TEST("memory source: wraps over epochs in the order given") {
-  const std::vector<Batch> batches = random_batches(3);
-  const auto source = memory_source(batches);
-  CHECK_EQ(source->micro_batches_per_epoch(), 3u);
-  Batch out;
-  for (uint64_t epoch : {0, 5}) {
-    for (uint64_t i = 0; i < 3; ++i) {
-      CHECK_OK(source->micro_batch(epoch, i, &out));
-      CHECK(out.input_ids == batches[i].input_ids && out.labels == batches[i].labels);
-    }
-  }
-  CHECK(source->fingerprint() != memory_source(random_batches(3, 6))->fingerprint());
-}

@@ -144,3 +144,17 @@ TEST("shard source: bad arguments and folders are named") {
   CHECK_EQ(std::string(shard_source("/nowhere", 1, true, true, 1).status().message()),
            "cannot read /nowhere/MANIFEST.json: No such file or directory; check the path");
 }
+
+TEST("memory source: wraps over epochs in the order given") {
+  const std::vector<Batch> batches = random_batches(3);
+  const auto source = memory_source(batches);
+  CHECK_EQ(source->micro_batches_per_epoch(), 3u);
+  Batch out;
+  for (uint64_t epoch : {0, 5}) {
+    for (uint64_t i = 0; i < 3; ++i) {
+      CHECK_OK(source->micro_batch(epoch, i, &out));
+      CHECK(out.input_ids == batches[i].input_ids && out.labels == batches[i].labels);
+    }
+  }
+  CHECK(source->fingerprint() != memory_source(random_batches(3, 6))->fingerprint());
+}
