@@ -15,7 +15,8 @@ constexpr int64_t kPanelRows = 96;          // packed A: one panel, 96 kB at kSt
 constexpr int64_t kMaxCols = 512;
 constexpr int64_t kTileRows = 960,
                   kTileCols = 256;  // sums that wait: a bfloat16 C of more depth than kWholeSteps
-constexpr int64_t kFewRows = 24, kFewSteps = 64, kFewCols = 128;
+constexpr int64_t kManyRows = 768;
+constexpr int64_t kFewRows = 24, kFewSteps = 256, kFewCols = 64;
 
 int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
 int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
@@ -55,11 +56,13 @@ Plan make_plan(const CpuContext& cpu, const Gemm& g) {
   const int64_t fits = kBlockItems / p.block_steps / kernels.nr * kernels.nr;
   const int64_t most_cols =
       std::clamp<int64_t>(fits, kernels.nr, waiting_rows == INT64_MAX ? kMaxCols : kTileCols);
-  p.cols = even(g.n, most_cols, kernels.nr);
-  // Every task packs its own block of B: rows are only cut to give each thread work, and not below 192.
-  const int64_t wanted = 3 * cpu.pool.threads(), col_tasks = blocks(g.n, p.cols);
+  // Every task packs its own block of B and, where A is packed, of A: with few rows the columns are cut to
+  // give each thread work, else the rows, not below 192.
+  const int64_t threads = cpu.pool.threads(), wanted = threads == 1 ? 1 : 3 * threads;
+  const bool cut_rows = p.pack_a || g.m > kManyRows;
+  p.cols = even(g.n, cut_rows ? most_cols : std::min(most_cols, blocks(g.n, wanted)), kernels.nr);
   const int64_t row_tasks =
-      cpu.pool.threads() == 1 ? 1 : std::clamp<int64_t>(blocks(wanted, col_tasks), 1, blocks(g.m, 192));
+      cut_rows ? std::clamp<int64_t>(blocks(wanted, blocks(g.n, p.cols)), 1, blocks(g.m, 192)) : 1;
   p.rows = std::min(even(g.m, blocks(g.m, row_tasks), kPanelRows), waiting_rows);
   return p;
 }

@@ -79,21 +79,33 @@ BELLE_INLINE item load_item(const char* p) {
   return x;
 }
 
-// One panel of rows whose items lie along memory. The steps are walked a cache line at a time, so that lines
-// of `in` are read once and the lines of `out` being filled stay in the first cache.
+// One panel of rows whose items lie along memory.
 static void pack_items_transposed(item* out, const char* in, int64_t stride, int64_t rows, int64_t steps,
                                   int panel) {
-  const int64_t whole = steps / kBlock * kBlock;
+  const int64_t whole = steps / kBlock * kBlock, full = rows / kBlock * kBlock;
+#if defined(__AVX512F__)
+  // Blocks fill whole cache lines of `out`, so `in` is walked as it lies; the rows that come next are asked
+  // for.
+  for (int64_t r = 0; r < full; r += kBlock) {
+    const char* from = in + r * stride;
+    for (int64_t p = 0; p < whole; p += kBlock) {
+      for (int64_t i = 0; i < kBlock; ++i) __builtin_prefetch(from + (kBlock + i) * stride + 4 * p);
+      transpose_block(out + p * panel + r, panel, from + 4 * p, stride);
+    }
+  }
+#else
+  // The steps are walked a cache line at a time, so that lines of `in` are read once and the lines of `out`
+  // being filled stay in the first cache.
   for (int64_t p0 = 0; p0 < whole; p0 += 16) {
     const int64_t p1 = p0 + 16 < whole ? p0 + 16 : whole;
-    int64_t r = 0;
-    for (; r + kBlock <= rows; r += kBlock) {
+    for (int64_t r = 0; r < full; r += kBlock) {
       for (int64_t p = p0; p < p1; p += kBlock)
         transpose_block(out + p * panel + r, panel, in + r * stride + 4 * p, stride);
     }
-    for (; r < rows; ++r) {
-      for (int64_t p = p0; p < p1; ++p) out[p * panel + r] = load_item(in + r * stride + 4 * p);
-    }
+  }
+#endif
+  for (int64_t r = full; r < rows; ++r) {
+    for (int64_t p = 0; p < whole; ++p) out[p * panel + r] = load_item(in + r * stride + 4 * p);
   }
   for (int64_t p = whole; p < steps; ++p) {
     for (int64_t r = 0; r < rows; ++r) out[p * panel + r] = load_item(in + r * stride + 4 * p);
