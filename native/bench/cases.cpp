@@ -81,9 +81,7 @@ Result<Case> attention_case(belle_backend& backend, Buffers& buffers, const Requ
   if (!backward) return Case{.call = attend, .flops = 2 * product};
   BELLE_ASSIGN(args.dout, buffers.normal({r.tokens, r.heads, r.head_dim}, r.type));
   BELLE_ASSIGN(void* dqkv, buffers.zeros({r.tokens, width}, bytes));
-  BELLE_ASSIGN(void* delta, buffers.zeros({r.heads, r.tokens}, sizeof(float)));
   args.dq = dqkv, args.dk = part(dqkv, r.heads), args.dv = part(dqkv, r.heads + r.kv_heads);
-  args.delta = static_cast<float*>(delta);
   BELLE_TRY(attend());  // out and lse
   return Case{
       .call = [&backend, args,

@@ -118,7 +118,6 @@ struct Backward {
     args.dq = act.dqkv;
     args.dk = element(act.dqkv, qkv.k, s.dtype);
     args.dv = element(act.dqkv, qkv.v, s.dtype);
-    args.delta = act.delta;
     BELLE_TRY(backend::from_c(b.attention_backward(b.context, &args)));
     if (!c.alibi()) {  // the rotation's transpose is the rotation back
       BELLE_TRY(backend::from_c(b.rope(b.context, act.dqkv, act.positions, T,

@@ -119,7 +119,6 @@ struct Plan {
       plan.seek(halves);
       a.dqkv = plan.values(T * qkv_width);
       a.dattended = plan.values(T * heads_width);
-      a.delta = plan.floats(T * c.num_attention_heads);
       plan.seek(std::max(mlp, plan.used()));
     }
     for (LayerActivations& own : a.layers) {

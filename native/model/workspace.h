@@ -52,7 +52,6 @@ struct Activations {
   void *dx = nullptr, *dnormed = nullptr;  // [T, d]
   void* dqkv = nullptr;                    // [T, W]
   void* dattended = nullptr;               // [T, H*hd]
-  float* delta = nullptr;                  // [H, T]
   void* dproduct = nullptr;                // [T, ff]
   void* dlora_hidden = nullptr;            // [T, R]
 };

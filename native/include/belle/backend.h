@@ -74,7 +74,6 @@ typedef struct belle_attention_backward_args {
   belle_attention_args forward; /* out and lse as the forward left them */
   const void* dout;             /* [tokens, heads, head_dim] */
   void *dq, *dk, *dv;
-  float* delta; /* scratch [heads, tokens] */
 } belle_attention_backward_args;
 
 /* One new token of each of `sequences` sequences against its cache. Sequence s owns cache rows

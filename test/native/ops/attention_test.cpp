@@ -26,7 +26,7 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
     std::copy_n(in.v.begin() + t * s.kv_heads * hd, s.kv_heads * hd, to + (s.heads + s.kv_heads) * hd);
   }
   Buffer qkv(b, fused, type), dqkv(b, std::vector<float>(fused.size(), NAN), type), dout(b, in.dout, type);
-  Buffer out(b, in.q.size(), type), lse(b, s.heads * tokens * 4), delta(b, s.heads * tokens * 4);
+  Buffer out(b, in.q.size(), type), lse(b, s.heads * tokens * 4);
   auto k_of = [&](Buffer& x) { return static_cast<char*>(x.data()) + s.heads * hd * type_bytes(type); };
   auto v_of = [&](Buffer& x) {
     return static_cast<char*>(x.data()) + (s.heads + s.kv_heads) * hd * type_bytes(type);
@@ -42,7 +42,7 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
   CHECK_OK(from_c(b.attention(b.context, &a)));
   std::vector<Output> result = {{"out", out.read(type)}, {"lse", lse.read()}};
   if (!backward) return result;
-  args.dout = dout.data(), args.delta = delta.f32();
+  args.dout = dout.data();
   args.dq = dqkv.data(), args.dk = k_of(dqkv), args.dv = v_of(dqkv);
   CHECK_OK(from_c(b.attention_backward(b.context, &args)));
   const auto gradient = dqkv.read(type);

@@ -34,8 +34,7 @@ static void attention_figure(belle_backend& b, const std::string& where, int32_t
   const int32_t heads = 8, head_dim = 64;
   const int64_t tokens = int64_t{documents} * length, width = heads * head_dim;
   const auto x = random_normal(tokens * width, 1);
-  std::vector<float> out(x.size()), lse(heads * tokens), dq(x.size()), dk(x.size()), dv(x.size()),
-      delta(lse.size());
+  std::vector<float> out(x.size()), lse(heads * tokens), dq(x.size()), dk(x.size()), dv(x.size());
   std::vector<int32_t> cu_seqlens;
   for (int32_t i = 0; i <= documents; ++i) cu_seqlens.push_back(i * length);
   belle_attention_backward_args args = {};
@@ -43,8 +42,7 @@ static void attention_figure(belle_backend& b, const std::string& where, int32_t
   a.q = a.k = a.v = x.data(), a.q_stride = a.kv_stride = width, a.q_head_stride = a.kv_head_stride = head_dim;
   a.out = out.data(), a.lse = lse.data(), a.cu_seqlens = cu_seqlens.data(), a.documents = documents;
   a.heads = a.kv_heads = heads, a.head_dim = head_dim, a.scale = 0.125f;
-  args.dout = x.data(), args.dq = dq.data(), args.dk = dk.data(), args.dv = dv.data(),
-  args.delta = delta.data();
+  args.dout = x.data(), args.dq = dq.data(), args.dk = dk.data(), args.dv = dv.data();
   const double flops =
       2.0 * documents * heads * head_dim * double(length) * length;  // the causal half of two products
   const double forward = fastest([&] { CHECK_OK(from_c(b.attention(b.context, &a))); });
