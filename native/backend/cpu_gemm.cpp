@@ -60,7 +60,7 @@ Plan make_plan(const CpuContext& cpu, const Gemm& g) {
   // give each thread work, else the rows, not below 192.
   const int64_t threads = cpu.pool.threads(), wanted = threads == 1 ? 1 : 3 * threads;
   const bool cut_rows = p.pack_a || g.m > kManyRows;
-  p.cols = even(g.n, cut_rows ? most_cols : std::min(most_cols, blocks(g.n, wanted)), kernels.nr);
+  p.cols = even(g.n, std::min(most_cols, blocks(g.n, cut_rows ? threads : wanted)), kernels.nr);
   const int64_t row_tasks =
       cut_rows ? std::clamp<int64_t>(blocks(wanted, blocks(g.n, p.cols)), 1, blocks(g.m, 192)) : 1;
   p.rows = std::min(even(g.m, blocks(g.m, row_tasks), kPanelRows), waiting_rows);

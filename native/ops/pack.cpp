@@ -161,7 +161,7 @@ BELLE_INLINE void interleave16(item* to, __m256i low, __m256i high, __mmask16 ke
   _mm512_mask_storeu_epi32(to, keep, (__m512i)((v16)x | (v16)y));
 }
 
-constexpr int64_t kAhead = 16;  // rows
+constexpr int64_t kAhead = 6;  // rows
 
 static void pack_pairs(item* out, const bf16* in, int64_t depth_stride, int64_t rows, int64_t depth,
                        int panel) {
