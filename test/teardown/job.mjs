@@ -66,7 +66,11 @@ const trainConfig = {
 
 const jobs = {
   async generate() {
-    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2, dtype: "float32" });
+    const model = await binding.createModel(JSON.stringify(config), 1, {
+      backend: "cpu",
+      threads: 2,
+      dtype: "float32",
+    });
     const options = {
       maxNewTokens: 190_000,
       temperature: 0,
@@ -84,7 +88,11 @@ const jobs = {
     );
   },
   async train() {
-    const model = await binding.createModel(JSON.stringify(config), 1, { backend: "cpu", threads: 2, dtype: "float32" });
+    const model = await binding.createModel(JSON.stringify(config), 1, {
+      backend: "cpu",
+      threads: 2,
+      dtype: "float32",
+    });
     const inputIds = Int32Array.from({ length: 512 }, (_, i) => (i * 7) % 64);
     const data = { kind: "memory", batches: [{ inputIds, cuSeqlens: Int32Array.of(0, 512), labels: inputIds }] };
     const trainer = await binding.createTrainer(model, data, undefined, trainConfig);
