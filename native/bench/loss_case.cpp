@@ -1,6 +1,7 @@
 // The chunked loss, and the three products in it alone.
 #include <algorithm>
 
+#include "native/backend/logit_rows.h"
 #include "native/bench/cases.h"
 
 namespace belle::bench {
@@ -8,9 +9,7 @@ namespace {
 
 int64_t chunk_rows(const Request& r) {
   if (r.chunk_rows > 0) return std::min(r.chunk_rows, r.rows);
-  constexpr int64_t kBytes = int64_t{64} << 20;
-  const int64_t fitting = kBytes / (r.vocab * static_cast<int64_t>(size_of(r.type))) / 16 * 16;
-  return std::min(r.rows, std::clamp<int64_t>(fitting, 16, 1024));
+  return std::min(r.rows, backend::logit_rows(r.vocab, static_cast<int64_t>(size_of(r.type))));
 }
 
 struct Matrices {

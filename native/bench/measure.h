@@ -37,7 +37,7 @@ struct Request {
 
   int64_t rows = 0, d = 0;  // rms_norm, swiglu, linear_cross_entropy
   int64_t vocab = 0;
-  int64_t chunk_rows = 0;  // 0: the rows whose logits take 64 MiB, at most 1,024, a multiple of 16
+  int64_t chunk_rows = 0;  // 0: the rows a model takes (native/backend/logit_rows.h)
 };
 
 // Of one call. Seconds are wall time; flops and bytes are what the op must do and move at least, 0 where that

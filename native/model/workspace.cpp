@@ -2,19 +2,11 @@
 
 #include <algorithm>
 
+#include "native/backend/logit_rows.h"
 #include "native/core/checked.h"
 
 namespace belle::model {
 namespace {
-
-constexpr uint64_t kLogitBytes = 64ull << 20;
-
-// Rows of logits held at once: as many as fill kLogitBytes, for a GEMM wants many. The order in which the
-// head's gradient is summed depends on it, so it depends on nothing but the vocabulary and the dtype.
-int64_t rows_of_logits(const DecoderConfig& c, DType dtype) {
-  const auto row = static_cast<uint64_t>(c.vocab_size) * dtype_size(dtype);
-  return std::clamp<int64_t>(static_cast<int64_t>(kLogitBytes / row) / 16 * 16, 16, 1024);
-}
 
 // Hands out 64-byte aligned pieces of one block; with a null base it only counts, up to UINT64_MAX, which no
 // machine can allocate. One piece of checked sizes stays far below that, all layers of them need not.
@@ -145,7 +137,8 @@ struct Plan {
 WorkspaceBytes plan_all(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec, void* base,
                         Activations* out) {
   Planner planner(base, dtype);
-  Plan plan{config, spec, rows_of_logits(config, dtype), planner};
+  Plan plan{config, spec, backend::logit_rows(config.vocab_size, static_cast<int64_t>(dtype_size(dtype))),
+            planner};
   plan.saved();
   const uint64_t saved = planner.used();
   plan.scratch();

@@ -35,7 +35,7 @@ export interface LossKernel {
   rows: number;
   d: number;
   vocab: number;
-  /** Rows of logits held at once; 0 (default): as many as fit 64 MiB, at most 1,024, a multiple of 16. */
+  /** Rows of logits held at once; 0 (default): the rows a model takes (48 MiB of logits, at most 1,024). */
   chunkRows?: number;
 }
 
