@@ -1,9 +1,8 @@
 // A model folder from another: an adapter merged in, the weights in another type.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { DType } from "../model/load_options.ts";
 import { Model } from "../model/model.ts";
-import { modelConfig } from "./plan_run.ts";
+import { modelConfig } from "../model/model_config.ts";
+import { tokenizerFiles } from "../tokenizer/tokenizer_files.ts";
 import { saveModel } from "./save_model.ts";
 
 export interface ConvertRequest {
@@ -14,9 +13,6 @@ export interface ConvertRequest {
   dtype?: DType;
   threads?: number;
 }
-
-// What belongs to the tokenizer, and is copied as it is.
-const tokenizerNames = ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
 
 /** Computes in float32, which holds every weight exactly, and rounds once where it writes. */
 export async function convertModel(
@@ -29,7 +25,8 @@ export async function convertModel(
   const model = await Model.load(folder, { dtype: "float32", threads, ...adapter });
   try {
     if (mergeAdapter !== undefined) await model.mergeAdapter();
-    const extraFiles = tokenizerNames.map((name) => join(folder, name)).filter((file) => existsSync(file));
+    // The rows stay what they were, so tokenizer.json, which a run would not read, still fits them.
+    const extraFiles = tokenizerFiles(folder, ["tokenizer.json"]);
     return { path: await saveModel(model, output, extraFiles, dtype), dtype, parameters: model.parameterCount };
   } finally {
     model.dispose();

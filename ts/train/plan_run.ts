@@ -1,11 +1,10 @@
 // The plan of a run configuration: its model's config.json with the rows it will have, and its data where it is
 // prepared already.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { huggingFaceConfig } from "../config/model.ts";
 import type { RunConfig } from "../config/run.ts";
 import { inspectFolder } from "../data/manifest.ts";
-import { BelleError } from "../native/errors.ts";
+import { modelConfig } from "../model/model_config.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { refuseMissingRows } from "./check_fit.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -30,16 +29,6 @@ export async function runPlanOptions(config: RunConfig): Promise<PlanOptions> {
     evaluation: config.data.eval_head > 0 || config.data.eval_sources.length > 0,
     ...(data === undefined ? {} : { data }),
   };
-}
-
-/** Text of a model folder's config.json. */
-export async function modelConfig(folder: string): Promise<string> {
-  const file = join(folder, "config.json");
-  return readFile(file, "utf8").catch((cause: unknown) => {
-    throw new BelleError("ERR_BELLE_NOT_FOUND", `${file}: cannot be read; name a Hugging Face model folder.`, {
-      cause,
-    });
-  });
 }
 
 /** Shards that an earlier start of this run, or `data prepare`, left. */

@@ -1,5 +1,4 @@
 // One validated configuration -> a trained model: prepare the data, load or make the model, train, save.
-import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { normalizeSources } from "../config/data.ts";
@@ -11,6 +10,7 @@ import { createRecorder, type MetricsRecorder } from "../metrics/recorder.ts";
 import type { DType } from "../model/load_options.ts";
 import { Model } from "../model/model.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { tokenizerFiles } from "../tokenizer/tokenizer_files.ts";
 import { addLora } from "./add_lora.ts";
 import { refuseLongSamples, refuseMissingRows } from "./check_fit.ts";
 import { extendRows } from "./extend_rows.ts";
@@ -82,7 +82,7 @@ export async function trainingRun(
   makeOutputFolder(config.train.output_dir);
   sweepFolder(config.train.output_dir);
   const data = await prepareRunData(config, tokenizer, signal, report);
-  const extraFiles = await tokenizerFiles(config, tokenizer, tokenizerPath);
+  const extraFiles = await filesToCopy(config, tokenizer, tokenizerPath);
   const startsFrom = await startingPoint(config.model, tokenizer.fingerprint, signal);
   const model = await loadModel(config, tokenizer);
   try {
@@ -177,7 +177,7 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
 }
 
 /** Files copied into checkpoints: tokenizer.model under that name, and what transformers reads beside it. */
-async function tokenizerFiles(config: RunConfig, tokenizer: Tokenizer, path: string): Promise<string[]> {
+async function filesToCopy(config: RunConfig, tokenizer: Tokenizer, path: string): Promise<string[]> {
   const isFolder = (await stat(path)).isDirectory();
   if (!isFolder && basename(path) === "tokenizer.model") return [path];
   if (!isFolder) {
@@ -185,7 +185,5 @@ async function tokenizerFiles(config: RunConfig, tokenizer: Tokenizer, path: str
     await tokenizer.save(copy);
     return [copy];
   }
-  return ["tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"]
-    .map((name) => join(path, name))
-    .filter((file) => existsSync(file));
+  return tokenizerFiles(path);
 }

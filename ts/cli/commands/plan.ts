@@ -2,9 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { loadConfig } from "../../config/load.ts";
 import { runSchema } from "../../config/run.ts";
+import { modelConfig } from "../../model/model_config.ts";
 import { BelleError } from "../../native/errors.ts";
 import { type PlanOptions, planTraining } from "../../train/plan.ts";
-import { modelConfig, runPlanOptions } from "../../train/plan_run.ts";
+import { runPlanOptions } from "../../train/plan_run.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { exitCodes } from "../failure.ts";
 import { planText } from "../views/plan_view.ts";
