@@ -19,14 +19,13 @@ constexpr std::array<const char*, 9> kOps = {"peak",  // in Op's order
                                              "adamw",
                                              "rms_norm",
                                              "swiglu"};
-constexpr std::array<const char*, 3> kLayouts = {"nn", "nt", "tn"};     // in Layout's order
-constexpr std::array<const char*, 2> kTypes = {"float32", "bfloat16"};  // in belle_dtype's order
+constexpr std::array<const char*, 3> kLayouts = {"nn", "nt", "tn"};  // in Layout's order
 constexpr std::array<const char*, 3> kBackends = {"auto", "cpu", "cuda"};
 
 bench::Request parse_request(const Options& options) {
   bench::Request request;
   request.op = static_cast<bench::Op>(options.one_of("op", kOps));
-  request.type = static_cast<belle_dtype>(options.one_of("dtype", kTypes));
+  request.type = static_cast<belle_dtype>(dtype_option(options, "dtype"));
   request.seconds = options.number("seconds");
   const auto size = [&](const char* key) { return options.integer(key, 1, INT32_MAX); };
   switch (request.op) {

@@ -20,7 +20,6 @@ struct TrainerHandle {
   TrainerHandle(SharedModel parent, std::unique_ptr<train::Trainer> made)
       : model(std::move(parent)),
         trainer(std::move(made)),
-        elements(model->model->parameter_elements()),
         weight_bytes(model->bytes()),
         total_steps(trainer->total_steps()),
         planned_bytes(trainer->planned_bytes()),
@@ -33,7 +32,7 @@ struct TrainerHandle {
 
   SharedModel model;  // outlives the trainer: members are destroyed in reverse order
   std::unique_ptr<train::Trainer> trainer;
-  int64_t elements, weight_bytes;  // of the model when the trainer was made
+  int64_t weight_bytes;  // of the model when the trainer was made
   int64_t total_steps;
   uint64_t planned_bytes;
   std::atomic<int64_t> step;
@@ -131,11 +130,6 @@ class TrainerWrap : public Wrap<TrainerWrap, SharedTrainer> {
     SharedTrainer handle = shared(env);
     // The model's lease serves the trainer too: no trainer runs without its model.
     ModelLease model = lease_model(env, handle->model);
-    if (model->parameter_elements() != handle->elements) {
-      throw_argument(env,
-                     "The model's vocabulary or adapter changed after this trainer was created; create the "
-                     "trainer again.");
-    }
     auto work = [handle, resume, model = std::move(model)](Job& job) -> Result<Job::Settle> {
       const auto emit = [&](const train::Event& event) {
         if (const auto* step = std::get_if<train::StepEvent>(&event)) handle->step = step->step;

@@ -13,13 +13,6 @@ namespace {
 
 constexpr float kNoSlope = 0;
 
-const void* at(const void* base, int64_t elements, ops::Type type) {
-  return static_cast<const char*>(base) + elements * (type == ops::Type::f32 ? 4 : 2);
-}
-void* at(void* base, int64_t elements, ops::Type type) {
-  return static_cast<char*>(base) + elements * (type == ops::Type::f32 ? 4 : 2);
-}
-
 Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_dim) {
   Check check(op);
   check.size("heads", heads, 1).size("kv_heads", kv_heads, 1).size("head_dim", head_dim, 1);
@@ -131,17 +124,17 @@ belle_status attention(void* context, const belle_attention_args* args) {
       const int64_t start = a.cu_seqlens[document], first = block * list.size, token = start + first;
       cpu.kernels.attention({
           .type = type,
-          .q = at(a.q, token * a.q_stride + head * a.q_head_stride, type),
+          .q = ops::offset(a.q, token * a.q_stride + head * a.q_head_stride, type),
           .q_stride = a.q_stride,
           .rows = std::min(list.size, list.length(document) - first),
           .first = first,
-          .k = at(a.k, start * a.kv_stride + kv_head * a.kv_head_stride, type),
-          .v = at(a.v, start * a.kv_stride + kv_head * a.kv_head_stride, type),
+          .k = ops::offset(a.k, start * a.kv_stride + kv_head * a.kv_head_stride, type),
+          .v = ops::offset(a.v, start * a.kv_stride + kv_head * a.kv_head_stride, type),
           .kv_stride = a.kv_stride,
           .head_dim = a.head_dim,
           .scale = a.scale,
           .slope = a.alibi_slopes ? a.alibi_slopes[head] : 0,
-          .out = at(a.out, (token * a.heads + head) * a.head_dim, type),
+          .out = ops::offset(a.out, (token * a.heads + head) * a.head_dim, type),
           .out_stride = int64_t{a.heads} * a.head_dim,
           .lse = a.lse + head * tokens + token,
           .scratch = cpu.thread[thread].get<float>(scratch),
@@ -203,17 +196,17 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
           .length = list.length(document),
           .group = group,
           .head_dim = a.head_dim,
-          .q = at(a.q, q, type),
-          .dq = at(args->dq, q, type),
+          .q = ops::offset(a.q, q, type),
+          .dq = ops::offset(args->dq, q, type),
           .q_stride = a.q_stride,
           .head_stride = a.q_head_stride,
-          .k = at(a.k, kv, type),
-          .v = at(a.v, kv, type),
-          .dk = at(args->dk, kv, type),
-          .dv = at(args->dv, kv, type),
+          .k = ops::offset(a.k, kv, type),
+          .v = ops::offset(a.v, kv, type),
+          .dk = ops::offset(args->dk, kv, type),
+          .dv = ops::offset(args->dv, kv, type),
           .kv_stride = a.kv_stride,
-          .out = at(static_cast<const void*>(a.out), out, type),
-          .dout = at(args->dout, out, type),
+          .out = ops::offset(static_cast<const void*>(a.out), out, type),
+          .dout = ops::offset(args->dout, out, type),
           .out_stride = int64_t{a.heads} * a.head_dim,
           .out_head_stride = a.head_dim,
           .lse = a.lse + head * tokens + start,
@@ -304,13 +297,13 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
                     from = (range - ranges_before[sequence]) * ops::kDecodeKeys;
       cpu.kernels.attention_decode({
           .type = type,
-          .q = at(a.q, sequence * a.q_stride, type),
+          .q = ops::offset(a.q, sequence * a.q_stride, type),
           .q_stride = a.q_head_stride,
           .heads = a.heads,
           .kv_heads = a.kv_heads,
           .head_dim = a.head_dim,
-          .k = at(a.k_cache, cache, type),
-          .v = at(a.v_cache, cache, type),
+          .k = ops::offset(a.k_cache, cache, type),
+          .v = ops::offset(a.v_cache, cache, type),
           .from = from,
           .to = std::min<int64_t>(from + ops::kDecodeKeys, a.lengths[sequence]),
           .position = a.lengths[sequence] - 1,
@@ -327,7 +320,7 @@ belle_status attention_decode(void* context, const belle_attention_decode_args* 
                     head = static_cast<int64_t>(chunk) % a.heads, first = ranges_before[sequence];
       cpu.kernels.attention_decode_merge({
           .type = type,
-          .out = at(a.out, static_cast<int64_t>(chunk) * a.head_dim, type),
+          .out = ops::offset(a.out, static_cast<int64_t>(chunk) * a.head_dim, type),
           .parts = parts + (first * a.heads + head) * part,
           .ranges = ranges_before[sequence + 1] - first,
           .range_stride = a.heads * part,

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "native/core/blocks.h"
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
 #include "native/ops/kernel_table.h"

@@ -15,15 +15,13 @@ void set_attention_entries(belle_backend& backend);  // cpu_attention.cpp
 void set_row_entries(belle_backend& backend);        // cpu_rows.cpp: norms, rope, embedding
 void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwise, adamw, sums
 
-// Element `index` of a buffer whose elements are of `type`.
-inline int64_t element_bytes(int32_t type) { return type == BELLE_BF16 ? 2 : 4; }
-inline const void* at(const void* p, int64_t index, int32_t type) {
-  return static_cast<const char*>(p) + index * element_bytes(type);
-}
-inline void* at(void* p, int64_t index, int32_t type) {
-  return static_cast<char*>(p) + index * element_bytes(type);
-}
+// The ABI's types as the kernels take them; at: element `index` of a buffer.
 inline ops::Type kernel_type(int32_t type) { return static_cast<ops::Type>(type); }
+inline int64_t element_bytes(int32_t type) { return ops::size_of(kernel_type(type)); }
+inline const void* at(const void* p, int64_t index, int32_t type) {
+  return ops::offset(p, index, kernel_type(type));
+}
+inline void* at(void* p, int64_t index, int32_t type) { return ops::offset(p, index, kernel_type(type)); }
 
 // A Status as it crosses the ABI; a message too long is cut at a character's border.
 belle_status to_c(const Status& status);

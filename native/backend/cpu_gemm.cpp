@@ -11,15 +11,12 @@ namespace {
 constexpr int64_t kBlockItems = 128 << 10;  // of packed B: 512 kB
 constexpr int64_t kSteps = 256;             // depth of a block when the sums wait in a float32 C
 constexpr int64_t kWholeSteps = 1024;       // depth up to which sums never leave the registers
-constexpr int64_t kPanelRows = 96;          // packed A: one panel, 96 kB at kSteps; a multiple of every mr
 constexpr int64_t kMaxCols = 512;
 constexpr int64_t kTileRows = 960,
                   kTileCols = 256;  // sums that wait: a bfloat16 C of more depth than kWholeSteps
 constexpr int64_t kManyRows = 768;
 constexpr int64_t kFewRows = 24, kFewSteps = 256, kFewCols = 64;
 
-int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
-int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
 // n cut into equal parts of at most `most`, each a multiple of `unit`.
 int64_t even(int64_t n, int64_t most, int64_t unit) {
   return round_up(blocks(n, blocks(n, std::max(most, unit))), unit);
@@ -44,8 +41,7 @@ Plan make_plan(const CpuContext& cpu, const Gemm& g) {
   p.in_c = g.out.type == ops::Type::f32;
   p.block_steps = p.in_c ? kSteps : p.steps <= kWholeSteps ? p.steps : kWholeSteps / 2;
   p.block_steps = std::max<int64_t>(1, std::min(p.block_steps, p.steps));
-  // Items that are A's own bytes, along memory, are read where they are.
-  p.pack_a = g.a_depth != 1 || (g.type == ops::Type::bf16 && (!pairs || g.k % 2 != 0));
+  p.pack_a = !items_in_place(kernels, g.type, g.a_depth, g.k);
   const int64_t waiting_rows = p.in_c || p.block_steps == p.steps ? INT64_MAX : kTileRows;
   if (g.m <= kFewRows) {
     p.rows = kFewRows;
@@ -81,21 +77,17 @@ Buffers buffers(CpuContext& cpu, int thread) {
 void run_task(const CpuContext& cpu, const Gemm& g, const Plan& plan, const Buffers& at, int64_t row,
               int64_t rows, int64_t col, int64_t cols) {
   const ops::KernelTable& kernels = cpu.kernels;
-  const int64_t size = g.type == ops::Type::f32 ? 4 : 2, out_size = g.out.type == ops::Type::f32 ? 4 : 2,
-                bias_size = g.out.bias_type == ops::Type::f32 ? 4 : 2;
-  const char *a = static_cast<const char*>(g.a) + row * g.a_row * size,
-             *b = static_cast<const char*>(g.b) + col * g.b_col * size;
   ops::MultiplyOut out = g.out;
-  out.c = static_cast<char*>(out.c) + (row * out.ldc + col) * out_size;
-  if (out.residual) out.residual = static_cast<const char*>(out.residual) + (row * out.ldc + col) * out_size;
-  if (out.bias) out.bias = static_cast<const char*>(out.bias) + col * bias_size;
+  out.c = ops::offset(out.c, row * out.ldc + col, out.type);
+  if (out.residual) out.residual = ops::offset(out.residual, row * out.ldc + col, out.type);
+  if (out.bias) out.bias = ops::offset(out.bias, col, out.bias_type);
   const bool whole = plan.block_steps == plan.steps || plan.steps == 0;
   int64_t step = 0;
   do {
     const int64_t steps = std::min(plan.block_steps, plan.steps - step), depth_at = step * plan.step_depth,
                   depth = std::min(steps * plan.step_depth, g.k - depth_at);
     kernels.pack({.out = at.b,
-                  .in = b + depth_at * g.b_depth * size,
+                  .in = ops::offset(g.b, col * g.b_col + depth_at * g.b_depth, g.type),
                   .type = g.type,
                   .row_stride = g.b_col,
                   .depth_stride = g.b_depth,
@@ -103,49 +95,68 @@ void run_task(const CpuContext& cpu, const Gemm& g, const Plan& plan, const Buff
                   .depth = depth,
                   .panel = kernels.nr});
     const bool first = step == 0, last = step + steps >= plan.steps;
+    // In C the residual is added at once: it may be C itself, which the first block overwrites.
     ops::MultiplyOut here = out;
-    if (plan.in_c && !first) here.beta = 1;
-    if (plan.in_c && !last) here.bias = here.residual = nullptr;
-    const int64_t panel = plan.pack_a ? kPanelRows : rows;
-    for (int64_t r = 0; r < rows; r += panel) {
-      const int64_t many = std::min(panel, rows - r);
-      const char* from = a + (r * g.a_row + depth_at * g.a_depth) * size;
-      if (plan.pack_a) {
-        kernels.pack({.out = at.a,
-                      .in = from,
-                      .type = g.type,
-                      .row_stride = g.a_row,
-                      .depth_stride = g.a_depth,
-                      .rows = many,
-                      .depth = depth,
-                      .panel = kPanelRows});
-      }
-      ops::MultiplyArgs args = {
-          .rows = many,
-          .cols = cols,
-          .steps = steps,
-          .type = g.type,
-          .a = plan.pack_a ? at.a : from,
-          .a_tile = plan.pack_a ? 4 * kernels.mr : kernels.mr * g.a_row * size,
-          .a_row = plan.pack_a ? 4 : g.a_row * size,
-          .a_step = plan.pack_a ? 4 * kPanelRows : 4,
-          .b = at.b,
-          .b_panel = 4 * steps * kernels.nr,
-          .tiles = whole || plan.in_c ? nullptr : at.tiles + r * round_up(cols, kernels.nr),
-          .first = first || plan.in_c,
-          .last = last || plan.in_c,
-          .out = here,
-      };
-      args.out.c = static_cast<char*>(here.c) + r * here.ldc * out_size;
-      if (here.residual)
-        args.out.residual = static_cast<const char*>(here.residual) + r * here.ldc * out_size;
-      kernels.multiply(args);
-    }
+    if (plan.in_c && !first) here.beta = 1, here.residual = nullptr;
+    if (plan.in_c && !last) here.bias = nullptr;
+    multiply_rows(kernels,
+                  {ops::offset(g.a, row * g.a_row + depth_at * g.a_depth, g.type), g.a_row, g.a_depth,
+                   plan.pack_a ? at.a : nullptr},
+                  depth, cols,
+                  {.rows = rows,
+                   .cols = cols,
+                   .steps = steps,
+                   .type = g.type,
+                   .b = at.b,
+                   .b_panel = 4 * steps * kernels.nr,
+                   .tiles = whole || plan.in_c ? nullptr : at.tiles,
+                   .first = first || plan.in_c,
+                   .last = last || plan.in_c,
+                   .out = here});
     step += steps;
   } while (step < plan.steps);
 }
 
 }  // namespace
+
+bool items_in_place(const ops::KernelTable& kernels, ops::Type type, int64_t a_depth, int64_t depth) {
+  return a_depth == 1 && (type == ops::Type::f32 || (kernels.pairs && depth % 2 == 0));
+}
+
+void multiply_rows(const ops::KernelTable& kernels, const RowsOfA& a, int64_t depth, int64_t block_cols,
+                   const ops::MultiplyArgs& all) {
+  const int64_t panel = a.packed ? kPanelRows : all.rows, width = round_up(all.cols, kernels.nr),
+                row_bytes = a.row * ops::size_of(all.type);
+  ops::MultiplyArgs args = all;
+  args.a_tile = a.packed ? 4 * kernels.mr : kernels.mr * row_bytes;
+  args.a_row = a.packed ? 4 : row_bytes;
+  args.a_step = a.packed ? 4 * kPanelRows : 4;
+  for (int64_t row = 0; row < all.rows; row += panel) {
+    args.rows = std::min(panel, all.rows - row);
+    args.a = ops::offset(a.at, row * a.row, all.type);
+    if (a.packed) {
+      kernels.pack({.out = a.packed,
+                    .in = args.a,
+                    .type = all.type,
+                    .row_stride = a.row,
+                    .depth_stride = a.depth,
+                    .rows = args.rows,
+                    .depth = depth,
+                    .panel = kPanelRows});
+      args.a = a.packed;
+    }
+    for (int64_t col = 0; col < all.cols; col += block_cols) {
+      args.cols = std::min(block_cols, all.cols - col);
+      args.b = static_cast<const char*>(all.b) + col / kernels.nr * all.b_panel;
+      if (all.tiles) args.tiles = all.tiles + row * width + col * round_up(args.rows, kernels.mr);
+      args.out.c = ops::offset(all.out.c, row * all.out.ldc + col, all.out.type);
+      if (all.out.residual)
+        args.out.residual = ops::offset(all.out.residual, row * all.out.ldc + col, all.out.type);
+      if (all.out.bias) args.out.bias = ops::offset(all.out.bias, col, all.out.bias_type);
+      kernels.multiply(args);
+    }
+  }
+}
 
 int64_t gemm_scratch_bytes() { return 4 * (kBlockItems + kPanelRows * kWholeSteps + kTileRows * kTileCols); }
 

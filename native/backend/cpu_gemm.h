@@ -18,6 +18,20 @@ struct Gemm {
 };
 Status gemm(CpuContext& context, const Gemm& args);
 
+// For ops that hold B packed themselves (native/ops/multiply.h): the product of some rows of A with it.
+constexpr int64_t kPanelRows = 96;  // of A packed at a time; a multiple of every mr and of 16
+struct RowsOfA {
+  const void* at;
+  int64_t row, depth;  // strides in elements, one of them 1
+  char* packed;        // NULL: items_in_place; else room for 4 * kPanelRows * steps bytes
+};
+// Whether items are A's own bytes along memory, so that its rows are read where they lie.
+bool items_in_place(const ops::KernelTable& kernels, ops::Type type, int64_t a_depth, int64_t depth);
+// multiply() over `depth` elements as args say, apart from its A, in blocks of block_cols columns (a multiple
+// of nr): as many of B as stay in the second-level cache while the rows of a panel pass by.
+void multiply_rows(const ops::KernelTable& kernels, const RowsOfA& a, int64_t depth, int64_t block_cols,
+                   const ops::MultiplyArgs& args);
+
 // Scratch memory that one thread needs in gemm, whatever the shapes.
 int64_t gemm_scratch_bytes();
 

@@ -37,12 +37,12 @@ Status check(const belle_linear_cross_entropy_args& a) {
 }
 
 // Whole vectors of rows are cheaper than a tail: rows of zeros without a target fill them up.
-int64_t round_up(int64_t rows) { return (rows + 15) / 16 * 16; }
+int64_t round_rows(int64_t rows) { return round_up(rows, 16); }
 
 // The rows picked[0, count): losses and, when asked, gradients.
 void run_chunk(LossChunk& chunk, const belle_linear_cross_entropy_args& a, const int64_t* picked,
                int64_t count, int64_t most, bool accumulate) {
-  const int64_t row_bytes = a.d * (a.type == BELLE_F32 ? 4 : 2), rows = std::min(round_up(count), most);
+  const int64_t row_bytes = a.d * element_bytes(a.type), rows = std::min(round_rows(count), most);
   const char* all = static_cast<const char*>(a.hidden);
   char* hidden = static_cast<char*>(chunk.hidden());
   for (int64_t i = 0; i < count; ++i) {
@@ -54,7 +54,7 @@ void run_chunk(LossChunk& chunk, const belle_linear_cross_entropy_args& a, const
   chunk.losses(rows);
   for (int64_t i = 0; i < count; ++i) a.losses[picked[i]] = chunk.loss()[i];
   if (!a.dhidden) return;
-  chunk.gradients(rows, a.grad_scale, a.dhead, accumulate);
+  chunk.gradients(a.grad_scale, a.dhead, accumulate);
   for (int64_t i = 0; i < count; ++i) {
     __builtin_memcpy(static_cast<char*>(a.dhidden) + picked[i] * row_bytes,
                      static_cast<const char*>(chunk.dhidden()) + i * row_bytes,
@@ -68,7 +68,7 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     const belle_linear_cross_entropy_args& a = *args;
     BELLE_TRY(check(a));
     if (a.rows == 0) return {};
-    const int64_t row_bytes = a.d * (a.type == BELLE_F32 ? 4 : 2);
+    const int64_t row_bytes = a.d * element_bytes(a.type);
     // Rows without a target cost nothing: they are left out before the product with the head.
     int64_t* picked = cpu.rows.get<int64_t>(a.rows);
     if (!picked) return scratch_missing("linear_cross_entropy", a.rows * 8);
@@ -88,12 +88,12 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     }
     // Scratch is sized by the rows that may be supervised: no later call of the same sizes asks for more.
     LossChunk chunk;
-    const int64_t most = std::min(a.chunk_rows, round_up(a.rows));
+    const int64_t most = std::min(a.chunk_rows, round_rows(a.rows));
     BELLE_TRY(LossChunk::create(cpu,
                                 {static_cast<ops::Type>(a.type), most, a.d, a.vocab, a.dhidden != nullptr},
                                 a.head, a.logits_scratch, &chunk));
-    const int64_t chunks = (supervised + most - 1) / most,
-                  rows = std::min(most, round_up((supervised + chunks - 1) / chunks));
+    const int64_t chunks = blocks(supervised, most),
+                  rows = std::min(most, round_rows(blocks(supervised, chunks)));
     for (int64_t i = 0; i < supervised; i += rows)
       run_chunk(chunk, a, picked + i, std::min(rows, supervised - i), most, a.accumulate || i > 0);
     return {};

@@ -25,9 +25,9 @@ class LossChunk {
 
   // Computes the losses of `rows` rows.
   void losses(int64_t rows);
-  // After losses() of the same rows: the gradients of grad_scale * their sum. dhead (may be NULL) is added to
+  // After losses(), for its rows: the gradients of grad_scale * their sum. dhead (may be NULL) is added to
   // or overwritten.
-  void gradients(int64_t rows, float grad_scale, float* dhead, bool accumulate);
+  void gradients(float grad_scale, float* dhead, bool accumulate);
 
  private:
   struct Buffers {

@@ -1,20 +1,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "native/backend/cpu_gemm.h"
 #include "native/backend/cpu_loss.h"
+#include "native/core/dtype.h"
 
 namespace belle::backend {
 
 namespace {
 
 constexpr int64_t kEntries = 256;           // of a band: fixed, a loss's bits depend on it
-constexpr int64_t kPanelRows = 96;          // rows of a panel of packed A; a multiple of every mr and of 16
 constexpr int64_t kBlockCols = 64;          // columns of dhidden of one task; a multiple of every nr
 constexpr int64_t kBlockItems = 128 << 10;  // of packed B that stay in the second-level cache
 constexpr int64_t kWaveBytes = 3 << 20;     // of packed gradients and head, read by all threads
-
-int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
-int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
 
 // Hands out 64-byte aligned pieces of one block; without a base it only counts.
 class Carver {
@@ -36,6 +34,11 @@ double work(int64_t rows, int64_t cols, int64_t depth) {
   return 2.0 * static_cast<double>(rows) * static_cast<double>(cols) * static_cast<double>(depth);
 }
 
+float value_at(const char* base, int64_t index, ops::Type type) {
+  if (type == ops::Type::f32) return reinterpret_cast<const float*>(base)[index];
+  return bf16_to_f32(reinterpret_cast<const uint16_t*>(base)[index]);
+}
+
 }  // namespace
 
 Status LossChunk::create(CpuContext& cpu, const Shape& shape, const void* head, void* logits,
@@ -45,7 +48,7 @@ Status LossChunk::create(CpuContext& cpu, const Shape& shape, const void* head, 
   c.shape_ = shape;
   c.head_ = static_cast<const char*>(head);
   c.logits_ = static_cast<char*>(logits);
-  c.size_ = shape.type == ops::Type::f32 ? 4 : 2;
+  c.size_ = ops::size_of(shape.type);
   c.step_depth_ = shape.type == ops::Type::bf16 && cpu.kernels.pairs ? 2 : 1;
   c.bands_ = blocks(shape.vocab, kEntries);
   const int64_t rows = shape.rows, d = shape.d, band_steps = c.steps(kEntries), threads = cpu.pool.threads(),
@@ -99,40 +102,19 @@ void LossChunk::pack_columns(void* out, const char* in, int64_t col_stride, int6
 void LossChunk::multiply(int thread, const char* a, int64_t rows, int64_t a_row, int64_t depth, const char* b,
                          int64_t cols, ops::MultiplyOut out) const {
   const ops::KernelTable& kernels = cpu_->kernels;
-  const int64_t steps = this->steps(depth), out_size = out.type == ops::Type::f32 ? 4 : 2;
-  const bool pack = shape_.type == ops::Type::bf16 && (step_depth_ == 1 || depth % 2 != 0);
-  const int64_t panel = pack ? kPanelRows : rows,
+  const int64_t steps = this->steps(depth),
                 block = std::max<int64_t>(kBlockItems / steps / kernels.nr, 1) * kernels.nr;
-  char* packed = cpu_->thread[static_cast<size_t>(thread)].get<char>(0);
-  char* c = static_cast<char*>(out.c);
-  for (int64_t r = 0; r < rows; r += panel) {
-    const int64_t many = std::min(panel, rows - r);
-    const char* from = a + r * a_row * size_;
-    if (pack) {
-      kernels.pack({.out = packed,
-                    .in = from,
-                    .type = shape_.type,
-                    .row_stride = a_row,
-                    .depth_stride = 1,
-                    .rows = many,
-                    .depth = depth,
-                    .panel = kPanelRows});
-    }
-    for (int64_t col = 0; col < cols; col += block) {
-      out.c = c + (r * out.ldc + col) * out_size;
-      kernels.multiply({.rows = many,
-                        .cols = std::min(block, cols - col),
-                        .steps = steps,
-                        .type = shape_.type,
-                        .a = pack ? packed : from,
-                        .a_tile = pack ? 4 * kernels.mr : kernels.mr * a_row * size_,
-                        .a_row = pack ? 4 : a_row * size_,
-                        .a_step = pack ? 4 * kPanelRows : 4,
-                        .b = b + 4 * steps * col,
-                        .b_panel = 4 * steps * kernels.nr,
-                        .out = out});
-    }
-  }
+  char* packed = items_in_place(kernels, shape_.type, 1, depth)
+                     ? nullptr
+                     : cpu_->thread[static_cast<size_t>(thread)].get<char>(0);
+  multiply_rows(kernels, {a, a_row, 1, packed}, depth, block,
+                {.rows = rows,
+                 .cols = cols,
+                 .steps = steps,
+                 .type = shape_.type,
+                 .b = b,
+                 .b_panel = 4 * steps * kernels.nr,
+                 .out = out});
 }
 
 void LossChunk::logits_band(int64_t band, int thread) const {
@@ -164,10 +146,7 @@ void LossChunk::losses(int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) {
     at_.loss[r] = at_.chosen[r] = 0;
     if (at_.targets[r] < 0) continue;
-    const char* logit = logits_ + (at_.targets[r] * rows + r) * size_;
-    uint32_t bits = 0;
-    __builtin_memcpy(reinterpret_cast<char*>(&bits) + 4 - size_, logit, static_cast<size_t>(size_));
-    __builtin_memcpy(&at_.chosen[r], &bits, 4);
+    at_.chosen[r] = value_at(logits_, at_.targets[r] * rows + r, shape_.type);
     at_.loss[r] = static_cast<float>(std::log(at_.all_total[r]) -
                                      (static_cast<double>(at_.chosen[r]) - at_.all_highest[r]));
   }
@@ -221,8 +200,8 @@ void LossChunk::dhidden_block(int64_t col, const Wave& wave, int64_t first_panel
   }
 }
 
-void LossChunk::gradients(int64_t rows, float grad_scale, float* dhead, bool accumulate) {
-  const int64_t nr = cpu_->kernels.nr, d = shape_.d;
+void LossChunk::gradients(float grad_scale, float* dhead, bool accumulate) {
+  const int64_t nr = cpu_->kernels.nr, rows = rows_, d = shape_.d;
   for (int64_t r = 0; r < rows; ++r) at_.scale[r] = static_cast<float>(grad_scale / at_.all_total[r]);
   cpu_->parallel(dhead ? blocks(d, nr) : 0, static_cast<double>(rows * d), [&](size_t panel, int) {
     const int64_t col = static_cast<int64_t>(panel) * nr;

@@ -12,8 +12,6 @@ namespace {
 
 constexpr int64_t kPartRows = 32;  // rows of one partial sum
 
-int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
-
 // body(first row, rows): about 16k elements each.
 template <class Body>
 void over_rows(CpuContext& cpu, int64_t rows, int64_t d, Body body) {

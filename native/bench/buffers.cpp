@@ -37,7 +37,7 @@ Buffers::~Buffers() {
   for (void* buffer : owned_) backend_->free(backend_->context, buffer);
 }
 
-Result<void*> Buffers::allocate(std::initializer_list<int64_t> sizes, size_t element_bytes) {
+Result<void*> Buffers::zeros(std::initializer_list<int64_t> sizes, size_t element_bytes) {
   BELLE_ASSIGN(const int64_t count, elements(sizes));
   owned_.reserve(owned_.size() + 1);  // what alloc() returns is owned at once
   void* data = nullptr;
@@ -56,7 +56,7 @@ Status Buffers::fill(void* to, int64_t bytes, const void* block, int64_t block_b
 }
 
 Result<void*> Buffers::normal(std::initializer_list<int64_t> sizes, belle_dtype type, float deviation) {
-  BELLE_ASSIGN(void* data, allocate(sizes, size_of(type)));
+  BELLE_ASSIGN(void* data, zeros(sizes, size_of(type)));
   BELLE_ASSIGN(const int64_t count, elements(sizes));
   const size_t period = draws_.size();
   if (type == BELLE_BF16) {
@@ -72,7 +72,7 @@ Result<void*> Buffers::normal(std::initializer_list<int64_t> sizes, belle_dtype 
 }
 
 Result<float*> Buffers::squares(std::initializer_list<int64_t> sizes, float deviation) {
-  BELLE_ASSIGN(void* data, allocate(sizes, sizeof(float)));
+  BELLE_ASSIGN(void* data, zeros(sizes, sizeof(float)));
   BELLE_ASSIGN(const int64_t count, elements(sizes));
   std::vector<float> block(draws_.size());
   for (size_t i = 0; i < block.size(); ++i) {
@@ -83,12 +83,8 @@ Result<float*> Buffers::squares(std::initializer_list<int64_t> sizes, float devi
   return static_cast<float*>(data);
 }
 
-Result<void*> Buffers::zeros(std::initializer_list<int64_t> sizes, size_t element_bytes) {
-  return allocate(sizes, element_bytes);
-}
-
 Result<int32_t*> Buffers::ids(int64_t count, int64_t below) {
-  BELLE_ASSIGN(void* data, allocate({count}, sizeof(int32_t)));
+  BELLE_ASSIGN(void* data, zeros({count}, sizeof(int32_t)));
   std::vector<int32_t> ids(static_cast<size_t>(count));
   for (size_t i = 0; i < ids.size(); ++i)
     ids[i] = static_cast<int32_t>((i * 7919 + 13) % static_cast<uint64_t>(below));

@@ -24,12 +24,11 @@ class Buffers {
   Result<void*> normal(std::initializer_list<int64_t> sizes, belle_dtype type, float deviation = 1);
   // Squares of such draws: second moments are not negative.
   Result<float*> squares(std::initializer_list<int64_t> sizes, float deviation);
-  Result<void*> zeros(std::initializer_list<int64_t> sizes, size_t element_bytes);
+  Result<void*> zeros(std::initializer_list<int64_t> sizes, size_t element_bytes);  // as alloc() gives it
   // Ids spread over [0, below).
   Result<int32_t*> ids(int64_t count, int64_t below);
 
  private:
-  Result<void*> allocate(std::initializer_list<int64_t> sizes, size_t element_bytes);
   Status fill(void* to, int64_t bytes, const void* block, int64_t block_bytes);
 
   std::shared_ptr<belle_backend> backend_;

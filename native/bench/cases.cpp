@@ -11,11 +11,7 @@ double size(int64_t count) { return static_cast<double>(count); }
 
 Result<Case> gemm_case(belle_backend& backend, Buffers& buffers, const Request& r) {
   const bool ta = r.layout == Layout::tn, tb = r.layout == Layout::nt;
-  belle_gemm_args args = {};
-  args.m = r.m, args.n = r.n, args.k = r.k, args.alpha = 1;
-  args.a_type = args.b_type = args.c_type = r.type;
-  args.transpose_a = ta, args.transpose_b = tb;
-  args.lda = ta ? r.m : r.k, args.ldb = tb ? r.k : r.n, args.ldc = r.n;
+  belle_gemm_args args = gemm_args(nullptr, ta, nullptr, tb, r.m, r.n, r.k, r.type);
   BELLE_ASSIGN(args.a, buffers.normal({r.m, r.k}, r.type));
   BELLE_ASSIGN(args.b, buffers.normal({r.k, r.n}, r.type, 0.02f));
   BELLE_ASSIGN(args.c, buffers.zeros({r.m, r.n}, size_of(r.type)));
@@ -139,6 +135,17 @@ Result<Case> swiglu_case(belle_backend& backend, Buffers& buffers, const Request
 }
 
 }  // namespace
+
+belle_gemm_args gemm_args(const void* a, bool ta, const void* b, bool tb, int64_t m, int64_t n, int64_t k,
+                          belle_dtype type) {
+  belle_gemm_args args = {};
+  args.m = m, args.n = n, args.k = k, args.alpha = 1;
+  args.a = a, args.lda = ta ? m : k, args.transpose_a = ta;
+  args.b = b, args.ldb = tb ? k : n, args.transpose_b = tb;
+  args.ldc = n;
+  args.a_type = args.b_type = args.c_type = type;
+  return args;
+}
 
 Result<Case> prepare(belle_backend& backend, Buffers& buffers, const Request& request) {
   switch (request.op) {

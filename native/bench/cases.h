@@ -18,6 +18,10 @@ struct Case {
 // Not for Op::peak, which is no op on buffers. Lives no longer than backend and buffers.
 Result<Case> prepare(belle_backend& backend, Buffers& buffers, const Request& request);
 
+// C[m,n] = op(A) op(B), dense, without its C.
+belle_gemm_args gemm_args(const void* a, bool ta, const void* b, bool tb, int64_t m, int64_t n, int64_t k,
+                          belle_dtype type);
+
 // loss_case.cpp
 Result<Case> loss_case(belle_backend& backend, Buffers& buffers, const Request& request);
 Result<Case> loss_gemms_case(belle_backend& backend, Buffers& buffers, const Request& request);

@@ -39,18 +39,6 @@ int64_t logits_bytes(const Request& r, int64_t chunk) {
   return chunk * r.vocab * static_cast<int64_t>(size_of(r.type));
 }
 
-// C[m,n] = op(A) op(B), dense.
-belle_gemm_args product(const void* a, bool ta, const void* b, bool tb, int64_t m, int64_t n, int64_t k,
-                        belle_dtype type) {
-  belle_gemm_args args = {};
-  args.m = m, args.n = n, args.k = k, args.alpha = 1;
-  args.a = a, args.lda = ta ? m : k, args.transpose_a = ta;
-  args.b = b, args.ldb = tb ? k : n, args.transpose_b = tb;
-  args.ldc = n;
-  args.a_type = args.b_type = args.c_type = type;
-  return args;
-}
-
 }  // namespace
 
 Result<Case> loss_case(belle_backend& backend, Buffers& buffers, const Request& r) {
@@ -81,13 +69,13 @@ Result<Case> loss_gemms_case(belle_backend& backend, Buffers& buffers, const Req
     for (int64_t at = 0; at < r.rows; at += all.chunk) {
       const int64_t rows = std::min(all.chunk, r.rows - at);
       const char* hidden = static_cast<const char*>(all.hidden) + static_cast<size_t>(at) * row;
-      belle_gemm_args logits = product(hidden, false, all.head, true, rows, r.vocab, r.d, r.type);
+      belle_gemm_args logits = gemm_args(hidden, false, all.head, true, rows, r.vocab, r.d, r.type);
       logits.c = all.logits;
       BELLE_TRY(backend::from_c(backend.gemm(backend.context, &logits)));
-      belle_gemm_args dhidden = product(all.logits, false, all.head, false, rows, r.d, r.vocab, r.type);
+      belle_gemm_args dhidden = gemm_args(all.logits, false, all.head, false, rows, r.d, r.vocab, r.type);
       dhidden.c = static_cast<char*>(all.dhidden) + static_cast<size_t>(at) * row;
       BELLE_TRY(backend::from_c(backend.gemm(backend.context, &dhidden)));
-      belle_gemm_args dhead = product(all.logits, true, hidden, false, r.vocab, r.d, rows, r.type);
+      belle_gemm_args dhead = gemm_args(all.logits, true, hidden, false, r.vocab, r.d, rows, r.type);
       dhead.c = all.dhead, dhead.c_type = BELLE_F32, dhead.beta = 1;
       BELLE_TRY(backend::from_c(backend.gemm(backend.context, &dhead)));
     }

@@ -1,14 +1,12 @@
 #include "native/bench/measure.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <vector>
 
 #include "native/bench/cases.h"
+#include "native/core/resident_memory.h"
 
 namespace belle::bench {
 namespace {
@@ -18,13 +16,6 @@ constexpr size_t kMaxSamples = 10000;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Memory of this process that is in RAM; 0 where the system does not tell.
-int64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  int64_t total = 0, resident = 0;
-  return file >> total >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
 Status aborted() { return {StatusCode::aborted, "The measurement was stopped."}; }
@@ -58,9 +49,9 @@ Result<Figure> measure_op(const std::shared_ptr<belle_backend>& backend, const R
     return now() - start;
   };
   if (stop) return aborted();
-  const int64_t resident = resident_bytes();
+  const auto resident = static_cast<int64_t>(resident_memory());
   BELLE_TRY(timed(1).status());
-  const int64_t grown = std::max<int64_t>(0, resident_bytes() - resident);
+  const int64_t grown = std::max<int64_t>(0, static_cast<int64_t>(resident_memory()) - resident);
   if (stop) return aborted();
   BELLE_ASSIGN(const double once, timed(1));
   const auto calls =

@@ -147,7 +147,7 @@ class Generation {
     const belle_backend& b = *state_.backend;
     const auto vocab = static_cast<size_t>(state_.config.vocab_size);
     const size_t rows = slots_.size() - first;
-    const auto piece = static_cast<size_t>(pass.act.logit_rows);
+    const auto piece = static_cast<size_t>(pass.act.float_logit_rows);
     for (size_t row = 0; row < rows; row += piece) {
       const size_t count = std::min(piece, rows - row);
       auto* logits = static_cast<float*>(pass.act.logits);

@@ -35,4 +35,16 @@ Status write_values(const belle_backend& b, void* device, DType dtype, const flo
   return {};
 }
 
+Status read_bytes(const belle_backend& b, const void* device, uint64_t bytes, const ByteSink& sink) {
+  constexpr uint64_t piece_bytes = 4 << 20;
+  std::vector<uint8_t> piece(static_cast<size_t>(std::min(piece_bytes, bytes)));
+  for (uint64_t done = 0; done < bytes; done += piece_bytes) {
+    const auto size = static_cast<size_t>(std::min(piece_bytes, bytes - done));
+    BELLE_TRY(
+        backend::from_c(b.read(b.context, piece.data(), static_cast<const uint8_t*>(device) + done, size)));
+    BELLE_TRY(sink(piece.data(), size));
+  }
+  return {};
+}
+
 }  // namespace belle::model

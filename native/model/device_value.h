@@ -2,6 +2,7 @@
 // Device buffers whose element type is known only at run time: addresses inside them, and their values as
 // float32 on the host.
 #include <cstdint>
+#include <functional>
 
 #include "native/backend/registry.h"
 #include "native/core/dtype.h"
@@ -20,5 +21,9 @@ inline const void* element(const void* base, int64_t offset, DType dtype) {
 Status read_values(const belle_backend& backend, const void* device, DType dtype, float* out, int64_t count);
 Status write_values(const belle_backend& backend, void* device, DType dtype, const float* values,
                     int64_t count);
+
+// Hands `bytes` bytes to sink, a piece at a time, until it fails.
+using ByteSink = std::function<Status(const void*, size_t)>;
+Status read_bytes(const belle_backend& backend, const void* device, uint64_t bytes, const ByteSink& sink);
 
 }  // namespace belle::model

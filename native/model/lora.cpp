@@ -65,6 +65,7 @@ Result<Adapters> make_adapters(const Model::State& state, const LoraConfig& conf
 void install_adapters(Model::State* state, Adapters made) {
   state->workspace.reset();  // it has no room for x A^T
   state->map = std::move(made.map);
+  ++state->layout;
   state->adapters = std::move(made.memory);
   state->lora = std::move(made.config);
 }
@@ -86,6 +87,7 @@ Status Model::merge_adapter() {
   }
   s.workspace.reset();
   s.map = make_weight_map(s.config);
+  ++s.layout;
   s.adapters = DeviceBuffer();
   s.lora.reset();
   return {};
@@ -98,7 +100,5 @@ Status check_adapter(const Model::State& state) {
 }
 
 const LoraConfig* Model::adapter() const { return state_->lora ? &*state_->lora : nullptr; }
-
-ParameterRange Model::adapter_parameters() const { return state_->map.adapter_range(); }
 
 }  // namespace belle::model

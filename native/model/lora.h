@@ -4,6 +4,8 @@
 
 namespace belle::model {
 
+inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+
 struct Adapters {
   WeightMap map;  // the model's with the adapters appended
   LoraConfig config;

@@ -8,7 +8,7 @@
 namespace belle::model {
 namespace {
 
-constexpr const char *kConfig = "adapter_config.json", *kWeights = "adapter_model.safetensors";
+constexpr const char *kConfig = "adapter_config.json", *kWeights = kAdapterWeights;
 const std::string kPeftPrefix = "base_model.model.", kHead = "lm_head.weight";
 
 struct AdapterFile {
@@ -45,6 +45,10 @@ struct AdapterFile {
       if (found->shape != shape) {
         return bad(entry.name + " has shape " + show_shape(found->shape) + ", but the model and " + kConfig +
                    " ask for " + show_shape(shape) + "; the adapter belongs to another model or config");
+      }
+      if (found->dtype != DType::f32 && found->dtype != DType::bf16 && found->dtype != DType::f16) {
+        return bad(entry.name + " is " + std::string(dtype_name(found->dtype)) +
+                   "; adapters are read as float32, bfloat16 or float16");
       }
       used.insert(entry.name);
     }

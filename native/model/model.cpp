@@ -102,8 +102,6 @@ const std::vector<Parameter>& Model::parameters() const { return state_->map.par
 const belle_backend& Model::backend() const { return *state_->backend; }
 int64_t Model::parameter_elements() const { return state_->map.elements; }
 DType Model::dtype() const { return state_->dtype; }
-ParameterRange Model::all_parameters() const { return state_->map.all(); }
-ParameterRange Model::embedding_parameters() const { return state_->map.embedding_range(); }
 void* Model::weights(int64_t offset) { return state_->weight_address(offset); }
 
 Result<std::vector<float>> Model::read_parameter(const Parameter& parameter) const {

@@ -116,14 +116,9 @@ class Model {
   const DecoderConfig& config() const;
   const std::vector<Parameter>& parameters() const;
   const belle_backend& backend() const;
-  DType dtype() const;                          // of weights and activations
-  int64_t parameter_elements() const;           // length of the flat buffer
-  ParameterRange all_parameters() const;        // the whole of it
-  ParameterRange embedding_parameters() const;  // the input and output embeddings
-  // What an adapter folder holds and `trainable: lora` trains: the adapters, and the embeddings when they are
-  // in modules_to_save.
-  ParameterRange adapter_parameters() const;
-  void* weights(int64_t offset);  // device address of an element; adapters lie apart from all the others
+  DType dtype() const;                 // of weights and activations
+  int64_t parameter_elements() const;  // length of the flat buffer
+  void* weights(int64_t offset);       // device address of an element; adapters lie apart from all the others
   Result<std::vector<float>> read_parameter(const Parameter& parameter) const;  // to host
   Status write_parameter(const Parameter& parameter, std::span<const float> values);
 

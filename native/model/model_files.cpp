@@ -1,7 +1,6 @@
 #include "native/model/model_files.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -10,33 +9,21 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 20;  // elements moved at a time between files, host and device
 
-using Sink = std::function<Status(const void*, size_t)>;
-
 Status stream_parameter(const Model::State& state, const Parameter& parameter, DType dtype,
-                        const Sink& sink) {
+                        const ByteSink& sink) {
   const belle_backend& b = *state.backend;
-  const auto piece = static_cast<size_t>(std::min(kPiece, parameter.elements));
-  std::vector<float> values(dtype == state.dtype ? 0 : piece);
-  std::vector<uint8_t> bytes(piece * dtype_size(dtype));
+  if (dtype == state.dtype) {
+    return read_bytes(b, state.weight(parameter.offset),
+                      static_cast<uint64_t>(parameter.elements) * dtype_size(dtype), sink);
+  }
+  std::vector<float> values(static_cast<size_t>(std::min(kPiece, parameter.elements)));
+  std::vector<uint16_t> halves(dtype == DType::bf16 ? values.size() : 0);
   for (int64_t done = 0; done < parameter.elements; done += kPiece) {
     const int64_t count = std::min(kPiece, parameter.elements - done);
-    const int64_t from = parameter.offset + done;
-    const size_t size = static_cast<size_t>(count) * dtype_size(dtype);
-    if (dtype == state.dtype) {
-      BELLE_TRY(backend::from_c(b.read(b.context, bytes.data(), state.weight(from), size)));
-      BELLE_TRY(sink(bytes.data(), size));
-      continue;
-    }
-    BELLE_TRY(read_values(b, state.weight(from), state.dtype, values.data(), count));
-    if (dtype == DType::f32) {
-      BELLE_TRY(sink(values.data(), size));
-      continue;
-    }
-    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-      const uint16_t half = f32_to_bf16(values[i]);
-      std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
-    }
-    BELLE_TRY(sink(bytes.data(), size));
+    BELLE_TRY(read_values(b, state.weight(parameter.offset + done), state.dtype, values.data(), count));
+    std::transform(values.data(), values.data() + (halves.empty() ? 0 : count), halves.data(), f32_to_bf16);
+    const void* piece = halves.empty() ? static_cast<const void*>(values.data()) : halves.data();
+    BELLE_TRY(sink(piece, static_cast<size_t>(count) * dtype_size(dtype)));
   }
   return {};
 }
@@ -76,7 +63,7 @@ Result<DType> saved_dtype(const Model::State& state, const SaveRequest& request)
 
 io::TensorToWrite tensor_to_write(const Model::State& state, const Parameter& parameter, std::string name,
                                   DType dtype) {
-  return {std::move(name), dtype, parameter.shape, [&state, &parameter, dtype](const Sink& sink) {
+  return {std::move(name), dtype, parameter.shape, [&state, &parameter, dtype](const ByteSink& sink) {
             return stream_parameter(state, parameter, dtype, sink);
           }};
 }

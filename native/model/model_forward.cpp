@@ -43,8 +43,8 @@ Status read_logits(const Pass& pass, std::vector<float>* out) {
   const int64_t d = pass.state.config.hidden_size, vocab = pass.state.config.vocab_size;
   out->resize(static_cast<size_t>(pass.tokens * vocab));
   auto* logits = static_cast<float*>(pass.act.logits);
-  for (int64_t row = 0; row < pass.tokens; row += pass.act.logit_rows) {
-    const int64_t rows = std::min(pass.act.logit_rows, pass.tokens - row);
+  for (int64_t row = 0; row < pass.tokens; row += pass.act.float_logit_rows) {
+    const int64_t rows = std::min(pass.act.float_logit_rows, pass.tokens - row);
     const void* hidden = element(pass.act.hidden, row * d, pass.state.dtype);
     BELLE_TRY(forward_logits(pass, logits, hidden, rows));
     BELLE_TRY(backend::from_c(b.read(b.context, out->data() + row * vocab, logits,

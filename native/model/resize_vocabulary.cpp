@@ -170,6 +170,7 @@ Status Model::resize_vocabulary(const ResizeRequest& request) {
   state_->workspace.reset();  // its logits have the old width
   state_->weights = std::move(weights);
   state_->map = std::move(map);
+  ++state_->layout;
   state_->config = std::move(config);
   return {};
 }

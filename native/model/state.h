@@ -23,6 +23,7 @@ struct Model::State {
   DType dtype = DType::f32;  // of weights and activations
   std::string folder;        // the model was loaded from; empty when it was created
   WeightMap map;
+  uint64_t layout = 0;    // counts the changes of map: what keeps offsets or addresses sees that they are old
   DeviceBuffer weights;   // dtype [map.adapters]
   DeviceBuffer adapters;  // dtype [map.elements - map.adapters]; apart, so that adding them moves nothing
   std::optional<LoraConfig> lora;  // of the adapters

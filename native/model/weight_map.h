@@ -71,6 +71,7 @@ struct WeightMap {
 
   ParameterRange all() const { return {0, elements}; }
   ParameterRange embedding_range() const { return {embeddings, adapters}; }
+  // What an adapter folder holds and `trainable: lora` trains.
   ParameterRange adapter_range() const { return {embeddings_adapted ? embeddings : adapters, elements}; }
 };
 

@@ -46,7 +46,7 @@ struct Activations {
   float* losses = nullptr;                             // [T]
   void* logits = nullptr;                              // scratch [chunk_rows, V]
   int64_t chunk_rows = 0;                              // rows of the model's dtype
-  int64_t logit_rows = 0;                              // float32 rows that fit there
+  int64_t float_logit_rows = 0;                        // float32 rows that fit there
   void* lora_hidden = nullptr;                         // [T, R] x A^T of the running matrix
   // Training only.
   void *dx = nullptr, *dnormed = nullptr;  // [T, d]

@@ -218,7 +218,7 @@ void add_blocks(const AttentionBlock& a, const Buffers& b, const ScoreRule& rule
   }
   const int64_t end = a.first + a.rows;  // keys that the last row sees
   for (int64_t j0 = 0; j0 < end; j0 += kBlock) {
-    const int64_t keys = at_most(kBlock, end - j0), size = a.type == Type::f32 ? 4 : 2;
+    const int64_t keys = at_most(kBlock, end - j0), size = size_of(a.type);
     const void *k = offset(a.k, j0 * a.kv_stride, a.type), *v = offset(a.v, j0 * a.kv_stride, a.type);
     copy_rows<Pairs>(b.k, k, a.type, a.kv_stride, keys, d);
     pack({b.v, v, a.type, 1, a.kv_stride, d, keys, kTileCols});

@@ -8,23 +8,19 @@ namespace {
 template <class T>
 struct Products {
   static constexpr int64_t kElements = kLanes;
-  using Row = vf;
-  static inline __attribute__((always_inline)) Row take(const T* x, int64_t count) {
+  using Step = FloatStep;
+  static inline __attribute__((always_inline)) vf take(const T* x, int64_t count) {
     return load_first(x, count);
   }
-  static inline __attribute__((always_inline)) vf add(vf sum, Row a, Row b) { return mul_add(a, b, sum); }
 };
 #if defined(__AVX512BF16__)
 template <>
 struct Products<bf16> {
   static constexpr int64_t kElements = 2 * kLanes;
-  using Row = __m512i;
-  static inline __attribute__((always_inline)) Row take(const bf16* x, int64_t count) {
-    return _mm512_maskz_loadu_epi16(
+  using Step = PairStep;
+  static inline __attribute__((always_inline)) vf take(const bf16* x, int64_t count) {
+    return (vf)_mm512_maskz_loadu_epi16(
         count >= kElements ? ~__mmask32{} : static_cast<__mmask32>((1u << count) - 1), x);
-  }
-  static inline __attribute__((always_inline)) vf add(vf sum, Row a, Row b) {
-    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
   }
 };
 #endif
@@ -87,8 +83,8 @@ void bare_scores(const AttentionDecodeRange& a) {
       for (int64_t e = 0; e < d; e += P::kElements) {
 #pragma GCC unroll 16
         for (int r = 0; r < kLanes; ++r) {
-          const auto x = P::take(queries[r] + g * a.q_stride + e, d - e);
-          sums[r] = P::add(sums[r], x, P::take(rows[r] + e, d - e));
+          const vf x = P::take(queries[r] + g * a.q_stride + e, d - e);
+          sums[r] = P::Step::add(sums[r], x, P::take(rows[r] + e, d - e));
         }
       }
       float scores[kLanes];
@@ -141,11 +137,11 @@ BELLE_INLINE void add_weighted(const T* const (&rows)[kKeys], const float* weigh
                     cols - e > 16 ? load_first(out + e + 16, cols - e - 16) : vf{}};
 #pragma GCC unroll 4
       for (int j = 0; j < kKeys; j += 2) {
-        const __m512i x = Products<T>::take(rows[j] + e, cols - e),
-                      y = Products<T>::take(rows[j + 1] + e, cols - e);
-        const vi w = static_cast<int32_t>(pairs[j / 2]) - vi{};
-        sums[0] = Products<T>::add(sums[0], (__m512i)w, _mm512_permutex2var_epi16(x, (__m512i)low, y));
-        sums[1] = Products<T>::add(sums[1], (__m512i)w, _mm512_permutex2var_epi16(x, (__m512i)high, y));
+        const __m512i x = (__m512i)Products<T>::take(rows[j] + e, cols - e),
+                      y = (__m512i)Products<T>::take(rows[j + 1] + e, cols - e);
+        const vf w = (vf)(static_cast<int32_t>(pairs[j / 2]) - vi{});
+        sums[0] = PairStep::add(sums[0], w, (vf)_mm512_permutex2var_epi16(x, (__m512i)low, y));
+        sums[1] = PairStep::add(sums[1], w, (vf)_mm512_permutex2var_epi16(x, (__m512i)high, y));
       }
       store_first(out + e, sums[0], cols - e);
       if (cols - e > 16) store_first(out + e + 16, sums[1], cols - e - 16);

@@ -13,17 +13,6 @@ namespace {
 constexpr int64_t kBlock = kAttentionBlock;
 static_assert(kBlock % kTileRows == 0 && kBlock % kTileCols == 0 && kBlock % 2 == 0);
 
-BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-BELLE_INLINE int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
-BELLE_INLINE int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
-
-BELLE_INLINE const void* offset(const void* base, int64_t elements, Type type) {
-  return static_cast<const char*>(base) + elements * (type == Type::f32 ? 4 : 2);
-}
-BELLE_INLINE void* offset(void* base, int64_t elements, Type type) {
-  return static_cast<char*>(base) + elements * (type == Type::f32 ? 4 : 2);
-}
-
 // Hands out 64-byte aligned parts of scratch memory; with base NULL it only counts.
 struct Carver {
   float* base;

@@ -28,14 +28,12 @@ void write_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, 
 
 // C is read and written when the sums are done: asked for now, it is there by then.
 void prefetch_tile(const MultiplyOut& out, int64_t row, int64_t rows, int64_t col, int64_t cols) {
-  const int64_t size = out.type == Type::f32 ? 4 : 2;
+  const int64_t size = size_of(out.type);
   for (int64_t r = 0; r < rows; ++r) {
     const char* c = static_cast<const char*>(out.c) + ((row + r) * out.ldc + col) * size;
     for (int64_t at = 0; at < cols * size; at += 64) __builtin_prefetch(c + at, 1);
   }
 }
-
-BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace
 

@@ -43,8 +43,8 @@ struct MultiplyArgs {
   Type type;  // of the operands; decides what an item is
   // Item (r, s), r < mr, of row tile t at a + t*a_tile + r*a_row + s*a_step, in bytes. A matrix whose depth
   // lies along memory needs no packing where items are its own bytes.
-  const void* a;
-  int64_t a_tile, a_row, a_step;
+  const void* a = nullptr;
+  int64_t a_tile = 0, a_row = 0, a_step = 0;
   const void* b;    // packed with panels of nr columns
   int64_t b_panel;  // bytes between two panels
   // Depth in several calls: the unfinished sums stay in tiles[ceil(rows / mr) * ceil(cols / nr) * mr * nr]

@@ -1,27 +1,14 @@
 #pragma once
 // The micro-kernel: one tile of sums over the items of two operands (native/ops/multiply.h).
+#include "native/ops/sum_step.h"
 #include "native/ops/tile.h"
 
 namespace belle::ops::BELLE_ISA {
 
 namespace {
 
-// One step of one accumulator: a float, or a pair of bfloat16 with both products added in float32.
 typedef int32_t item __attribute__((may_alias, aligned(1)));
 BELLE_INLINE vf broadcast(const char* a) { return (vf)(*reinterpret_cast<const item*>(a) - vi{}); }
-
-struct FloatStep {
-  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) { return mul_add(a, b, sum); }
-};
-#if defined(__AVX512BF16__)
-struct PairStep {
-  static inline __attribute__((always_inline)) vf add(vf sum, vf a, vf b) {
-    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-  }
-};
-#else
-using PairStep = FloatStep;  // the items are widened already
-#endif
 
 struct Tile {
   int64_t steps;

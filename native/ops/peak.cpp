@@ -1,5 +1,6 @@
 #include "native/ops/peak.h"
 
+#include "native/ops/sum_step.h"
 #include "native/ops/tile.h"
 
 namespace belle::ops::BELLE_ISA {
@@ -18,8 +19,8 @@ constexpr int kSums = kTileRows * kTileVectors;  // independent sums: more than 
 #define BELLE_OPAQUE(x) asm volatile("" : "+v"(x))
 #endif
 
-template <class Add>
-BELLE_INLINE double run(int64_t rounds, double operations, Add add) {
+template <class Step>
+BELLE_INLINE double run(int64_t rounds, double operations) {
   vf sum[kSums], a = splat(1.0f), b = splat(0.5f);
 #pragma GCC unroll 24
   for (int i = 0; i < kSums; ++i) sum[i] = vf{};
@@ -28,7 +29,7 @@ BELLE_INLINE double run(int64_t rounds, double operations, Add add) {
   for (int64_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
     for (int i = 0; i < kSums; ++i) {
-      sum[i] = add(sum[i], a, b);
+      sum[i] = Step::add(sum[i], a, b);
       BELLE_OPAQUE(sum[i]);
     }
   }
@@ -36,17 +37,8 @@ BELLE_INLINE double run(int64_t rounds, double operations, Add add) {
 }
 
 double peak(Type type, int64_t rounds) {
-#if defined(__AVX512BF16__)
-  if (type == Type::bf16) {
-    return run(
-        rounds, 4, [](vf sum, vf a, vf b) __attribute__((always_inline)) {
-          return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-        });
-  }
-#endif
-  (void)type;  // bfloat16 is widened: the same arithmetic
-  return run(
-      rounds, 2, [](vf sum, vf a, vf b) __attribute__((always_inline)) { return mul_add(a, b, sum); });
+  // Where bfloat16 is widened its arithmetic is float32's.
+  return kPairs && type == Type::bf16 ? run<PairStep>(rounds, 4) : run<FloatStep>(rounds, 2);
 }
 
 }  // namespace belle::ops::BELLE_ISA

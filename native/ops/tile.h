@@ -19,6 +19,9 @@ constexpr bool kPairs = true;
 constexpr bool kPairs = false;
 #endif
 
-BELLE_INLINE int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+BELLE_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+BELLE_INLINE int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+BELLE_INLINE int64_t blocks(int64_t n, int64_t size) { return (n + size - 1) / size; }
+BELLE_INLINE int64_t round_up(int64_t n, int64_t to) { return blocks(n, to) * to; }
 
 }  // namespace belle::ops::BELLE_ISA

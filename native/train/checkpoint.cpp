@@ -7,6 +7,7 @@
 #include "native/core/committed_file.h"
 #include "native/io/commit.h"
 #include "native/io/safetensors.h"
+#include "native/model/device_value.h"
 #include "native/model/lora.h"
 #include "native/model/weight_map.h"
 
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 static constexpr const char* kPrefix = "checkpoint-";
 static constexpr const char* kStateSchema = "belle-train/trainer/1";
 static constexpr const char* kCheckpointSchema = "belle-train/checkpoint/1";
-static constexpr uint64_t kPiece = 4 << 20;  // bytes read from the device at a time
 
 std::string checkpoint_path(const std::string& output_dir, int64_t step) {
   return output_dir + "/" + kPrefix + std::to_string(step);
@@ -77,18 +77,6 @@ static Status check_free_space(const std::string& path, uint64_t bytes) {
                                            " are free; free some space or write to another disk");
 }
 
-static Status stream_device(const belle_backend& b, const void* device, uint64_t bytes,
-                            const std::function<Status(const void*, size_t)>& sink) {
-  std::vector<uint8_t> piece(static_cast<size_t>(std::min(kPiece, bytes)));
-  for (uint64_t done = 0; done < bytes; done += kPiece) {
-    const auto size = static_cast<size_t>(std::min(kPiece, bytes - done));
-    BELLE_TRY(
-        backend::from_c(b.read(b.context, piece.data(), static_cast<const uint8_t*>(device) + done, size)));
-    BELLE_TRY(sink(piece.data(), size));
-  }
-  return {};
-}
-
 // One tensor of trainer_state.safetensors and where it lies on the device.
 struct StateTensor {
   std::string name;
@@ -115,7 +103,7 @@ static Result<io::FileRecord> write_optimizer(const std::string& path, const mod
     const uint64_t bytes = static_cast<uint64_t>(tensor.parameter->elements) * dtype_size(tensor.dtype);
     tensors.push_back({tensor.name, tensor.dtype, tensor.parameter->shape,
                        [&b = model.backend(), device = tensor.device, bytes](const auto& sink) {
-                         return stream_device(b, device, bytes, sink);
+                         return model::read_bytes(b, device, bytes, sink);
                        }});
   }
   return io::write_safetensors_file(path, tensors, {{"format", "pt"}});
@@ -264,7 +252,7 @@ Status load_checkpoint(const std::string& path, model::Model& model, const Optim
                       "target_modules and modules_to_save, or choose another output_dir to start afresh");
   }
   BELLE_ASSIGN(const io::SafetensorsFile weights,
-               io::SafetensorsFile::open(path + "/adapter_model.safetensors"));
+               io::SafetensorsFile::open(path + "/" + model::kAdapterWeights));
   return load_from(weights, path, model, optimizer);
 }
 

@@ -6,13 +6,13 @@
 #include <filesystem>
 
 #include "native/core/committed_file.h"
+#include "native/core/resident_memory.h"
 #include "native/model/state.h"
 #include "native/train/base_fingerprint.h"
 #include "native/train/checkpoint.h"
 #include "native/train/flops.h"
 #include "native/train/memory_plan.h"
 #include "native/train/optimizer.h"
-#include "native/train/resident_memory.h"
 #include "native/train/step_plan.h"
 #include "native/train/trainer_checks.h"
 
@@ -50,6 +50,7 @@ struct Trainer::State {
         config(std::move(wanted)),
         plan(planned),
         optimizer(std::move(made)),
+        layout(trained.state().layout),
         flops(step_flops(trained.config(), trained.parameters(),
                          trained_range(trained.state().map, config.trainable))) {}
 
@@ -57,6 +58,8 @@ struct Trainer::State {
   TrainConfig config;
   StepPlan plan;
   Optimizer optimizer;
+  uint64_t layout;  // of the model when the optimizer was made
+  model::WorkspaceSpec workspace;
   StepFlops flops;
   std::unique_ptr<BatchSource> data, eval;
   uint64_t planned_bytes = 0;
@@ -69,6 +72,7 @@ struct Trainer::State {
   double window_flops = 0;
   Batch eval_batch;
 
+  Status check_model() const;
   Status open_output(const Emit& emit);
   void prune(const Emit& emit);
   Status train_step(const Emit& emit);
@@ -108,11 +112,13 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
   if (config.config_fingerprint.empty()) config.config_fingerprint = fingerprint_of(config);
 
   const int64_t tokens = std::max(data->max_tokens(), eval ? eval->max_tokens() : 0);
-  BELLE_TRY(model.reserve(workspace_spec(config, tokens)));
+  const model::WorkspaceSpec workspace = workspace_spec(config, tokens);
+  BELLE_TRY(model.reserve(workspace));
   BELLE_ASSIGN(Optimizer optimizer, Optimizer::create(model, config.trainable));
   if (config.peak_flops == 0) config.peak_flops = measure_peak(model);
   auto state = std::make_unique<State>(model, std::move(config), plan, std::move(optimizer));
   State& s = *state;
+  s.workspace = workspace;
   s.data = std::move(data);
   s.eval = std::move(eval);
   s.window.resize(std::min(plan.accumulation, plan.micro_batches));
@@ -130,6 +136,8 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
 
 Status Trainer::run(const std::atomic<bool>& stop, const Emit& emit) {
   State& s = *state_;
+  BELLE_TRY(s.check_model());
+  BELLE_TRY(s.model.reserve(s.workspace));  // another pass of the model may have dropped it
   BELLE_TRY(s.open_output(emit));
   // A run that was stopped at a step with an evaluation left it out: it is made before the next step.
   const bool first = s.progress.step == 0 ? s.config.eval_on_start : s.resumed && s.due(s.config.eval_steps);
@@ -154,6 +162,13 @@ Status Trainer::run(const std::atomic<bool>& stop, const Emit& emit) {
                     std::to_string(s.plan.total_steps) +
                     (s.saved_step > 0 ? "; resume from " + checkpoint_path(s.config.output_dir, s.saved_step)
                                       : std::string()));
+}
+
+Status Trainer::State::check_model() const {
+  if (model.state().layout == layout) return {};
+  return {
+      StatusCode::invalid_argument,
+      "the model's vocabulary or adapter changed after this trainer was created; create the trainer again"};
 }
 
 Status Trainer::State::open_output(const Emit& emit) {
@@ -287,7 +302,7 @@ Status Trainer::State::evaluate(const std::atomic<bool>& stop, const Emit& emit)
 // At the first checkpoint, written or read: hashing the weights of a large model takes seconds.
 Status Trainer::State::know_base() {
   if (config.trainable != Trainable::lora || !progress.base_fingerprint.empty()) return {};
-  BELLE_ASSIGN(progress.base_fingerprint, base_fingerprint(model, model.adapter_parameters()));
+  BELLE_ASSIGN(progress.base_fingerprint, base_fingerprint(model, model.state().map.adapter_range()));
   return {};
 }
 
@@ -327,6 +342,7 @@ Result<int64_t> Trainer::resume(const Emit& emit) {
                   from.path + " was written with " + what +
                       "; resume with the same, or choose another output_dir to start afresh");
   };
+  BELLE_TRY(s.check_model());
   s.resumed = true;
   if (s.config.output_dir.empty()) return int64_t{0};
   BELLE_ASSIGN(std::vector<Checkpoint> found, list_checkpoints(s.config.output_dir));
@@ -345,7 +361,7 @@ Result<int64_t> Trainer::resume(const Emit& emit) {
     if (state.config_fingerprint != s.progress.config_fingerprint)
       return refuse(*checkpoint, "another training config");
     if (state.base_fingerprint != s.progress.base_fingerprint)
-      return refuse(*checkpoint, "an adapter of another base model");
+      return refuse(*checkpoint, "an adapter of another base model, or of this one in another dtype");
     if (state.seed != s.progress.seed) return refuse(*checkpoint, "seed " + std::to_string(state.seed));
     const Window next = s.plan.window(state.step);
     if (state.step != checkpoint->step || state.step > s.plan.total_steps || state.updates > state.step ||

@@ -108,7 +108,8 @@ class Trainer {
   Result<int64_t> resume(const std::function<void(const Event&)>& on_event);
   // Runs to the end, or until *stop: then finishes the step, saves a checkpoint (with output_dir) and returns
   // aborted. Five non-finite steps in a row: numeric. A full disk at a save point is a warning, at the last
-  // save an error. Without resume(), an output_dir that already holds checkpoints is refused.
+  // save an error. Without resume(), an output_dir that already holds checkpoints is refused, and so is, here
+  // and there, a model whose vocabulary or adapter changed since create().
   Status run(const std::atomic<bool>& stop, const std::function<void(const Event&)>& on_event);
   int64_t step() const;
   int64_t total_steps() const;

@@ -1,6 +1,8 @@
 // Logits, losses, gradients and likelihoods against Hugging Face transformers in float32.
 #include "test/native/model/golden.h"
 
+#include "native/model/state.h"
+
 using namespace belle;
 using namespace belle::test;
 
@@ -107,7 +109,7 @@ TEST("golden: frozen layers leave the embeddings' gradients as they are") {
     const auto full = g.model->forward({ids, bounds, labels}, {.gradients = true});
     CHECK_OK(full.status());
     const belle_backend& b = g.model->backend();
-    const model::ParameterRange range = g.model->embedding_parameters();
+    const model::ParameterRange range = g.model->state().map.embedding_range();
     CHECK(range.elements() < g.model->parameter_elements() / 2);
     void* device = nullptr;
     const size_t bytes = static_cast<size_t>(range.elements()) * sizeof(float);

@@ -1,4 +1,5 @@
 // The whole model's gradient against central differences of its loss, on random models of each family.
+#include "native/model/state.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -79,7 +80,7 @@ struct DeviceGradients {
     CHECK_EQ(b.write(b.context, device, values.data(), n * sizeof(float)).code, 0);
   }
   std::vector<float> after(const TinyBatch& batch, float scale, bool overwrite) {
-    const model::Gradients gradients{static_cast<float*>(device), model.all_parameters(), overwrite};
+    const model::Gradients gradients{static_cast<float*>(device), model.state().map.all(), overwrite};
     CHECK_OK(model.forward_backward(batch, scale, gradients).status());
     std::vector<float> values(n);
     const belle_backend& b = model.backend();

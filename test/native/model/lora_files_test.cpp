@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "native/model/state.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -56,7 +57,7 @@ TEST("adapter folder: saved and loaded again has the same bits, in both dtypes a
         lora.alpha_pattern = {{bloom ? "h.1.mlp.dense_h_to_4h" : "up_proj", 2.25}};
         auto model = tiny(config, dtype);
         CHECK_OK(model->add_lora(lora));
-        fill(*model, model->adapter_parameters());
+        fill(*model, model->state().map.adapter_range());
         const std::string folder = temporary_folder() + "/adapter";
         CHECK_OK(model->save_adapter(folder, {}));
         CHECK_OK(io::verify_manifest(folder).status());
@@ -136,7 +137,7 @@ struct BadFolder {
     CHECK_EQ(message_of(status), folder + message);
     CHECK_EQ(static_cast<int>(status.code()), static_cast<int>(code));
     CHECK(model->adapter() == nullptr);
-    CHECK(model->adapter_parameters().elements() == 0);
+    CHECK(model->state().map.adapter_range().elements() == 0);
   }
 };
 
@@ -207,6 +208,19 @@ TEST("adapter folder: modules and tensors must be the model's") {
   bad.check(invalid,
             "/adapter_model.safetensors: base_model.model.model.layers.0.mlp.down_proj.lora_A.weight with "
             "shape [2, 40] is nothing that adapter_config.json adapts or saves in this model");
+  bad.write(bad.config.dump(2));
+  const std::string weights = read(bad.folder + "/adapter_model.safetensors");
+  std::string integers = weights;
+  const size_t dtype = integers.find("\"dtype\":\"F32\"") + 9;
+  integers[dtype] = 'I';
+  const auto rewrite = [&](const std::string& bytes) {
+    std::ofstream(bad.folder + "/adapter_model.safetensors", std::ios::binary | std::ios::trunc) << bytes;
+  };
+  rewrite(integers);
+  bad.check(invalid,
+            "/adapter_model.safetensors: base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight is "
+            "int32; adapters are read as float32, bfloat16 or float16");
+  rewrite(weights);
   Json changed = bad.config;
   changed.set("r", 4);
   bad.write(changed.dump(2));

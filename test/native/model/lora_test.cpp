@@ -69,7 +69,7 @@ TEST("lora: a fresh adapter changes nothing, and depends on its seed") {
     const int64_t elements = model->parameter_elements();
     CHECK_OK(model->add_lora({.r = 4, .target_modules = {"all-linear"}, .seed = 1}));
     CHECK(logits_of(*model, batch) == before);
-    CHECK(model->adapter_parameters().begin == elements);
+    CHECK(model->state().map.adapter_range().begin == elements);
     auto other = make_tiny(config), same = make_tiny(config);
     CHECK_OK(other->add_lora({.r = 4, .target_modules = {"all-linear"}, .seed = 2}));
     CHECK_OK(same->add_lora({.r = 4, .target_modules = {"all-linear"}, .seed = 1}));
@@ -151,7 +151,7 @@ TEST("lora: whatever is frozen, kept or recomputed, an adapter's gradients have 
       auto model = made.take();
       add_adapter(*model, config_of({"all-linear"}));
       const TinyBatch batch = tiny_batch(37);
-      const model::ParameterRange all = model->all_parameters(), own = model->adapter_parameters();
+      const model::ParameterRange all = model->state().map.all(), own = model->state().map.adapter_range();
       const std::vector<float> full = gradients_of(*model, batch, all, true);
       const std::span<const float> expected = std::span(full).subspan(static_cast<size_t>(own.begin));
       CHECK(largest({expected.begin(), expected.end()}) > 0);

@@ -118,6 +118,25 @@ TEST("gemm: beta 0 does not read C, NaN in A reaches only its row") {
   });
 }
 
+TEST("gemm: a residual that is C itself, over several blocks of depth") {
+  const int64_t m = 50, n = 41, k = 1030;
+  const auto a = random_normal(m * k, 1), bm = random_normal(n * k, 2), residual = random_normal(m * n, 3);
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    for (const Types& types : kCombinations) {
+      const Shape apart = {m, n, k, false, true, 1, 0, false, true};
+      const auto expected = run_gemm(b, apart, a, bm, std::vector<float>(m * n), {}, types, residual);
+      Buffer da(b, a, types.in), db(b, bm, types.in), dc(b, residual, types.out);
+      belle_gemm_args g = {};
+      g.m = m, g.n = n, g.k = k, g.alpha = 1;
+      g.a = da.data(), g.lda = k, g.b = db.data(), g.ldb = k, g.transpose_b = 1;
+      g.c = dc.data(), g.ldc = n, g.residual = dc.data();
+      g.a_type = g.b_type = types.in, g.c_type = types.out;
+      CHECK_OK(from_c(b.gemm(b.context, &g)));
+      CHECK(same_bits(dc.read(types.out), expected));
+    }
+  });
+}
+
 TEST("gemm: leading dimensions beyond the width leave the gaps alone") {
   const int64_t m = 50, n = 41, k = 30, lda = 35, ldb = 33, ldc = 47;
   const auto a = random_normal(m * lda, 1), bm = random_normal(n * ldb, 2);

@@ -85,7 +85,7 @@ Figures train_golden(const std::string& folder, const Json& golden, const io::Sa
   const Frozen before(*run.model);
   CHECK_OK(run.create(config, golden_batches(tensors)));
   CHECK_OK(run.run());
-  before.check(*run.model, run.model->adapter_parameters());
+  before.check(*run.model, run.model->state().map.adapter_range());
   Figures figures;
   for (const StepEvent& step : run.events.steps) {
     figures.losses.push_back(step.loss);
@@ -169,7 +169,7 @@ TEST("lora: stopped after any step, the rest of the run has the same bits") {
         CHECK_OK(whole.create(lora, dtype, bloom));
         const Frozen before(*whole.run.model);
         CHECK_OK(whole.run.run());
-        before.check(*whole.run.model, whole.run.model->adapter_parameters());
+        before.check(*whole.run.model, whole.run.model->state().map.adapter_range());
         const std::string folder = test::temporary_folder();
         Saving first, second;
         first.config.output_dir = second.config.output_dir = folder;
@@ -244,10 +244,11 @@ TEST("lora: another base, another adapter or another dtype is refused, and nothi
     CHECK_EQ(std::string(resumed.status().message()), message);
     CHECK(weights_of(*other.run.model) == before);
   };
-  refused(every_layer(), true, DType::f32,
-          path +
-              " was written with an adapter of another base model; resume with the same, or choose another "
-              "output_dir to start afresh");
+  const std::string other = path +
+                            " was written with an adapter of another base model, or of this one in another "
+                            "dtype; resume with the same, or choose another output_dir to start afresh";
+  refused(every_layer(), true, DType::f32, other);
+  refused(every_layer(), false, DType::bf16, other);
   model::LoraConfig lora = every_layer();
   lora.alpha = 9;
   refused(lora, false, DType::f32,
@@ -273,6 +274,18 @@ TEST("lora: what is trained fits the model, or is refused before anything is pla
   }
 }
 
+TEST("lora: a model whose adapter was merged and replaced needs another trainer") {
+  Saving saving;
+  saving.config.output_dir = test::temporary_folder();
+  CHECK_OK(saving.create(every_layer(), DType::f32));
+  CHECK_OK(saving.run.model->merge_adapter());
+  CHECK_OK(saving.run.model->add_lora(every_layer()));  // as many elements as before
+  const std::string message =
+      "the model's vocabulary or adapter changed after this trainer was created; create the trainer again";
+  CHECK_EQ(std::string(saving.run.run().message()), message);
+  CHECK_EQ(std::string(saving.run.resume().status().message()), message);
+}
+
 TEST("lora: the memory plan has gradients and moments of the adapters alone") {
   for (const DType dtype : kTypes) {
     for (const bool embeddings : {false, true}) {
@@ -286,16 +299,19 @@ TEST("lora: the memory plan has gradients and moments of the adapters alone") {
         if (p.adapter || (embeddings && p.embedding)) trained += static_cast<uint64_t>(p.elements);
       }
       const MemoryPlan plan = plan_memory(model.config(), model.state().map, dtype, saving.config, 48, 2);
+      int checked = 0;
       for (const MemoryItem& item : plan.items) {
         const std::string name = item.name;
         const uint64_t size = name == "gradients" || name.starts_with("adam_")     ? 4
                               : name == "master_remainder" && dtype == DType::bf16 ? 2
                                                                                    : 0;
         if (size == 0) continue;
+        ++checked;
         // Sixteen elements a tensor at the most go into alignment.
         CHECK(item.bytes >= size * trained &&
               item.bytes <= size * (trained + 16 * model.parameters().size()));
       }
+      CHECK_EQ(checked, dtype == DType::bf16 ? 4 : 3);
     }
   }
 }

@@ -1,4 +1,4 @@
-#include "native/train/resident_memory.h"
+#include "native/core/resident_memory.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace belle::train {
+namespace belle {
 
 // "total resident shared ...", in pages.
 uint64_t resident_memory() {
@@ -23,4 +23,4 @@ uint64_t resident_memory() {
   return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-}  // namespace belle::train
+}  // namespace belle
