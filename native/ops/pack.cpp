@@ -89,7 +89,7 @@ static void pack_items_transposed(item* out, const char* in, int64_t stride, int
   for (int64_t r = 0; r < full; r += kBlock) {
     const char* from = in + r * stride;
     for (int64_t p = 0; p < whole; p += kBlock) {
-      for (int64_t i = 0; i < kBlock; ++i) __builtin_prefetch(from + (kBlock + i) * stride + 4 * p);
+      for (int64_t i = 0; i < kBlock; ++i) __builtin_prefetch(from + (kBlock + i) * stride + 4 * p, 0, 2);
       transpose_block(out + p * panel + r, panel, from + 4 * p, stride);
     }
   }
