@@ -42,7 +42,7 @@ struct CpuContext {
   ThreadPool pool;
   std::mutex mutex;  // one op at a time: the backend's one stream
   std::vector<Scratch> thread;
-  Scratch rows, gathered, partial_sums, block_counts;
+  Scratch rows, gathered, packed, partial_sums, block_counts;
 
   Scratch rope;  // [rope_rows, rope_dim]: cosines and sines of positions 0, 1, ...
   int64_t rope_rows = 0;
