@@ -1,5 +1,6 @@
 // The `model` section: an existing Hugging Face folder, or a new model from config.json fields.
 import { z } from "zod";
+import { dtypes } from "../native/dtype.ts";
 import { field, refusal } from "./field.ts";
 
 const size = () => z.int().min(1).max(16_777_216);
@@ -114,7 +115,7 @@ export const resizeSchema = z
   });
 
 export const dtypeField = field(
-  z.enum(["float32", "bfloat16"]).default("float32"),
+  z.enum(dtypes).default("float32"),
   "Type of weights and activations in memory, whatever the files hold. bfloat16 takes half the memory and is faster where the CPU has AVX512-BF16; sums, statistics, gradients and AdamW's own copy of the weights stay float32.",
   "权重和激活在内存中的类型，与文件中的类型无关。bfloat16 内存减半，在支持 AVX512-BF16 的 CPU 上更快；累加、统计量、梯度以及 AdamW 的权重副本仍为 float32。",
   {

@@ -3,7 +3,7 @@ import { withSignal } from "../native/abort.ts";
 import type { NativeKernelFigure, NativeKernelRequest } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
-import { type DeviceOptions, deviceOptions } from "./load_options.ts";
+import { type DeviceOptions, type DType, deviceOptions } from "./load_options.ts";
 
 export interface GemmKernel {
   op: "gemm";
@@ -60,7 +60,7 @@ export type KernelRequest = GemmKernel | AttentionKernel | LossKernel | Optimize
 
 export interface KernelOptions extends DeviceOptions {
   /** Of the op's tensors. Default "float32". */
-  dtype?: "float32" | "bfloat16";
+  dtype?: DType;
   /** Time spent on repeats, besides making the buffers and one call to warm up; one is always made. Default 0.2. */
   seconds?: number;
   signal?: AbortSignal;

@@ -1,5 +1,6 @@
 // Where a model runs and in which type: checked before the addon is asked.
-import type { DType, NativeModelOptions } from "../native/binding.ts";
+import type { NativeModelOptions } from "../native/binding.ts";
+import { type DType, dtypes } from "../native/dtype.ts";
 import { BelleError } from "../native/errors.ts";
 
 export type Backend = "auto" | "cpu" | "cuda";
@@ -24,8 +25,8 @@ const backends: readonly string[] = ["auto", "cpu", "cuda"] satisfies Backend[];
 
 export function deviceOptions(options: LoadOptions): NativeModelOptions {
   const { dtype = "float32", threads = 0 } = options;
-  if (dtype !== "float32" && dtype !== "bfloat16") {
-    wrong(`dtype must be "float32" or "bfloat16", not ${JSON.stringify(dtype)}.`);
+  if (!dtypes.includes(dtype)) {
+    wrong(`dtype must be ${dtypes.map((name) => `"${name}"`).join(" or ")}, not ${JSON.stringify(dtype)}.`);
   }
   const fromEnvironment = options.backend === undefined && process.env.BELLE_BACKEND !== undefined;
   const backend = options.backend ?? (process.env.BELLE_BACKEND || "auto");

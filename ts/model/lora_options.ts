@@ -1,6 +1,10 @@
 // An adapter as a caller asks for it, completed and checked.
+import { loraSchema } from "../config/train.ts";
 import type { NativeLoraOptions } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
+
+// Those of the YAML.
+const defaults = loraSchema.parse({});
 
 export interface LoraOptions {
   /** Rank. Default 8. */
@@ -26,7 +30,8 @@ export interface Adapter {
 }
 
 export function loraOptions(options: LoraOptions): NativeLoraOptions {
-  const { r = 8, loraAlpha = 16, targetModules = "all-linear", modulesToSave = [], seed = 0 } = options;
+  const { r = defaults.r, loraAlpha = defaults.lora_alpha, seed = 0 } = options;
+  const { targetModules = defaults.target_modules, modulesToSave = defaults.modules_to_save } = options;
   if (targetModules !== "all-linear" && !Array.isArray(targetModules)) {
     throw new BelleError(
       "ERR_BELLE_INVALID_ARGUMENT",

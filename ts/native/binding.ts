@@ -1,6 +1,8 @@
 // The one typed description of the addon (native/addon). Everything above ts/native speaks these types; only load.ts
 // knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
 
+import type { DType } from "./dtype.ts";
+
 /** Plain numbers and strings a native error carries besides its message. */
 export type NativeErrorDetails = Record<string, string | number | boolean>;
 
@@ -68,8 +70,6 @@ export interface NativeMergeReport {
   paddedRows128: number;
   subTokens: Uint32Array[];
 }
-
-export type DType = "float32" | "bfloat16";
 
 export interface NativeParameter {
   name: string;
@@ -290,7 +290,7 @@ export interface NativeKernelRequest {
   op: string;
   backend: string;
   threads: number;
-  dtype: "float32" | "bfloat16";
+  dtype: DType;
   seconds: number;
   [size: string]: string | number | boolean;
 }

@@ -4,7 +4,8 @@ import type { z } from "zod";
 import { checkValue } from "../config/check.ts";
 import { fingerprint } from "../config/fingerprint.ts";
 import { trainSchema } from "../config/train.ts";
-import type { DType, NativeTrainConfig } from "../native/binding.ts";
+import type { NativeTrainConfig } from "../native/binding.ts";
+import type { DType } from "../native/dtype.ts";
 
 /**
  * Keys of the `train` section (docs/config.md), named as Hugging Face TrainingArguments. Unlike in YAML, output_dir has

@@ -1,6 +1,7 @@
 // belle-train bench
 import { availableParallelism, loadavg } from "node:os";
 import { resolve } from "node:path";
+import { dtypes } from "../../native/dtype.ts";
 import { BelleError } from "../../native/errors.ts";
 import { type ClaimReport, chooseClaims, claims, runClaim } from "../bench.ts";
 import { defineCommand } from "../command.ts";
@@ -24,7 +25,7 @@ export const command = defineCommand({
     },
     dtype: {
       type: "string",
-      choices: ["bfloat16", "float32"],
+      choices: dtypes,
       default: "bfloat16",
       text: { en: "Type of weights and activations", zh: "权重和激活的类型" },
     },

@@ -1,4 +1,5 @@
 // belle-train convert
+import { dtypes } from "../../native/dtype.ts";
 import { convertModel } from "../../train/convert.ts";
 import { defineCommand } from "../command.ts";
 
@@ -18,7 +19,7 @@ export const command = defineCommand({
     },
     dtype: {
       type: "string",
-      choices: ["float32", "bfloat16"],
+      choices: dtypes,
       text: {
         en: "Type of the weights written; default: what config.json says, float32 for float16",
         zh: "写出权重的类型；默认与 config.json 一致，float16 则为 float32",
