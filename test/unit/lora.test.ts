@@ -1,9 +1,17 @@
 // Adapters from the configuration to the files: a run, its resumption, going on from an adapter, converting.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Model, planTraining, runSchema, trainBpe, trainingRun } from "../../ts/index.ts";
+import {
+  type BelleErrorCode,
+  Model,
+  planTraining,
+  runPlanOptions,
+  runSchema,
+  trainBpe,
+  trainingRun,
+} from "../../ts/index.ts";
 import { convertModel } from "../../ts/train/convert.ts";
 import { fails, tinyConfig, tinyModel, withFolder } from "./native_fixture.ts";
 
@@ -68,16 +76,18 @@ test("a stopped run goes on with the same bits; another rank is refused", () =>
   withFolder(async (folder) => {
     const { config, run } = await material(folder);
     const lora = { r: 4 };
-    const whole = await run(config("whole", { lora, max_steps: 12 }));
-    const settings = config("cut", { lora, max_steps: 12 });
+    const steps = 300; // the run does not wait for its events: it must not be over when the fourth is heard
+    const whole = await run(config("whole", { lora, max_steps: steps }));
+    const settings = config("cut", { lora, max_steps: steps });
     const controller = new AbortController();
-    await trainingRun(settings, controller.signal, (event) => {
+    const cut = trainingRun(settings, controller.signal, (event) => {
       if (event.type === "step" && event.step === 4) controller.abort();
-    }).catch((error: Error & { code?: string }) => assert.is(error.code, "ERR_BELLE_ABORTED"));
-    const other = config("cut", { lora: { r: 5 }, max_steps: 12 });
+    });
+    await fails(() => cut, "ERR_BELLE_ABORTED", /^Training was stopped/);
+    const other = config("cut", { lora: { r: 5 }, max_steps: steps });
     await fails(() => run(other), "ERR_BELLE_INVALID_ARGUMENT", /written with another training config/);
     const rest = await run(settings);
-    assert.ok(rest.losses.length < 12);
+    assert.ok(rest.losses.length > 0 && rest.losses.length < steps, `${rest.losses.length} steps were left`);
     const bytes = (path: string) => readFileSync(join(path, "adapter_model.safetensors"));
     assert.ok(bytes(rest.folder).equals(bytes(whole.folder)));
   }));
@@ -123,6 +133,50 @@ test("the library: options with defaults, one adapter at a time, refusals that s
   assert.is(model.parameterCount, parameterCount);
 });
 
+test("plan: a run that goes on with an adapter is planned by the adapter's rank and targets", () =>
+  withFolder(async (folder) => {
+    const { base, config, run } = await material(folder);
+    const lora = { r: 3, target_modules: ["q_proj", "layers.1.mlp.down_proj"] };
+    const { folder: adapter } = await run(config("first", { lora, max_steps: 1 }));
+    const settings = config("second", { max_steps: 1 }, { adapter });
+    const plan = await planTraining(await runPlanOptions(settings));
+    const bytes = (name: string) => plan.memory.items.find((item) => item.name === name)!.bytes;
+    const trained = 3 * (2 * (32 + 32) + (64 + 32));
+    assert.equal([bytes("gradients"), bytes("adam_m")], [4 * trained, 4 * trained]);
+    let held = 0;
+    await trainingRun(settings, undefined, (event) => {
+      if (event.type === "model") held = event.plannedBytes;
+    });
+    // Its packs are not quite full.
+    const ratio = (plan.memory.totalBytes - bytes("process")) / held;
+    assert.ok(ratio >= 1 && ratio < 1.05, `planned ${ratio} times what the run holds`);
+    assert.ok("tokensPerSecond" in plan.speed && plan.speed.tokensPerSecond > 0, "slices have a layer 1 or not");
+
+    const file = join(adapter, "adapter_config.json");
+    const said = JSON.parse(readFileSync(file, "utf8")) as object;
+    const refused = async (change: object, code: BelleErrorCode, message: RegExp) => {
+      const other = join(folder, "other");
+      mkdirSync(other, { recursive: true });
+      writeFileSync(join(other, "adapter_config.json"), JSON.stringify({ ...said, ...change }));
+      await fails(() => runPlanOptions(config("second", {}, { adapter: other })), code, message);
+    };
+    const unsupported = "ERR_BELLE_UNSUPPORTED";
+    await refused(
+      { rank_pattern: { q_proj: 5 } },
+      unsupported,
+      /"rank_pattern" is \{"q_proj":5\}, .* leave model\.adapter/,
+    );
+    await refused({ use_dora: true }, unsupported, /"use_dora" is true/);
+    await refused({ target_modules: "^.*_proj$" }, unsupported, /write the list of module names instead/);
+    await refused({ r: "8" }, "ERR_BELLE_INVALID_DATA", /adapter_config\.json: r: expected (int|number), found "8"/);
+    await refused({ peft_type: "IA3" }, "ERR_BELLE_INVALID_DATA", /peft_type: must be one of "LORA", found "IA3"/);
+    const missing = config("second", {}, { adapter: base });
+    await fails(() => runPlanOptions(missing), "ERR_BELLE_NOT_FOUND", /adapter_config\.json: cannot be read; name the/);
+    writeFileSync(join(folder, "other", "adapter_config.json"), "{");
+    const broken = config("second", {}, { adapter: join(folder, "other") });
+    await fails(() => runPlanOptions(broken), "ERR_BELLE_INVALID_DATA", /adapter_config\.json: is not JSON/);
+  }));
+
 test("plan: gradients and optimizer state of the adapters alone", async () => {
   const memory = async (train: object) => {
     const plan = await planTraining({ config: tinyConfig, train: { max_length: 64, ...train }, measure: false });
@@ -135,8 +189,13 @@ test("plan: gradients and optimizer state of the adapters alone", async () => {
   assert.is(lora.gradients, 4 * 2 * (2 * 32 + 2 * 32));
   assert.is(lora.adam_m, lora.gradients);
   assert.is(lora.weights! - all.weights!, lora.gradients);
-  const { speed } = await planTraining({ config: tinyConfig, train: { max_length: 32, trainable: "lora" } });
-  assert.ok("tokensPerSecond" in speed && speed.tokensPerSecond > 0);
+  // The second names a layer that the slice of one layer does not have.
+  for (const target_modules of [undefined, ["layers.1.self_attn.q_proj", "q_proj"], ["layers.1.mlp.down_proj"]]) {
+    const settings = target_modules === undefined ? {} : { lora: { target_modules } };
+    const train = { max_length: 32, trainable: "lora", ...settings } as const;
+    const { speed } = await planTraining({ config: tinyConfig, train });
+    assert.ok("tokensPerSecond" in speed && speed.tokensPerSecond > 0, JSON.stringify(target_modules));
+  }
 });
 
 test.run();

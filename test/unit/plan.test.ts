@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { planText } from "../../ts/cli/views/plan_view.ts";
 import { type PlanOptions, planTraining, type TrainingPlan, trainBpe } from "../../ts/index.ts";
-import { extend, measuredWindows, median } from "../../ts/train/measure_slices.ts";
+import { disturbed, measuredWindows } from "../../ts/train/measure_slices.ts";
+import { extend, median } from "../../ts/train/slice.ts";
 import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
 
 const test = suite("plan");
@@ -111,6 +113,50 @@ test("speed: slices of one layer and more are trained and extended; the run's ho
   await fails(() => stopped, "ERR_BELLE_ABORTED", /Planning was stopped/);
 });
 
+test("speed: where the time suffices for one step only, one layer speaks for all, and the plan says so", async () => {
+  const progress: Array<[number, number]> = [];
+  const config = { ...tinyConfig, num_hidden_layers: 5 };
+  const train = { ...short, gradient_accumulation_steps: 6 };
+  const onProgress = (done: number, total: number) => progress.push([done, total]);
+  const plan = await planTraining({ config, train, measureSeconds: 0, onProgress });
+  if ("skipped" in plan.speed) throw new Error(plan.speed.skipped);
+  const { stepSeconds, baseSeconds, layerSeconds, mfu, measuredLayers } = plan.speed;
+  assert.equal(measuredLayers, [1]);
+  assert.equal(
+    [progress[0], progress.at(-1)],
+    [
+      [0, 1 + 2 * 2 * (1 + 3)],
+      [1, 1],
+    ],
+  );
+  assert.ok(mfu > 0 && mfu < 1 && layerSeconds > 0 && baseSeconds > 0, JSON.stringify(plan.speed));
+  // As the operations of one layer are to those of five.
+  const one = await planned({ config: { ...config, num_hidden_layers: 1 }, train });
+  assert.ok(Math.abs((stepSeconds * one.flopsPerToken) / (baseSeconds + layerSeconds) / plan.flopsPerToken - 1) < 1e-6);
+  const say = (text: { en: string; zh: string }) => text.en;
+  assert.match(planText(plan, say), /on 1 layer alone, .*: rough; more --measure-seconds/);
+  await fails(() => planned({ measureSeconds: -1 }), "ERR_BELLE_INVALID_ARGUMENT", /measureSeconds must be at least 0/);
+});
+
+test("speed: figures that cannot be are called so", async () => {
+  const possible = { stepSeconds: 3, baseSeconds: 1, peakSeconds: 2 };
+  assert.not(disturbed(possible));
+  assert.ok(disturbed({ ...possible, baseSeconds: -0.1 }));
+  assert.ok(disturbed({ ...possible, peakSeconds: 3.1 }));
+  const plan = await planned({ train: short });
+  const speed = {
+    tokensPerSecond: 1,
+    stepSeconds: 1,
+    baseSeconds: 0,
+    layerSeconds: 0.5,
+    mfu: 2,
+    measuredLayers: [1, 2],
+  };
+  const text = (disturbed: boolean) => planText({ ...plan, speed: { ...speed, disturbed } }, ({ en }) => en);
+  assert.match(text(true), /not to be trusted: other programs disturbed the measurement; end them/);
+  assert.not.match(text(false), "trusted");
+});
+
 test("lines: through two points; never falling; the middle of a list", () => {
   assert.is(extend([1, 10], [3, 14], 32), 72);
   assert.is(extend([1, 10], [3, 9], 32), 9);
@@ -204,8 +250,20 @@ test("command line: one source; the model folder's config.json; exit codes", () 
       assert.is(code, 2);
       assert.match((answer.error as { message: string }).message, /exactly one of a YAML file, --model and --config/);
     }
-    const { answer } = command(["plan", "--model", folder, ...sized], folder);
-    assert.match((answer.error as { message: string }).message, /config\.json: cannot be read; name a Hugging Face/);
+    const said = (...args: string[]) =>
+      (command(["plan", ...args, ...sized], folder).answer.error as { message: string }).message;
+    assert.match(said("--model", folder), /config\.json: cannot be read; name a Hugging Face/);
+    const missing = join(folder, "missing.json");
+    assert.is(
+      said("--config", missing),
+      `${missing}: cannot be read (ENOENT); give --config the config.json of a model.`,
+    );
+    const yaml = join(folder, "run.yaml");
+    writeFileSync(yaml, "model: { path: model }\n");
+    assert.match(
+      said("--config", yaml),
+      `${yaml}: is not JSON; --config takes the config.json of a model, a YAML of a run`,
+    );
   }));
 
 test.run();

@@ -13,6 +13,16 @@ export function loraOfTrain({ trainable, lora, seed }: Train): LoraOptions | und
   return { r, loraAlpha: lora_alpha, targetModules: target_modules, modulesToSave: modules_to_save, seed };
 }
 
+/**
+ * The same adapters in every layer, for a model cut down to its first layers: a target that names layer 20 is none of
+ * theirs. Layers without one are then taken to cost a little too much.
+ */
+export function loraOfSlices({ lora }: Pick<Train, "lora">): Pick<Train, "lora"> {
+  if (lora === undefined || lora.target_modules === "all-linear") return { lora };
+  const modules = lora.target_modules.map((name) => name.replace(/^(?:.*\.)?\d+\./, ""));
+  return { lora: { ...lora, target_modules: [...new Set(modules)] } };
+}
+
 /** Leaves a model alone that has an adapter already, or whose run trains none. */
 export async function addLora(model: Model, train: Train): Promise<void> {
   const lora = loraOfTrain(train);

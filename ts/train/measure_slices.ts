@@ -1,30 +1,23 @@
 // How long a training step of a model takes, from thin slices of it: the same widths, batch and settings, few layers.
 // A step's time is a straight line in the number of layers, and another in the number of micro-batches.
-import { checkValue } from "../config/check.ts";
-import { trainSchema } from "../config/train.ts";
-import type { DeviceOptions } from "../model/load_options.ts";
-import { Model } from "../model/model.ts";
-import { throwIfAborted } from "../native/abort.ts";
-import type { DType } from "../native/binding.ts";
-import { addLora } from "./add_lora.ts";
-import type { TrainConfig } from "./train_config.ts";
-import { type TrainData, Trainer } from "./trainer.ts";
+import { extend, Slice, type SliceSettings } from "./slice.ts";
 
-export interface SliceRequest {
+export interface SliceRequest extends SliceSettings {
   /** config.json of the model with this many layers. */
   configOf(layers: number): string;
   layers: number;
+  /** Operations of a token of the model with this many layers, in any unit. */
+  flopsOf(layers: number): number;
   /** Whether slices of these depths can be trained side by side in the memory that is free. */
   fits(depths: readonly number[]): boolean;
-  device: DeviceOptions & { dtype: DType };
-  train: TrainConfig;
-  data: TrainData;
-  signal: AbortSignal | undefined;
+  /** What measuring may take; a single step is always taken, however long. */
+  seconds: number;
+  /** In micro-batches; the total changes when it is known how long one takes. */
   onProgress: (done: number, total: number) => void;
 }
 
 export interface SliceTimes {
-  /** Depths that were trained. */
+  /** Depths that were trained; of a deeper model [1] alone where the time did not suffice for a second slice. */
   depths: number[];
   stepSeconds: number;
   /** Of a step: what does not depend on the depth (embeddings, head, their optimizer), and each layer. */
@@ -37,61 +30,77 @@ export interface SliceTimes {
 // Deeper slices say more of the real model, as long as a step of them stays about this short.
 const deepStepSeconds = 1.5;
 // In turns, so that a slow moment of the machine meets every slice alike; as many as this takes, at first one step each.
-const measuringSeconds = 30;
+const turnsSeconds = 30;
 const mostTurns = 4;
 const stepsOfTurn = 2;
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** The value at `x` of the line through two points; where it would fall, noise was larger than the slope: level. */
-export function extend(from: readonly [number, number], to: readonly [number, number], x: number): number {
-  if (from[0] === to[0]) return to[1];
-  return to[1] + Math.max(0, (to[1] - from[1]) / (to[0] - from[0])) * (x - to[0]);
+/** Figures that cannot be: other programs had the machine while some of the slices ran. */
+export function disturbed({ stepSeconds, baseSeconds, peakSeconds }: Omit<SliceTimes, "depths" | "layerSeconds">) {
+  return baseSeconds < 0 || stepSeconds < peakSeconds;
 }
 
 /** Undefined where not even the thinnest slices fit. */
 export async function measureSlices(request: SliceRequest): Promise<SliceTimes | undefined> {
-  const { layers, fits, onProgress } = request;
+  const { layers, configOf, flopsOf, fits } = request;
   const depths = layers === 1 ? [1] : [1, 2];
   if (!fits(depths)) return undefined;
+  const until = performance.now() + 1000 * request.seconds;
+  const left = () => (until - performance.now()) / 1000;
+  let windows = measuredWindows(request.train.gradient_accumulation_steps ?? 1);
   const slices: Slice[] = [];
-  const add = async (depth: number) => {
-    slices.push(await Slice.create(request, depth));
-    await slices.at(-1)!.turn(1);
+  const progress = new Progress(request.onProgress);
+  const add = async (depth: number) => slices.push(await Slice.create(depth, configOf(depth), request));
+  const turn = (slice: Slice, steps: number) => slice.turn(windows, steps, (count) => progress.taken(count));
+  // Wall time: making a model and a trainer of it take their part.
+  const timed = async (work: () => Promise<unknown>) => {
+    const began = performance.now();
+    await work();
+    return (performance.now() - began) / 1000;
+  };
+  const at = (depth: number) => {
+    const [thin, thick] = [slices[0]!, slices.at(-1)!];
+    // One slice says nothing of a layer alone: the others are taken to compute as fast as all of it.
+    if (thin === thick) return (thin.seconds() * flopsOf(depth)) / flopsOf(thin.depth);
+    return extend([thin.depth, thin.seconds()], [thick.depth, thick.seconds()], depth);
   };
   try {
-    for (const depth of depths) {
-      await add(depth);
-      onProgress(slices.length, depths.length + mostTurns);
+    progress.expect(1 + depths.length * microBatches(windows, 1));
+    const make = await timed(() => add(1));
+    const thin = slices[0]!;
+    const first = await timed(() => thin.firstStep());
+    progress.taken(1);
+    // A slice of two layers takes at most twice the time.
+    if (make + 3 * microBatches(windows, 1) * first > left()) windows = [1];
+    progress.expect(1 + depths.length * microBatches(windows, 1));
+    if (microBatches(windows, 1) * first < left()) {
+      const one = await timed(() => turn(thin, 1));
+      let other = 0;
+      if (layers > 1 && 2 * (make + one) < left()) {
+        await add(2);
+        other = await timed(() => turn(slices[1]!, 1));
+        const each = Math.max(at(2) - at(1), 1e-6);
+        const deep = Math.min(layers, 1 + Math.floor((deepStepSeconds - at(1)) / each));
+        if (deep > 2 && fits([1, deep])) {
+          progress.expect(progress.done + microBatches(windows, 1));
+          slices.pop()!.dispose();
+          await add(deep);
+          other = await timed(() => turn(slices[1]!, 1));
+        }
+      }
+      const longer = ((one + other) * (stepsOfTurn + 1)) / 2;
+      const turns = Math.floor(Math.min(mostTurns, Math.round(turnsSeconds / longer), Math.max(0, left()) / longer));
+      progress.expect(progress.done + turns * slices.length * microBatches(windows, stepsOfTurn));
+      for (let i = 0; i < turns; i++) for (const slice of slices) await turn(slice, stepsOfTurn);
     }
-    const at = (depth: number, what: "seconds" | "peakSeconds") => {
-      const [thin, thick] = [slices[0]!, slices.at(-1)!];
-      return extend([thin.depth, thin.middle(what)], [thick.depth, thick.middle(what)], depth);
-    };
-    const each = Math.max(at(2, "seconds") - at(1, "seconds"), 1e-6);
-    const deep = Math.min(layers, 1 + Math.floor((deepStepSeconds - at(1, "seconds")) / each));
-    if (deep > 2 && fits([1, deep])) {
-      slices.pop()!.dispose();
-      await add(deep);
-    }
-    const turnSeconds = slices.reduce((sum, slice) => sum + slice.turnSeconds(stepsOfTurn), 0);
-    const turns = Math.min(mostTurns, Math.round(measuringSeconds / turnSeconds));
-    for (let turn = 0; turn < turns; turn++) {
-      for (const slice of slices) await slice.turn(stepsOfTurn);
-      onProgress(depths.length + mostTurns - turns + turn + 1, depths.length + mostTurns);
-    }
-    const stepSeconds = at(layers, "seconds");
-    const layerSeconds = layers === 1 ? 0 : (stepSeconds - at(1, "seconds")) / (layers - 1);
+    progress.expect(progress.done);
+    const stepSeconds = at(layers);
+    const layerSeconds = layers === 1 ? 0 : (stepSeconds - at(1)) / (layers - 1);
     return {
       depths: slices.map(({ depth }) => depth),
       stepSeconds,
       baseSeconds: stepSeconds - layers * layerSeconds,
       layerSeconds,
-      peakSeconds: at(layers, "peakSeconds"),
+      peakSeconds: Math.min(...slices.map((slice) => (slice.peakSeconds() * flopsOf(layers)) / flopsOf(slice.depth))),
     };
   } finally {
     for (const slice of slices) slice.dispose();
@@ -99,76 +108,31 @@ export async function measureSlices(request: SliceRequest): Promise<SliceTimes |
 }
 
 /** Micro-batches of the steps that are measured: a step of many is extended from one and three. */
-export function measuredWindows(microBatches: number): number[] {
-  return microBatches > 3 ? [1, 3] : [microBatches];
+export function measuredWindows(count: number): number[] {
+  return count > 3 ? [1, 3] : [count];
 }
 
-interface Window {
-  microBatches: number;
-  steps: Array<{ seconds: number; peakSeconds: number }>;
+/** Of a slice's turn of so many steps: each window's, and one before them. */
+function microBatches(windows: readonly number[], steps: number): number {
+  return windows.reduce((sum, count) => sum + (steps + 1) * count, 0);
 }
 
-/** A model of few layers under training. */
-class Slice {
-  readonly depth: number;
-  readonly #model: Model;
-  readonly #windows: Window[];
-  readonly #microBatches: number;
-  readonly #request: SliceRequest;
+class Progress {
+  readonly #report: (done: number, total: number) => void;
+  #total = 0;
+  done = 0;
 
-  private constructor(depth: number, model: Model, request: SliceRequest) {
-    this.depth = depth;
-    this.#model = model;
-    this.#request = request;
-    this.#microBatches = request.train.gradient_accumulation_steps ?? 1;
-    this.#windows = measuredWindows(this.#microBatches).map((microBatches) => ({ microBatches, steps: [] }));
+  constructor(report: (done: number, total: number) => void) {
+    this.#report = report;
   }
 
-  static async create(request: SliceRequest, depth: number): Promise<Slice> {
-    const model = await Model.create(request.configOf(depth), request.device);
-    try {
-      await addLora(model, checkValue(trainSchema, request.train, "train"));
-      return new Slice(depth, model, request);
-    } catch (error) {
-      model.dispose();
-      throw error;
-    }
+  expect(total: number): void {
+    this.#total = total;
+    this.#report(this.done, total);
   }
 
-  /** `steps` steps of each window, after one that touches new memory and finds another slice in the caches. */
-  async turn(steps: number): Promise<void> {
-    const { signal, train, data } = this.#request;
-    for (const { microBatches, steps: taken } of this.#windows) {
-      throwIfAborted(signal, "Planning");
-      // A learning rate of 0 moves no weight, and takes as long as another.
-      const settings = { learning_rate: 0, gradient_accumulation_steps: microBatches, output_dir: "" };
-      using trainer = await Trainer.create({
-        model: this.#model,
-        data,
-        config: { ...train, ...settings, max_steps: steps + 1 },
-      });
-      for await (const event of trainer.run(signal ? { signal } : {})) {
-        if (event.type !== "step" || event.step === 1) continue;
-        taken.push({ seconds: event.seconds, peakSeconds: event.mfu * event.seconds });
-      }
-    }
-  }
-
-  turnSeconds(steps: number): number {
-    const medians = this.#windows.map((window) => median(window.steps.map(({ seconds }) => seconds)));
-    return (steps + 1) * medians.reduce((sum, seconds) => sum + seconds, 0);
-  }
-
-  /** Of a step of the run's own number of micro-batches. */
-  middle(what: "seconds" | "peakSeconds"): number {
-    const points = this.#windows.map(({ microBatches, steps }): [number, number] => [
-      microBatches,
-      median(steps.map((step) => step[what])),
-    ]);
-    return extend(points[0]!, points.at(-1)!, this.#microBatches);
-  }
-
-  dispose(): void {
-    this.#model.dispose();
+  taken(count: number): void {
+    this.done += count;
+    this.#report(this.done, this.#total);
   }
 }

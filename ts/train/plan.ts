@@ -8,13 +8,16 @@ import { type DeviceOptions, type DType, deviceOptions } from "../model/load_opt
 import { loraOptions } from "../model/lora_options.ts";
 import { abortError } from "../native/abort.ts";
 import type { NativeMemoryItem, NativeTrainingPlan } from "../native/binding.ts";
-import { native } from "../native/errors.ts";
+import { BelleError, native } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
-import { loraOfTrain } from "./add_lora.ts";
+import { loraOfSlices, loraOfTrain } from "./add_lora.ts";
 import { refuseLongSamples } from "./check_fit.ts";
-import { measuredWindows, measureSlices } from "./measure_slices.ts";
+import { disturbed, measuredWindows, measureSlices } from "./measure_slices.ts";
 import { type TrainConfig, trainConfig } from "./train_config.ts";
 import type { TrainData } from "./trainer.ts";
+
+/** Default of PlanOptions.measureSeconds. */
+export const measureSeconds = 120;
 
 export interface PlanOptions extends DeviceOptions {
   /** Content of a Hugging Face config.json, as text or object. */
@@ -27,9 +30,12 @@ export interface PlanOptions extends DeviceOptions {
   data?: string;
   /** The run evaluates: one more micro-batch is held. Default false. */
   evaluation?: boolean;
-  /** Train slices to predict the speed; takes seconds to minutes. Default true. */
+  /** Train slices to predict the speed. Default true. */
   measure?: boolean;
+  /** What measuring may take, about; the more of it, the better the figure. A single step is always taken. Default 120. */
+  measureSeconds?: number;
   signal?: AbortSignal;
+  /** Of measuring, in micro-batches; the total may change. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -73,8 +79,13 @@ export interface TrainingPlan {
         baseSeconds: number;
         layerSeconds: number;
         mfu: number;
-        /** Numbers of layers that were trained to know it. */
+        /**
+         * Numbers of layers that were trained to know it. [1] alone of a deeper model: the time sufficed for no more,
+         * and the other layers are taken to compute as fast.
+         */
         measuredLayers: number[];
+        /** The figures contradict one another: other programs were in the way, and they are not to be trusted. */
+        disturbed: boolean;
       };
   /** Where the number of steps is known: by max_steps, or by the data. */
   run?: { steps: number; tokens: number; hours?: number };
@@ -88,6 +99,10 @@ type Train = z.output<typeof trainSchema>;
  */
 export async function planTraining(options: PlanOptions): Promise<TrainingPlan> {
   const { config, dtype = "float32", measure = true, signal, onProgress = () => {} } = options;
+  const seconds = options.measureSeconds ?? measureSeconds;
+  if (!(seconds >= 0)) {
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", `measureSeconds must be at least 0, not ${seconds}.`);
+  }
   const text = typeof config === "string" ? config : JSON.stringify(config);
   const device = deviceOptions({ ...options, dtype });
   const process_ = processBytes();
@@ -117,7 +132,7 @@ export async function planTraining(options: PlanOptions): Promise<TrainingPlan> 
       verdict,
       savings: verdict === "fits" ? [] : savings(train, totalBytes, (...args) => sum(need(...args).memory) + process_),
     },
-    flopsPerToken: plan.flopsPerToken + plan.flopsPerSquaredLength * train.max_length,
+    flopsPerToken: flopsPerToken(plan, train.max_length),
     speed: { skipped: "not-asked" },
   };
   if (measure) result.speed = await speedOf();
@@ -129,17 +144,18 @@ export async function planTraining(options: PlanOptions): Promise<TrainingPlan> 
   return result;
 
   async function speedOf(): Promise<TrainingPlan["speed"]> {
+    const sliced = { ...train, ...loraOfSlices(train) };
+    const most = Math.max(...measuredWindows(train.gradient_accumulation_steps));
+    const slice = (depth: number) =>
+      need({ ...sliced, gradient_accumulation_steps: most }, dtype, withLayers(text, depth));
     const times = await measureSlices({
       configOf: (layers) => withLayers(text, layers),
       layers: plan.numHiddenLayers,
-      fits: (depths) => {
-        const most = Math.max(...measuredWindows(train.gradient_accumulation_steps));
-        const bytes = (depth: number) =>
-          sum(need({ gradient_accumulation_steps: most }, dtype, withLayers(text, depth)).memory);
-        return depths.reduce((all, depth) => all + bytes(depth), 0) < 0.9 * availableBytes;
-      },
+      flopsOf: (layers) => flopsPerToken(slice(layers), train.max_length),
+      seconds,
+      fits: (depths) => depths.reduce((all, depth) => all + sum(slice(depth).memory), 0) < 0.9 * availableBytes,
       device: { backend: device.backend as NonNullable<DeviceOptions["backend"]>, threads: device.threads, dtype },
-      train,
+      train: sliced,
       data: options.data ?? fullBatches(train, plan.vocabSize),
       signal,
       onProgress,
@@ -156,8 +172,13 @@ export async function planTraining(options: PlanOptions): Promise<TrainingPlan> 
       layerSeconds,
       mfu: peakSeconds / stepSeconds,
       measuredLayers: depths,
+      disturbed: disturbed(times),
     };
   }
+}
+
+function flopsPerToken(plan: NativeTrainingPlan, length: number): number {
+  return plan.flopsPerToken + plan.flopsPerSquaredLength * length;
 }
 
 function sum(items: ReadonlyArray<{ bytes: number }>): number {

@@ -4,14 +4,15 @@ import { join } from "node:path";
 import { huggingFaceConfig } from "../config/model.ts";
 import type { RunConfig } from "../config/run.ts";
 import { inspectFolder } from "../data/manifest.ts";
+import { adapterLora } from "../model/adapter_config.ts";
 import { modelConfig } from "../model/model_config.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { refuseMissingRows } from "./check_fit.ts";
 import type { PlanOptions } from "./plan.ts";
 
-/** What planTraining takes for a run of this configuration. Reads the tokenizer and config.json, writes nothing. */
+/** What planTraining takes for a run of this configuration. Reads the tokenizer and the JSON beside weights, writes nothing. */
 export async function runPlanOptions(config: RunConfig): Promise<PlanOptions> {
-  const { path, create, resize, backend, dtype, threads } = config.model;
+  const { path, create, resize, adapter, backend, dtype, threads } = config.model;
   const tokenizer = await Tokenizer.load(config.tokenizer?.path ?? path!);
   const text = create === undefined ? await modelConfig(path!) : huggingFaceConfig(create, tokenizer);
   const rows = Number((JSON.parse(text) as { vocab_size?: unknown }).vocab_size);
@@ -25,7 +26,8 @@ export async function runPlanOptions(config: RunConfig): Promise<PlanOptions> {
     dtype,
     threads,
     ...(backend ? { backend } : {}),
-    train: { ...config.train, max_length },
+    // An adapter is trained further as it is: its own settings stand where train.lora would.
+    train: { ...config.train, max_length, ...(adapter === undefined ? {} : { lora: await adapterLora(adapter) }) },
     evaluation: config.data.eval_head > 0 || config.data.eval_sources.length > 0,
     ...(data === undefined ? {} : { data }),
   };

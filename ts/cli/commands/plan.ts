@@ -2,13 +2,19 @@
 import { readFile } from "node:fs/promises";
 import { loadConfig } from "../../config/load.ts";
 import { runSchema } from "../../config/run.ts";
+import { trainSchema } from "../../config/train.ts";
 import { modelConfig } from "../../model/model_config.ts";
+import { type DType, dtypes } from "../../native/dtype.ts";
 import { BelleError } from "../../native/errors.ts";
-import { type PlanOptions, planTraining } from "../../train/plan.ts";
+import { measureSeconds, type PlanOptions, planTraining } from "../../train/plan.ts";
 import { runPlanOptions } from "../../train/plan_run.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { exitCodes } from "../failure.ts";
 import { planText } from "../views/plan_view.ts";
+
+const defaults = trainSchema.parse({});
+const recompute = trainSchema.shape.recompute.unwrap().options;
+const trainable = trainSchema.shape.trainable.unwrap().options;
 
 interface Given {
   run: string | undefined;
@@ -19,10 +25,27 @@ interface Given {
   "batch-size": number;
   accumulation: number;
   steps: number | undefined;
-  dtype: "float32" | "bfloat16";
-  recompute: "none" | "selective" | "layer";
-  trainable: "all" | "embeddings" | "lora";
+  dtype: DType;
+  recompute: (typeof recompute)[number];
+  trainable: (typeof trainable)[number];
   threads: number;
+}
+
+async function configFile(file: string, context: Context): Promise<string> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const en = `${file}: cannot be read (${reason}); give --config the config.json of a model.`;
+    const zh = `${file}：无法读取（${reason}）；请用 --config 给出模型的 config.json。`;
+    throw new BelleError("ERR_BELLE_NOT_FOUND", context.text({ en, zh }), { cause });
+  });
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    const en = `${file}: is not JSON; --config takes the config.json of a model, a YAML of a run stands without it: belle-train plan ${file}`;
+    const zh = `${file}：不是 JSON；--config 用于模型的 config.json，训练的 YAML 请直接给出：belle-train plan ${file}`;
+    throw new BelleError("ERR_BELLE_INVALID_DATA", context.text({ en, zh }), { cause });
+  }
+  return text;
 }
 
 async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
@@ -48,7 +71,7 @@ async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
       }),
     );
   }
-  const config = args.model === undefined ? await readFile(args.config!, "utf8") : await modelConfig(args.model);
+  const config = args.model === undefined ? await configFile(args.config!, context) : await modelConfig(args.model);
   return {
     config,
     dtype: args.dtype,
@@ -80,12 +103,12 @@ export const command = defineCommand({
     config: { type: "string", text: { en: "Instead: a config.json", zh: "或者：config.json 文件" } },
     tokens: {
       type: "number",
-      default: 2048,
+      default: defaults.max_length,
       text: { en: "Without YAML: train.max_length", zh: "不用 YAML 时：train.max_length" },
     },
     "batch-size": {
       type: "number",
-      default: 1,
+      default: defaults.per_device_train_batch_size,
       text: {
         en: "Without YAML: train.per_device_train_batch_size",
         zh: "不用 YAML 时：train.per_device_train_batch_size",
@@ -93,7 +116,7 @@ export const command = defineCommand({
     },
     accumulation: {
       type: "number",
-      default: 1,
+      default: defaults.gradient_accumulation_steps,
       text: {
         en: "Without YAML: train.gradient_accumulation_steps",
         zh: "不用 YAML 时：train.gradient_accumulation_steps",
@@ -102,20 +125,20 @@ export const command = defineCommand({
     steps: { type: "number", text: { en: "Without YAML: train.max_steps", zh: "不用 YAML 时：train.max_steps" } },
     dtype: {
       type: "string",
-      choices: ["float32", "bfloat16"],
-      default: "float32",
+      choices: dtypes,
+      default: dtypes[0],
       text: { en: "Without YAML: model.dtype", zh: "不用 YAML 时：model.dtype" },
     },
     recompute: {
       type: "string",
-      choices: ["none", "selective", "layer"],
-      default: "selective",
+      choices: recompute,
+      default: defaults.recompute,
       text: { en: "Without YAML: train.recompute", zh: "不用 YAML 时：train.recompute" },
     },
     trainable: {
       type: "string",
-      choices: ["all", "embeddings", "lora"],
-      default: "all",
+      choices: trainable,
+      default: defaults.trainable,
       text: { en: "Without YAML: train.trainable", zh: "不用 YAML 时：train.trainable" },
     },
     threads: {
@@ -131,6 +154,14 @@ export const command = defineCommand({
         zh: "训练模型的薄片以预测速度；--no-measure 只计算内存",
       },
     },
+    "measure-seconds": {
+      type: "number",
+      default: measureSeconds,
+      text: {
+        en: "About how long that may take; at least one step of one layer is trained",
+        zh: "测速的大致时限（秒）；至少训练一层模型的一步",
+      },
+    },
   },
   examples: [
     ["belle-train plan run.yaml", { en: "what `train run.yaml` will need", zh: "`train run.yaml` 需要的资源" }],
@@ -141,14 +172,15 @@ export const command = defineCommand({
   ],
   async run(args, context) {
     const options = await optionsOf(args, context);
-    const progress = context.progress({ en: "measuring", zh: "测速" });
+    const progress = context.progress({ en: "measuring (--no-measure skips it)", zh: "测速（--no-measure 可跳过）" });
     const plan = await planTraining({
       ...options,
       measure: args.measure,
+      measureSeconds: args["measure-seconds"],
       signal: context.signal,
       onProgress: (done, total) => progress.update({ done, total }),
     }).finally(() => progress.finish());
-    context.result(plan, () => planText(plan, context));
+    context.result(plan, () => planText(plan, context.text));
     return plan.memory.verdict === "exceeds" ? exitCodes.environment : exitCodes.done;
   },
 });

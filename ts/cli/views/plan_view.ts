@@ -1,7 +1,6 @@
 // A training plan as text: the memory table and its verdict, then speed and time.
 import type { Text } from "../../config/language.ts";
 import type { MemoryItem, TrainingPlan } from "../../train/plan.ts";
-import type { Context } from "../command.ts";
 import { formatCount, formatSeconds } from "../ui/progress.ts";
 import { describe } from "../ui/table.ts";
 
@@ -33,13 +32,13 @@ function size(bytes: number): string {
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2)} ${name}`;
 }
 
-export function planText(plan: TrainingPlan, context: Context): string {
-  const t = (en: string, zh: string) => context.text({ en, zh });
+export function planText(plan: TrainingPlan, tell: (text: Text) => string): string {
+  const t = (en: string, zh: string) => tell({ en, zh });
   const { memory, speed, run } = plan;
   const share = (bytes: number) => `${((100 * bytes) / memory.totalBytes).toFixed(1)}%`.padStart(6);
   const line = (name: string, bytes: number): [string, string] => [name, `${size(bytes).padStart(8)}  ${share(bytes)}`];
   const table = describe([
-    ...memory.items.filter(({ bytes }) => bytes > 0).map(({ name, bytes }) => line(context.text(parts[name]), bytes)),
+    ...memory.items.filter(({ bytes }) => bytes > 0).map(({ name, bytes }) => line(tell(parts[name]), bytes)),
     line(t("total", "合计"), memory.totalBytes),
   ]);
   const machine = t(
@@ -67,6 +66,7 @@ export function planText(plan: TrainingPlan, context: Context): string {
     }
   } else {
     const depths = speed.measuredLayers.join(t(" and ", " 层和 "));
+    const rough = speed.measuredLayers.length === 1 && plan.layers > 1;
     facts.push(
       [
         t("speed", "速度"),
@@ -74,12 +74,24 @@ export function planText(plan: TrainingPlan, context: Context): string {
       ],
       [
         t("measured", "测量"),
-        t(
-          `on ${depths} layers: ${speed.baseSeconds.toPrecision(3)} s + ${speed.layerSeconds.toPrecision(3)} s a layer`,
-          `用 ${depths} 层：${speed.baseSeconds.toPrecision(3)} 秒 + 每层 ${speed.layerSeconds.toPrecision(3)} 秒`,
-        ),
+        rough
+          ? t(
+              "on 1 layer alone, the others by their operations: rough; more --measure-seconds for a second slice",
+              "只用 1 层，其余按运算量推算：仅供参考；增大 --measure-seconds 可再测一个薄片",
+            )
+          : t(
+              `on ${depths} layers: ${speed.baseSeconds.toPrecision(3)} s + ${speed.layerSeconds.toPrecision(3)} s a layer`,
+              `用 ${depths} 层：${speed.baseSeconds.toPrecision(3)} 秒 + 每层 ${speed.layerSeconds.toPrecision(3)} 秒`,
+            ),
       ],
     );
+    if (speed.disturbed) {
+      const why = t(
+        "not to be trusted: other programs disturbed the measurement; end them and plan again",
+        "不可信：测量受到其他程序干扰；请结束它们后重新预估",
+      );
+      facts.push(["", why]);
+    }
   }
   if (run === undefined) {
     const how = t(
@@ -91,5 +103,5 @@ export function planText(plan: TrainingPlan, context: Context): string {
     const time = run.hours === undefined ? "" : `, ${formatSeconds(run.hours * 3600)} (${t("h:mm:ss", "时:分:秒")})`;
     facts.push([t("run", "训练"), `${run.steps} ${t("steps", "步")}, ${formatCount(run.tokens)} token${time}`]);
   }
-  return `${table}\n${context.text(verdicts[memory.verdict])}\n${savings}${machine}\n\n${describe(facts)}`;
+  return `${table}\n${tell(verdicts[memory.verdict])}\n${savings}${machine}\n\n${describe(facts)}`;
 }
