@@ -278,41 +278,65 @@ test("docs/errors.md names the commands that can resume", async () => {
 });
 
 test("the planned memory of docs/training.md follows from its formula, and is what the program plans", async () => {
-  const [d, f, heads, keys, h, layers, rows, tokens] = [128, 344, 4, 4, 32, 4, 2064, 1024] as const;
-  const config = {
-    model_type: "llama",
-    vocab_size: rows,
-    hidden_size: d,
-    intermediate_size: f,
-    num_hidden_layers: layers,
-    num_attention_heads: heads,
-    num_key_value_heads: keys,
-    max_position_embeddings: tokens,
-    rms_norm_eps: 1e-6,
-    hidden_act: "silu",
-    tie_word_embeddings: false,
-  };
+  const [d, heads, keys, h, layers] = [128, 4, 4, 32, 4] as const;
   const w = (heads + 2 * keys) * h;
-  const parameters = 2 * rows * d + layers * (d * w + heads * h * d + 3 * d * f + 2 * d) + d;
-  const total = (s: 2 | 4) => {
+  const chunkRows = (s: 2 | 4, rows: number, tokens: number) => {
+    const fitting = Math.floor((48 * 2 ** 20) / (s * rows * 16)) * 16;
+    return Math.min(1024, Math.max(16, fitting), Math.ceil(tokens / 16) * 16);
+  };
+  const total = (s: 2 | 4, f: number, rows: number, tokens: number) => {
+    const parameters = 2 * rows * d + layers * (d * w + heads * h * d + 3 * d * f + 2 * d) + d;
     const weights = (s + (s === 2 ? 2 : 0) + 4 + 8) * parameters;
     const kept = tokens * layers * (s * (2 * d + heads * h + w + 2 * f) + 4 * (heads + 2)) + tokens * (2 * s * d + 20);
-    const working = s * tokens * (3 * d + Math.max(2 * f, w + heads * h + (4 * heads) / s));
-    return weights + kept + working + s * rows * tokens + 12 * tokens + 4 + 8 * tokens;
+    const working = s * tokens * (3 * d + Math.max(2 * f, w + heads * h));
+    return weights + kept + working + s * rows * chunkRows(s, rows, tokens) + 12 * tokens + 4 + 8 * tokens;
   };
-  const planned = async (dtype: "float32" | "bfloat16", recompute?: "none" | "layer") => {
+  const planned = async (s: 2 | 4, f: number, rows: number, tokens: number, recompute?: "none" | "layer") => {
+    const config = {
+      model_type: "llama",
+      vocab_size: rows,
+      hidden_size: d,
+      intermediate_size: f,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      num_key_value_heads: keys,
+      max_position_embeddings: tokens,
+      rms_norm_eps: 1e-6,
+      hidden_act: "silu",
+      tie_word_embeddings: false,
+    };
     const train = { max_length: tokens, ...(recompute ? { recompute } : {}) };
-    const { memory } = await planTraining({ config, dtype, train, measure: false });
+    const { memory } = await planTraining({ config, dtype: s === 4 ? "float32" : "bfloat16", train, measure: false });
     const bytes = (name: string) => memory.items.find((item) => item.name === name)!.bytes;
-    return { run: memory.totalBytes - bytes("process"), kept: bytes("saved_activations") };
+    return {
+      run: memory.totalBytes - bytes("process"),
+      kept: bytes("saved_activations"),
+      logits: bytes("logits_chunk"),
+    };
   };
-  const full = await planned("float32");
-  assert.is(full.run, total(4));
-  assert.is((await planned("bfloat16")).run, total(2));
-  assert.is((await planned("float32", "none")).kept - full.kept, 4 * tokens * layers * (2 * d + f));
-  assert.is((await planned("float32", "layer")).kept, 4 * tokens * layers * d + tokens * (8 * d + 20));
+  const [f, rows, tokens] = [344, 2064, 1024] as const;
+  for (const s of [2, 4] as const) {
+    assert.is((await planned(s, f, rows, tokens)).run, total(s, f, rows, tokens));
+    // The other side of the maximum: an MLP no wider than half the attention.
+    assert.ok(2 * 192 < w + heads * h && 2 * f > w + heads * h);
+    assert.is((await planned(s, 192, rows, tokens)).run, total(s, 192, rows, tokens));
+    // Rows of logits: as many as 48 MiB hold; the fewest; all tokens, rounded up.
+    for (const [vocabulary, length] of [
+      [32_000, 1024],
+      [2 ** 20, 512],
+      [2064, 1000],
+    ] as const)
+      assert.is(
+        (await planned(s, f, vocabulary, length)).logits,
+        s * vocabulary * chunkRows(s, vocabulary, length),
+        `${vocabulary} rows, ${length} tokens`,
+      );
+  }
+  const { kept } = await planned(4, f, rows, tokens);
+  assert.is((await planned(4, f, rows, tokens, "none")).kept - kept, 4 * tokens * layers * (2 * d + f));
+  assert.is((await planned(4, f, rows, tokens, "layer")).kept, 4 * tokens * layers * d + tokens * (8 * d + 20));
   for (const page of ["docs/training.md", "docs/training.zh-CN.md"])
-    assert.match(read(page), total(4).toLocaleString("en"));
+    assert.match(read(page), total(4, f, rows, tokens).toLocaleString("en"));
 });
 
 test("library examples type-check and run", () => {
