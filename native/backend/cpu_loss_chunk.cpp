@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kEntries = 256;           // of a band: fixed, a loss's bits depend on it
 constexpr int64_t kBlockCols = 64;          // columns of dhidden of one task; a multiple of every nr
 constexpr int64_t kBlockItems = 128 << 10;  // of packed B that stay in the second-level cache
-constexpr int64_t kWaveBytes = 3 << 20;     // of packed gradients and head, read by all threads
+constexpr int64_t kWaveBytes = 2 << 20;     // of packed gradients and head, read by all threads
 
 // Hands out 64-byte aligned pieces of one block; without a base it only counts.
 class Carver {
