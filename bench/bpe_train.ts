@@ -4,10 +4,15 @@ import { trainBpe } from "belle-train";
 import { claim, progress, result } from "./measure.ts";
 import { UsageError, wholeNumber } from "./options.ts";
 import { peerCommand, runProgram } from "./peer.ts";
+import { say } from "./text.ts";
 
 await claim("bpe_train", ["file", "vocab"], async ({ threads, rounds, quick, peer, own }) => {
   const { file } = own;
-  if (file === undefined) throw new UsageError("--file must name a text file, one sentence a line.");
+  if (file === undefined) {
+    throw new UsageError(
+      say("--file must name a text file, one sentence a line.", "--file 须给出文本文件，每行一句。"),
+    );
+  }
   const options = {
     vocab_size: wholeNumber("vocab", own.vocab ?? (quick ? "1000" : "50000"), 1),
     normalization_rule_name: "identity",

@@ -1,9 +1,11 @@
 // The options every claim takes, and those of its own; anything else is refused.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import type { DType } from "belle-train";
+import { say } from "./text.ts";
 
-export const dtypes = ["float32", "bfloat16"] as const;
-export type DType = (typeof dtypes)[number];
+export const dtypes = ["float32", "bfloat16"] as const satisfies DType[];
+export type { DType };
 
 export interface Options {
   /** A Python (the claim names its script), or a whole command that prints what that script prints. */
@@ -24,14 +26,24 @@ export class UsageError extends Error {}
 export function wholeNumber(name: string, text: string, min: number): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isSafeInteger(value) || value < min)
-    throw new UsageError(`--${name} must be a whole number of at least ${min}, not "${text}".`);
+    throw new UsageError(
+      say(
+        `--${name} must be a whole number of at least ${min}, not "${text}".`,
+        `--${name} 必须是不小于 ${min} 的整数，而不是“${text}”。`,
+      ),
+    );
   return value;
 }
 
 export function oneOf<const T extends string>(name: string, text: string, words: readonly T[]): T {
   const found = words.find((word) => word === text);
-  if (found === undefined) throw new UsageError(`--${name} must be one of ${words.join(", ")}, not "${text}".`);
-  return found;
+  if (found !== undefined) return found;
+  throw new UsageError(
+    say(
+      `--${name} must be one of ${words.join(", ")}, not "${text}".`,
+      `--${name} 只能取 ${words.join("、")}，而不是“${text}”。`,
+    ),
+  );
 }
 
 /** `--peer "python -X dev"` as words. */
@@ -39,8 +51,10 @@ export function commandWords(text: string): string[] {
   const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, bare]) => double ?? single ?? bare!,
   );
-  if (words.length === 0) throw new UsageError('--peer must name a program, e.g. --peer "python3".');
-  return words;
+  if (words.length > 0) return words;
+  throw new UsageError(
+    say('--peer must name a program, e.g. --peer "python3".', '--peer 须给出一个程序，如 --peer "python3"。'),
+  );
 }
 
 export function readOptions(argv: readonly string[], own: readonly string[] = []): Options {
@@ -52,7 +66,8 @@ export function readOptions(argv: readonly string[], own: readonly string[] = []
     ({ values } = parseArgs({ args: [...argv], options, strict: true }));
   } catch (error) {
     const reason = error instanceof Error ? error.message.split(". ")[0] : String(error);
-    throw new UsageError(`${reason}. Options: ${[...names, "quick"].map((name) => `--${name}`).join(", ")}.`);
+    const known = [...names, "quick"].map((name) => `--${name}`).join(", ");
+    throw new UsageError(say(`${reason}. Options: ${known}.`, `${reason}。可用选项：${known}。`));
   }
   const given = (name: string) => values[name] as string | undefined;
   const quick = values.quick === true;

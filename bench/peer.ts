@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { say } from "./text.ts";
 
 /** The words of --peer with `script` of bench/peers, unless they name a program of their own. */
 export function peerCommand(words: readonly string[], script: string): string[] {
@@ -27,14 +28,14 @@ function failed(command: readonly string[], why: string, stderr: string): Error 
   const last = stderr.trim().split("\n").at(-1) ?? "";
   const script = command.slice(1).find((word) => /\.(py|ts|js)$/.test(word));
   const name = [command[0]!, ...(script === undefined ? [] : [script])].map((word) => basename(word)).join(" ");
-  return new Error(`${name} ${why}${last === "" ? "" : `: ${last}`}`);
+  return new Error(`${name} ${why}${last === "" ? "" : say(`: ${last}`, `：${last}`)}`);
 }
 
 function parseLine(command: readonly string[], text: string): Record<string, unknown> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch {
-    throw failed(command, "must print one JSON line last, not", text.slice(0, 200));
+    throw failed(command, say("must print one JSON line last, not", "最后一行须为 JSON，而不是"), text.slice(0, 200));
   }
 }
 
@@ -54,7 +55,7 @@ export async function runProgram(command: readonly string[]): Promise<Finished> 
   }, 20);
   try {
     const { code, out, err } = await ended(command, child);
-    if (code !== 0) throw failed(command, `ended with ${code}`, err);
+    if (code !== 0) throw failed(command, say(`ended with ${code}`, `以 ${code} 结束`), err);
     return { line: parseLine(command, out.trim().split("\n").at(-1) ?? ""), peakRss };
   } finally {
     clearInterval(look);
@@ -71,7 +72,7 @@ function ended(command: readonly string[], child: ChildProcess) {
     child.stderr?.on("data", (chunk: Buffer) => {
       err += chunk;
     });
-    child.on("error", (error) => reject(failed(command, "cannot be run", error.message)));
+    child.on("error", (error) => reject(failed(command, say("cannot be run", "无法运行"), error.message)));
     child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "no code", out, err }));
   });
 }
@@ -97,7 +98,7 @@ export class PeerServer implements AsyncDisposable {
     const next = await this.#lines.next();
     if (next.done) {
       const { code, err } = await this.#end;
-      throw failed(this.#command, `ended with ${code} before it answered`, err);
+      throw failed(this.#command, say(`ended with ${code} before it answered`, `未作答便以 ${code} 结束`), err);
     }
     // Its threads spin for a moment after their work (OpenMP's block time, 200 ms) and would slow ours.
     await sleep(300);

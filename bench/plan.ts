@@ -6,6 +6,7 @@ import { answer, childCommand, childRequest, llamaConfig, readSizes, type Size, 
 import { claim, progress, type Result, result, summary } from "./measure.ts";
 import { type DType, oneOf, wholeNumber } from "./options.ts";
 import { runProgram } from "./peer.ts";
+import { say } from "./text.ts";
 
 const levels = ["none", "selective", "layer"] as const;
 const warmup = 2;
@@ -30,7 +31,11 @@ async function plan({ size, batch, seq, threads, dtype, recompute, accumulation 
     recompute,
   };
   const { speed, memory } = await planTraining({ config: llamaConfig(size), dtype, threads, train });
-  if ("skipped" in speed) throw new Error(`the speed was not measured: ${speed.skipped}`);
+  if ("skipped" in speed) {
+    throw new Error(
+      say("the slices do not fit in the free memory; end other programs", "可用内存放不下薄片；请结束其他程序"),
+    );
+  }
   return { tokens_per_s: speed.tokensPerSecond, bytes: memory.totalBytes };
 }
 

@@ -280,8 +280,11 @@ test("docs/errors.md names the commands that can resume", async () => {
 test("the planned memory of docs/training.md follows from its formula, and is what the program plans", async () => {
   const [d, heads, keys, h, layers] = [128, 4, 4, 32, 4] as const;
   const w = (heads + 2 * keys) * h;
+  const mebibytes = ["docs/training.md", "docs/training.zh-CN.md"].map((page) =>
+    Number(/^\| logits.*?(\d+) MiB/m.exec(read(page))?.[1]),
+  );
   const chunkRows = (s: 2 | 4, rows: number, tokens: number) => {
-    const fitting = Math.floor((48 * 2 ** 20) / (s * rows * 16)) * 16;
+    const fitting = Math.floor((mebibytes[0]! * 2 ** 20) / (s * rows * 16)) * 16;
     return Math.min(1024, Math.max(16, fitting), Math.ceil(tokens / 16) * 16);
   };
   const total = (s: 2 | 4, f: number, rows: number, tokens: number) => {
@@ -315,12 +318,13 @@ test("the planned memory of docs/training.md follows from its formula, and is wh
     };
   };
   const [f, rows, tokens] = [344, 2064, 1024] as const;
+  assert.is(mebibytes[0], mebibytes[1]);
   for (const s of [2, 4] as const) {
     assert.is((await planned(s, f, rows, tokens)).run, total(s, f, rows, tokens));
     // The other side of the maximum: an MLP no wider than half the attention.
     assert.ok(2 * 192 < w + heads * h && 2 * f > w + heads * h);
     assert.is((await planned(s, 192, rows, tokens)).run, total(s, 192, rows, tokens));
-    // Rows of logits: as many as 48 MiB hold; the fewest; all tokens, rounded up.
+    // Rows of logits: as many as the pages say fit; the fewest; all tokens, rounded up.
     for (const [vocabulary, length] of [
       [32_000, 1024],
       [2 ** 20, 512],

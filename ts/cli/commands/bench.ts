@@ -12,7 +12,10 @@ export const command = defineCommand({
   positionals: {
     claims: {
       type: "strings",
-      text: { en: `Any of ${claims.join(", ")}; default: all`, zh: `可选 ${claims.join("、")}；默认全部` },
+      text: {
+        en: `Any of ${claims.join(", ")}; default: all, bpe_train only with --file`,
+        zh: `可选 ${claims.join("、")}；默认全部，bpe_train 仅在给出 --file 时运行`,
+      },
     },
   },
   options: {
@@ -55,7 +58,7 @@ export const command = defineCommand({
     ],
   ],
   async run(args, context) {
-    const chosen = chooseClaims(args.claims ?? [], args.file);
+    const chosen = chooseClaims(args.claims ?? [], args.file, context.text);
     const words = [
       ...["--dtype", args.dtype, "--threads", String(args.threads)],
       ...(args.rounds === undefined ? [] : ["--rounds", String(args.rounds)]),
@@ -79,8 +82,12 @@ export const command = defineCommand({
       const progress = context.progress({ en: claim, zh: claim });
       const own = claim === "bpe_train" ? ["--file", resolve(args.file!)] : [];
       try {
-        const report = await runClaim(claim, [...words, ...own], context.signal, (done, total, label) =>
-          progress.update({ done, total, fields: { "": label } }),
+        const report = await runClaim(
+          claim,
+          [...words, ...own],
+          context.language,
+          context.signal,
+          (done, total, label) => progress.update({ done, total, fields: { "": label } }),
         ).finally(() => progress.finish());
         reports.push(report);
         context.event(report);
