@@ -1,13 +1,14 @@
 // What only a real process shows: streams, signals, pipes, exit codes.
 import { type ChildProcess, execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { belle, start } from "../support/command_line.ts";
+import { withFolder } from "../support/folder.ts";
+import { root } from "../support/paths.ts";
 import { testWithShared } from "../support/shared.ts";
-import { belle, root, start } from "./support.ts";
 
 const test = suite("cli process");
 
@@ -18,15 +19,6 @@ const chat = (i: number) =>
       { from: "assistant", value: "回答".repeat(50) },
     ],
   });
-
-async function withFolder<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  const dir = mkdtempSync(join(tmpdir(), "belle-cli-"));
-  try {
-    return await body(dir);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
 
 test("help goes to stdout and exits 0, in the language of the environment", async () => {
   const english = await belle(["--help"]);

@@ -1,14 +1,14 @@
 // The commands one after the other, as a user works: train a tokenizer, extend it, train a model, stop, go on, ask.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { belle, start } from "./support.ts";
+import { belle, start } from "../support/command_line.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 const test = suite("cli story");
 
-const dir = mkdtempSync(join(tmpdir(), "belle-story-"));
+const dir = temporaryFolder();
 test.after(() => rmSync(dir, { recursive: true, force: true }));
 
 const fruits = ["苹果", "香蕉", "葡萄", "西瓜", "草莓", "橙子"];

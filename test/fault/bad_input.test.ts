@@ -5,12 +5,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { errorCodes } from "../../ts/native/errors.ts";
 import type { ChatServer } from "../support/chat_server.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import type { BadInput } from "./cases/case.ts";
 import { configFileCases } from "./cases/config_file.ts";
 import { dataFileCases } from "./cases/data_file.ts";
 import { judgeCases, judgeServiceCases, startRefusingServer } from "./cases/judge.ts";
 import { modelFolderCases } from "./cases/model_folder.ts";
-import { command, contents, makeTinyModel, temporaryFolder } from "./support.ts";
+import { command, contents, makeTinyModel } from "./support.ts";
 
 const test = suite("bad input");
 const dir = temporaryFolder();

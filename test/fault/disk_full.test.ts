@@ -1,14 +1,15 @@
 // A full disk in every stage: one sentence, exit 1, nothing half-written, and with more room the same command goes on.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { binding } from "../../ts/native/load.ts";
-import { type Finished, root, start } from "../cli/support.ts";
 import { type ChatServer, startChatServer } from "../support/chat_server.ts";
+import { belle, type Finished } from "../support/command_line.ts";
+import { withFolder } from "../support/folder.ts";
 import { outcomeOf, succeeded, writeInputs } from "./killed_run.ts";
-import { contents, conversations, leftovers, quickstartBase, withFolder, writeFiles } from "./support.ts";
+import { contents, conversations, leftovers, quickstartBase, writeFiles } from "./support.ts";
 
 const test = suite("disk full");
 
@@ -34,7 +35,7 @@ function smallDisk(dir: string): Place {
     folder,
     run(argv, kibibytes) {
       execFileSync("mount", ["-o", `remount,size=${kibibytes}k`, folder]);
-      return start(argv).finished;
+      return belle(argv);
     },
     close: () => execFileSync("umount", ["--lazy", folder]),
   };
@@ -43,20 +44,8 @@ function smallDisk(dir: string): Place {
 function fileSizeLimit(dir: string): Place {
   return {
     folder: join(dir, "limited"),
-    run(argv, kibibytes) {
-      const node = [process.execPath, "--import", "tsx", join(root, "ts/cli/main.ts"), ...argv];
-      const script = `ulimit -f ${kibibytes} && exec "$@"`;
-      const env = { ...process.env, LC_ALL: "C", BELLE_LANG: "en" };
-      const child = spawn("bash", ["-c", script, "limited", ...node], { cwd: root, env });
-      const parts = { out: "", err: "" };
-      child.stdout.on("data", (chunk: Buffer) => {
-        parts.out += chunk.toString("utf8");
-      });
-      child.stderr.on("data", (chunk: Buffer) => {
-        parts.err += chunk.toString("utf8");
-      });
-      return new Promise((done) => child.on("close", (code, signal) => done({ code, signal, ...parts })));
-    },
+    run: (argv, kibibytes) =>
+      belle(argv, { through: ["bash", "-c", `ulimit -f ${kibibytes} && exec "$@"`, "limited"] }),
     close: () => {},
   };
 }
@@ -134,7 +123,7 @@ for (const [name, possible, make] of variants) {
     withPlace(async (place, dir) => {
       const config = writeInputs(dir, server.baseUrl);
       const argv = (output: string) => ["recipe", "run", config, "--quiet", "--set", `output_dir=${output}`];
-      succeeded(await start(argv(join(dir, "whole"))).finished);
+      succeeded(await belle(argv(join(dir, "whole"))));
       const output = join(place.folder, "run");
       const said = new Set<string>();
       for (const room of [16, 400, 1400, 2400, 4000]) {

@@ -1,8 +1,8 @@
 // kill -9, SIGINT and SIGTERM in every stage of a recipe: the same command goes on, and nothing shows that it stopped.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withFolder } from "../support/folder.ts";
 import { compare, killedRun, type Mark, stageEnds, stageStarts, trains } from "./killed_run.ts";
-import { withFolder } from "./support.ts";
 
 const test = suite("kill");
 

@@ -4,8 +4,9 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
-import { type Finished, root, start } from "../cli/support.ts";
 import { type ChatCall, startChatServer } from "../support/chat_server.ts";
+import { type Finished, start } from "../support/command_line.ts";
+import { root } from "../support/paths.ts";
 import { readEventFiles, type ScalarRow } from "./event_files.ts";
 import { contents, conversations, leftovers, quickstartBase, writeFiles } from "./support.ts";
 

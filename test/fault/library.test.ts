@@ -8,8 +8,9 @@ import { prepareData } from "../../ts/data/prepare.ts";
 import { Model } from "../../ts/model/model.ts";
 import { Tokenizer } from "../../ts/tokenizer/tokenizer.ts";
 import { Trainer } from "../../ts/train/trainer.ts";
-import { thrown } from "../support/judge_thrown.ts";
-import { command, conversations, leftovers, makeTinyModel, quickstartBase, withFolder, writeFiles } from "./support.ts";
+import { withFolder } from "../support/folder.ts";
+import { thrown } from "../support/thrown.ts";
+import { command, conversations, leftovers, makeTinyModel, quickstartBase, writeFiles } from "./support.ts";
 
 const test = suite("bad input, library");
 

@@ -1,20 +1,15 @@
 // What the fault tests share: a small model folder, the command line in this process, and what a folder holds.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { runProgram } from "../../ts/cli/program.ts";
 import { createModelSchema, huggingFaceConfig } from "../../ts/config/model.ts";
 import { Model } from "../../ts/model/model.ts";
 import { Tokenizer } from "../../ts/tokenizer/tokenizer.ts";
-import { root } from "../cli/support.ts";
+import { root } from "../support/paths.ts";
 
 /** The small base model of the quickstart: its tokenizer has 1000 rows. */
 export const quickstartBase = join(root, "assets/quickstart/base");
-
-export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), "belle-fault-"));
-}
 
 /**
  * A model of one layer with the quickstart's tokenizer: config.json, model.safetensors, tokenizer.model, MANIFEST.json.
@@ -88,16 +83,6 @@ function list(folder: string) {
 /** Names of working files that only a run under way may have. */
 export function leftovers(folder: string): string[] {
   return Object.keys(contents(folder)).filter((name) => /\.(?:tmp|trash|new|old|spill|dropped)-\d|\.lock$/.test(name));
-}
-
-/** Writes files below a fresh folder; removes it after `body`. */
-export async function withFolder<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  const dir = temporaryFolder();
-  try {
-    return await body(dir);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 }
 
 export interface SafetensorsEntry {

@@ -1,21 +1,12 @@
 // The tarball a user gets: packed, installed offline without scripts into an empty folder, and run from there.
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { temporaryFolder } from "../support/folder.ts";
+import { root } from "../support/paths.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const test = suite("pack");
 
 interface PackedFile {
@@ -43,7 +34,7 @@ function run(command: string, args: string[], cwd: string, env: NodeJS.ProcessEn
 }
 
 test.before(() => {
-  state.folder = mkdtempSync(join(tmpdir(), "belle-pack-"));
+  state.folder = temporaryFolder();
   const release = join(root, "build/Release");
   run("npm", ["run", "--silent", "prebuild"], root);
   const prebuilds = join(root, "prebuilds/linux-x64");

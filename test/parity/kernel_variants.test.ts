@@ -1,12 +1,12 @@
 // Every instruction set the kernels are built for, forced by BELLE_CPU_ISA, against the same reference values: float32
 // at the tolerance of model.test.ts, bfloat16 by its error beside PyTorch's own bfloat16.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model } from "../../ts/index.ts";
 import { binding } from "../../ts/native/load.ts";
+import { withFolder } from "../support/folder.ts";
 import { testWithShared } from "../support/shared.ts";
 import { below, Goldens, maxError, models, normError, relative, rowOffsets } from "./golden.ts";
 
@@ -56,8 +56,7 @@ for (const isa of usable) {
 
     testWithShared(test, `${isa}: ${name} in bfloat16: gradients within twice PyTorch's error`, async (shared) => {
       const golden = new Goldens(shared, name);
-      const dir = mkdtempSync(join(tmpdir(), "belle-bf16-"));
-      try {
+      await withFolder(async (dir) => {
         const rounded = join(dir, "rounded");
         const [exact, half] = await forced(isa, async () => {
           {
@@ -80,9 +79,7 @@ for (const isa of usable) {
         }
         if (process.env.BELLE_FIGURES)
           console.log(`${isa} ${name}: worst gradient ${worst.toFixed(2)} x PyTorch's error`);
-      } finally {
-        rmSync(dir, { recursive: true });
-      }
+      });
     });
   }
 }

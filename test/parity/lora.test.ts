@@ -1,10 +1,10 @@
 // Adapters of PEFT through the public surface: its logits, its ten steps of training, its folders both ways.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type DType, Model, type TrainConfig, type TrainEvent, Trainer } from "../../ts/index.ts";
+import { withFolder } from "../support/folder.ts";
 import { testWithShared } from "../support/shared.ts";
 import { below, Goldens, maxError, models, normError, readSafetensors, relative, rowOffsets } from "./golden.ts";
 
@@ -22,15 +22,6 @@ interface LoraGolden {
 }
 
 const test = suite("LoRA parity");
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "belle-parity-"));
-  try {
-    await body(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 function loraGolden(golden: Goldens): LoraGolden {
   const { lora } = JSON.parse(readFileSync(join(golden.folder, "golden.json"), "utf8")) as { lora: LoraGolden };

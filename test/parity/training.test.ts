@@ -1,11 +1,11 @@
 // Training of the five reference models through the public surface: losses, gradient norms, learning rates and the
 // weights after the last step, as PyTorch's AdamW and transformers' schedules give them.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model, type TrainConfig, type TrainEvent, Trainer } from "../../ts/index.ts";
+import { withFolder } from "../support/folder.ts";
 import { testWithShared } from "../support/shared.ts";
 import { below, Goldens, models, normError, relative, type TrainGolden } from "./golden.ts";
 
@@ -73,16 +73,13 @@ for (const name of models) {
       below(normError(a, b), 2e-5, `weights of ${weight}`);
     }
     // What was trained is what is saved.
-    const folder = mkdtempSync(join(tmpdir(), "belle-parity-"));
-    try {
+    await withFolder(async (folder) => {
       await model.save(join(folder, "model"));
       using reloaded = await Model.load(join(folder, "model"));
       for (const { name: weight } of model.parameters()) {
         assert.equal(reloaded.readParameter(weight), model.readParameter(weight), weight);
       }
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 
   testWithShared(test, `${name}: 10 steps, constant schedule`, async (shared) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { binding } from "../../ts/native/load.ts";
-import { withFolder } from "../unit/native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("interrupt");
 

@@ -8,7 +8,7 @@ import { type ClaimReport, chooseClaims, claims } from "../../ts/cli/bench.ts";
 import { displayWidth } from "../../ts/cli/ui/progress.ts";
 import { benchTable } from "../../ts/cli/views/bench_view.ts";
 import { benchKernel, type KernelRequest } from "../../ts/index.ts";
-import { fails } from "./native_fixture.ts";
+import { fails } from "../support/thrown.ts";
 
 const test = suite("bench");
 const node = process.execPath;

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { claims } from "../../ts/cli/bench.ts";
-import { belle, start } from "../cli/support.ts";
-import { withFolder } from "./native_fixture.ts";
+import { belle, start } from "../support/command_line.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("bench cli");
 const quick = ["--quick", "--dtype", "float32", "--threads", "1"];

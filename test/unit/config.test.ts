@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,6 +14,7 @@ import { editDistance, suggest } from "../../ts/config/suggest.ts";
 import { tokenizerTrainSchema } from "../../ts/config/tokenizer.ts";
 import { trainSchema } from "../../ts/config/train.ts";
 import { BelleError } from "../../ts/native/errors.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("config");
 
@@ -180,9 +180,8 @@ test("--set overrides are typed, made on the way, and blamed for what they break
   assert.match(failure(whole, "en", ["train.seed=[1"]).message, "the value is not valid YAML");
 });
 
-test("files: missing, a folder, too large", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "belle-config-"));
-  try {
+test("files: missing, a folder, too large", () =>
+  withFolder(async (dir) => {
     const refuse = async (path: string) => {
       try {
         await loadConfig(path, runSchema, { language: "en" });
@@ -197,10 +196,7 @@ test("files: missing, a folder, too large", async () => {
     assert.match(await refuse(join(dir, "big.yaml")), "at most 1 MiB");
     writeFileSync(join(dir, "config.json"), '{ "model": { "path": "m" }, "data": { "sources": ["a"] } }');
     assert.is((await loadConfig(join(dir, "config.json"), runSchema)).model.path, "m");
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-});
+  }));
 
 test("the language comes from BELLE_LANG, LC_ALL, LC_MESSAGES, LANG in that order", () => {
   assert.is(detectLanguage({ BELLE_LANG: "en", LC_ALL: "zh_CN.UTF-8" }), "en");

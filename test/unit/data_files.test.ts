@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { removeLeftovers, sweepFolder, workingPath } from "../../ts/data/files.ts";
-import { withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("data files");
 // Above the kernel's largest pid (2^22): nobody's.

@@ -1,11 +1,11 @@
 // What the data tests share: temporary files and a tokenizer that needs no model.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as assert from "uvu/assert";
 import { type SourceSection, sourceSchema } from "../../ts/config/data.ts";
 import type { DataTokenizer } from "../../ts/data/encode.ts";
-import { BelleError, type BelleErrorCode } from "../../ts/native/errors.ts";
+import type { BelleErrorCode } from "../../ts/native/errors.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
 
 /** One id a UTF-8 byte, from 3 up; bos 1, eos 2. */
 export const byteTokenizer: DataTokenizer = {
@@ -29,13 +29,10 @@ export async function withFiles<T>(
   files: Record<string, string | Buffer>,
   body: (dir: string) => Promise<T>,
 ): Promise<T> {
-  const dir = mkdtempSync(join(tmpdir(), "belle-data-"));
-  try {
+  return withFolder((dir) => {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, name), content);
-    return await body(dir);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+    return body(dir);
+  });
 }
 
 export function source(path: string, options: Partial<SourceSection> = {}): SourceSection {
@@ -43,12 +40,5 @@ export function source(path: string, options: Partial<SourceSection> = {}): Sour
 }
 
 export async function refused(body: () => unknown, code: BelleErrorCode): Promise<string> {
-  try {
-    await body();
-  } catch (error) {
-    assert.instance(error, BelleError);
-    assert.is((error as BelleError).code, code);
-    return (error as BelleError).message;
-  }
-  throw new Error(`expected ${code}`);
+  return (await fails(body, code, /./)).message;
 }

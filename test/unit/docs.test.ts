@@ -1,8 +1,7 @@
 // The documentation against the program: commands, options, YAML, library examples, error codes, links.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
@@ -13,8 +12,9 @@ import { exitCodes, reportFailure } from "../../ts/cli/failure.ts";
 import { parseConfig } from "../../ts/config/load.ts";
 import { planTraining } from "../../ts/index.ts";
 import { BelleError, type BelleErrorCode, errorCodes } from "../../ts/native/errors.ts";
+import { withFolder } from "../support/folder.ts";
+import { root } from "../support/paths.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const test = suite("docs");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
@@ -343,9 +343,8 @@ test("the planned memory of docs/training.md follows from its formula, and is wh
     assert.match(read(page), total(4, f, rows, tokens).toLocaleString("en"));
 });
 
-test("library examples type-check and run", () => {
-  const folder = mkdtempSync(join(tmpdir(), "belle-docs-"));
-  try {
+test("library examples type-check and run", () =>
+  withFolder((folder) => {
     const files = blocks("ts").map(({ text }, i) => {
       const file = join(folder, `example${i}.mts`);
       writeFileSync(file, text.replaceAll('"belle-train"', JSON.stringify(join(root, "ts/index.ts"))));
@@ -376,9 +375,6 @@ test("library examples type-check and run", () => {
       assert.ok(losses.at(-1)! < 0.5 * losses[0]!, `the loss falls: ${losses.join(" ")}`);
     }
     for (const output of outputs.slice(2)) assert.match(output, /^ERR_BELLE_NOT_FOUND .*nowhere/);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  }));
 
 test.run();

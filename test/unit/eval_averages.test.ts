@@ -17,7 +17,7 @@ import {
   studentTwoSided,
 } from "../../ts/eval/statistics.ts";
 import { nineCategories } from "../../ts/judge/classes.ts";
-import { thrown } from "../support/judge_thrown.ts";
+import { thrown } from "../support/thrown.ts";
 
 const test = suite("eval averages");
 

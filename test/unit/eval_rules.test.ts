@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadEvalSet } from "../../ts/eval/eval_set.ts";
 import { evaluateByRules } from "../../ts/eval/evaluate.ts";
 import { normalise, numbersIn, parseCheck, type RuleCheck, scoreByRule } from "../../ts/eval/rules.ts";
+import { root } from "../support/paths.ts";
 
 const test = suite("eval rules");
 
@@ -55,7 +56,7 @@ test("wrong checks are refused in words", async () => {
 });
 
 test("the quickstart's reference answers fulfil their own rules", async () => {
-  const path = resolve(import.meta.dirname, "../../assets/quickstart/questions.jsonl");
+  const path = join(root, "assets/quickstart/questions.jsonl");
   const { items } = await loadEvalSet(path);
   const answers = new Map(items.map((item) => [item.id, item.gold]));
   const { summary } = evaluateByRules({ name: "gold", items, answers });

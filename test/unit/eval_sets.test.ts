@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,13 +10,14 @@ import { readSummary } from "../../ts/eval/summary.ts";
 import { ChatClient } from "../../ts/judge/chat_client.ts";
 import { commitText } from "../../ts/native/commit_text.ts";
 import { startChatServer } from "../support/chat_server.ts";
-import { thrown } from "../support/judge_thrown.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { testWithShared } from "../support/shared.ts";
+import { thrown } from "../support/thrown.ts";
 
 const test = suite("eval sets");
 let folder = "";
 test.before.each(() => {
-  folder = mkdtempSync(join(tmpdir(), "belle-eval-"));
+  folder = temporaryFolder();
 });
 test.after.each(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -5,7 +5,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model } from "../../ts/index.ts";
 import { extendRows } from "../../ts/train/extend_rows.ts";
-import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig } from "./native_fixture.ts";
 
 const test = suite("extend rows");
 const name = "model.embed_tokens.weight";

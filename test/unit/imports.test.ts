@@ -1,11 +1,11 @@
 // The house plan: who may import whom (ARCHITECTURE.md). Checked over #include and import lines.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, normalize, resolve } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { root } from "../support/paths.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const test = suite("imports");
 
 const nativeRooms: Record<string, readonly string[]> = {

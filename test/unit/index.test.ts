@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as belle from "../../ts/index.ts";
-import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig } from "./native_fixture.ts";
 
 const test = suite("index");
 

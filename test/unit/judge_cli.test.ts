@@ -1,11 +1,11 @@
 // The commands `eval judge` and `report` as a user runs them, against a judge that misbehaves, with a planted key.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { belle } from "../cli/support.ts";
 import { type ChatBehaviour, type ChatCall, startChatServer } from "../support/chat_server.ts";
+import { belle } from "../support/command_line.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 const test = suite("judge cli");
 const canary = "canary-sekret-99c1f0a7";
@@ -17,7 +17,7 @@ async function scene(
   behave: (call: ChatCall) => ChatBehaviour,
   body: (run: (...more: string[]) => ReturnType<typeof belle>, folder: string, calls: ChatCall[]) => Promise<void>,
 ) {
-  const folder = mkdtempSync(join(tmpdir(), "belle-judge-cli-"));
+  const folder = temporaryFolder();
   const server = await startChatServer(behave);
   const printed: string[] = [];
   try {

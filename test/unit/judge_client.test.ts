@@ -9,7 +9,7 @@ import { AdaptiveLimiter } from "../../ts/judge/limiter.ts";
 import { Secret, secretFromEnvironment } from "../../ts/judge/secret.ts";
 import type { BelleError } from "../../ts/native/errors.ts";
 import { type ChatBehaviour, type ChatCall, startChatServer } from "../support/chat_server.ts";
-import { thrown } from "../support/judge_thrown.ts";
+import { thrown } from "../support/thrown.ts";
 
 const test = suite("judge chat client");
 const canary = "canary-7f3a9c51e0/+k";

@@ -4,8 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { categoryLabel, foldClass, nineCategories, useCaseOf, useCases } from "../../ts/judge/classes.ts";
 import { judgeMessages, type PromptOptions, promptFor, reaskMessages, usesGold } from "../../ts/judge/prompts.ts";
-import { thrown } from "../support/judge_thrown.ts";
 import { testWithShared } from "../support/shared.ts";
+import { thrown } from "../support/thrown.ts";
 
 const test = suite("judge prompts");
 const published: PromptOptions = { prompts: "2304.07854", gold: "paper", assembly: "published" };

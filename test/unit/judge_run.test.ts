@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { judgeSchema } from "../../ts/config/judge.ts";
@@ -12,7 +12,9 @@ import { Journal, type JournalReply, requestId } from "../../ts/judge/journal.ts
 import { readLines } from "../../ts/judge/json_lines.ts";
 import { estimateJudge, type JudgeEvent, type JudgeItem, type JudgeOptions, judge } from "../../ts/judge/judge.ts";
 import { type ChatBehaviour, type ChatCall, type ChatServer, startChatServer } from "../support/chat_server.ts";
-import { thrown } from "../support/judge_thrown.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { root } from "../support/paths.ts";
+import { thrown } from "../support/thrown.ts";
 
 const test = suite("judge run");
 const canary = "canary-51e07f3a9c";
@@ -20,7 +22,7 @@ let folder = "";
 let server: ChatServer | undefined;
 
 test.before.each(() => {
-  folder = mkdtempSync(join(tmpdir(), "belle-judge-"));
+  folder = temporaryFolder();
 });
 test.after.each(async () => {
   await server?.close();
@@ -38,10 +40,9 @@ function items(count: number): JudgeItem[] {
   }));
 }
 
-async function options(
-  behave: (call: ChatCall) => ChatBehaviour,
-  more: Partial<JudgeOptions> = {},
-): Promise<JudgeOptions> {
+type Behave = (call: ChatCall) => ChatBehaviour;
+
+async function options(behave: Behave, more: Partial<JudgeOptions> = {}): Promise<JudgeOptions> {
   server ??= await startChatServer(behave);
   const client = new ChatClient({
     baseUrl: server.baseUrl,
@@ -58,8 +59,7 @@ async function collect(run: AsyncIterable<JudgeEvent>) {
   const events: JudgeEvent[] = [];
   for await (const event of run) events.push(event);
   const last = events.at(-1);
-  assert.is(last?.type, "done");
-  if (last?.type !== "done") throw new Error("unreachable");
+  if (last?.type !== "done") throw new Error(`the last event is ${last?.type}`);
   const judgments = events.flatMap((event) => (event.type === "item" ? [event.judgment] : []));
   judgments.sort((a, b) => (a.id < b.id ? -1 : 1));
   return { events, judgments, counts: last.counts };
@@ -269,8 +269,9 @@ test("a process killed in the middle resumes without one repeated call", async (
     return { kind: "answer", text: "得分: 1", delayMs: 5 };
   });
   const journaled = new Set<string>();
-  const script = resolve(import.meta.dirname, "../support/judge_child.ts");
-  const child = spawn(process.execPath, ["--import", "tsx", script, server.baseUrl, path, "60"], { stdio: "ignore" });
+  const words = ["--import", "tsx", "test/support/judge_child.ts", server.baseUrl, path, "60"];
+  const run = () => spawn(process.execPath, words, { cwd: root, stdio: "ignore" });
+  const child = run();
   const gone = new Promise((done) => child.on("close", done));
   for (let i = 0; i < 1000 && server.calls.length < 20; i++) await new Promise((next) => setTimeout(next, 10));
   child.kill("SIGKILL");
@@ -287,8 +288,7 @@ test("a process killed in the middle resumes without one repeated call", async (
   }
   appendFileSync(path, Buffer.from('{"v":1,"id":"abc","text":"得分：很').subarray(0, -1));
   const before = server.calls.length;
-  const second = spawn(process.execPath, ["--import", "tsx", script, server.baseUrl, path, "60"], { stdio: "ignore" });
-  assert.is(await new Promise((done) => second.on("close", done)), 0);
+  assert.is(await new Promise((done) => run().on("close", done)), 0);
   assert.is(repeated, 0);
   assert.is(server.calls.length - before, 60 - kept.size);
   assert.is(answered.size, 60);

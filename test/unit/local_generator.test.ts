@@ -9,7 +9,9 @@ import { templates } from "../../ts/data/template.ts";
 import { generateAnswers, type TextGenerator } from "../../ts/eval/answers.ts";
 import { localGenerator } from "../../ts/eval/local_generator.ts";
 import { Model, type Tokenizer, trainBpe } from "../../ts/index.ts";
-import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig } from "./native_fixture.ts";
 
 const test = suite("local generator");
 

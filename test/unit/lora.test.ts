@@ -13,7 +13,9 @@ import {
   trainingRun,
 } from "../../ts/index.ts";
 import { convertModel } from "../../ts/train/convert.ts";
-import { fails, tinyConfig, tinyModel, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig, tinyModel } from "./native_fixture.ts";
 
 const test = suite("LoRA");
 const inputIds = Int32Array.from({ length: 16 }, (_, i) => 3 + i * 5);

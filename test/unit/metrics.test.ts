@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { crc32c, maskedCrc32c } from "../../ts/metrics/crc32c.ts";
 import { createRecorder } from "../../ts/metrics/recorder.ts";
 import { eventFileName, restartEvent, scalarsEvent, tfRecord, versionEvent } from "../../ts/metrics/tfevents.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("metrics");
 
@@ -60,10 +61,9 @@ test("a record frames its payload with length and checksums", () => {
   assert.is(record.readUInt32LE(15), maskedCrc32c(Buffer.from("abc")));
 });
 
-test("resuming cuts metrics.jsonl back to the resumed step", () => {
-  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
-  const path = join(dir, "metrics.jsonl");
-  try {
+test("resuming cuts metrics.jsonl back to the resumed step", () =>
+  withFolder((dir) => {
+    const path = join(dir, "metrics.jsonl");
     const first = createRecorder({ dir, jsonl: true, tensorboard: true, resumedStep: 0, now: () => 1_700_000_000 });
     for (let i = 1; i <= 5; i++) first.record(step(i, 3 / i));
     first.close();
@@ -82,14 +82,10 @@ test("resuming cuts metrics.jsonl back to the resumed step", () => {
     );
     assert.is(rows[3]!.loss, "NaN");
     assert.is(readdirSync(dir).filter((name) => name.startsWith("events.out.tfevents.")).length, 2);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-});
+  }));
 
-test("an evaluation that the continued run has is not written twice", () => {
-  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
-  try {
+test("an evaluation that the continued run has is not written twice", () =>
+  withFolder((dir) => {
     for (const resumedStep of [0, 2, 2]) {
       const recorder = createRecorder({ dir, jsonl: true, tensorboard: false, resumedStep });
       if (resumedStep === 0) for (const number of [1, 2]) recorder.record(step(number, 1));
@@ -101,15 +97,11 @@ test("an evaluation that the continued run has is not written twice", () => {
       rows.map((row) => (JSON.parse(row) as { type: string }).type),
       ["step", "step", "eval"],
     );
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-});
+  }));
 
-test("a torn last line is dropped on resume", () => {
-  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
-  const path = join(dir, "metrics.jsonl");
-  try {
+test("a torn last line is dropped on resume", () =>
+  withFolder((dir) => {
+    const path = join(dir, "metrics.jsonl");
     const first = createRecorder({ dir, jsonl: true, tensorboard: false, resumedStep: 0 });
     first.record(step(1, 2));
     first.close();
@@ -121,10 +113,7 @@ test("a torn last line is dropped on resume", () => {
     writeFileSync(path, bytes.subarray(0, bytes.length - 5));
     createRecorder({ dir, jsonl: true, tensorboard: false, resumedStep: 2 }).close();
     assert.is(readFileSync(path, "utf8"), whole);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-});
+  }));
 
 test("a place that cannot be written is refused at once", () => {
   const open = () => createRecorder({ dir: "/dev/null/run", jsonl: true, tensorboard: false, resumedStep: 0 });
@@ -133,8 +122,7 @@ test("a place that cannot be written is refused at once", () => {
 
 test("a disk that fills up ends the recording, said once, and not the run", () => {
   const problems: string[] = [];
-  const dir = mkdtempSync(join(tmpdir(), "belle-metrics-"));
-  try {
+  return withFolder((dir) => {
     symlinkSync("/dev/full", join(dir, eventFileName(1_700_000_000, hostname(), process.pid)));
     const recorder = createRecorder({
       dir,
@@ -148,9 +136,7 @@ test("a disk that fills up ends the recording, said once, and not the run", () =
     recorder.record(step(2, 1));
     recorder.close();
     assert.equal(problems, [`${dir}: metrics cannot be written any more (ENOSPC); the run goes on without.`]);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
+  });
 });
 
 test.run();

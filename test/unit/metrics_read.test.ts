@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { metricCurve, readMetrics } from "../../ts/metrics/read.ts";
 import { createRecorder } from "../../ts/metrics/recorder.ts";
-import { withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
 
 const test = suite("metrics read");
 

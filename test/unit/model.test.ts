@@ -5,7 +5,9 @@ import { setImmediate as tick } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model } from "../../ts/index.ts";
-import { fails, tinyBatches, tinyConfig, tinyModel, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyBatches, tinyConfig, tinyModel } from "./native_fixture.ts";
 
 const test = suite("model");
 

@@ -1,16 +1,17 @@
 // The addon's edge: versions, argument checks, files and shards, the error class and its codes, the loader's message.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BelleError, errorCodes } from "../../ts/index.ts";
 import { fromNative, native, nativeAsync } from "../../ts/native/errors.ts";
 import { binding, bindingPath } from "../../ts/native/load.ts";
-import { fails, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { root } from "../support/paths.ts";
+import { fails } from "../support/thrown.ts";
 
 const test = suite("native");
-const root = resolve(import.meta.dirname, "../..");
 
 test("versions: the addon is of this package and names its compiler and instruction set", () => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };

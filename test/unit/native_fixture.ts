@@ -1,9 +1,5 @@
-// Small things the addon's tests share: a model that trains in milliseconds, data for it, temporary folders.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import * as assert from "uvu/assert";
-import { BelleError, type BelleErrorCode, Model, type TrainBatch } from "../../ts/index.ts";
+// Small things the addon's tests share: a model that trains in milliseconds, data for it.
+import { Model, type TrainBatch } from "../../ts/index.ts";
 
 /** A Hugging Face config.json of a LLaMA of about 30,000 weights. */
 export const tinyConfig = {
@@ -35,27 +31,4 @@ export function tinyBatches(count: number, tokens = 24): TrainBatch[] {
     const inputIds = Int32Array.from({ length: tokens }, (_, i) => 3 + ((i * 7 + batch * 13 + i * i) % 90));
     return { inputIds, cuSeqlens: Int32Array.of(0, tokens / 2, tokens), labels: inputIds.slice() };
   });
-}
-
-export async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "belle-test-"));
-  try {
-    return await body(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Runs `body`, which must throw or reject with this code and a message that matches. */
-export async function fails(body: () => unknown, code: BelleErrorCode, message: RegExp): Promise<BelleError> {
-  let thrown: unknown;
-  try {
-    await body();
-  } catch (error) {
-    thrown = error;
-  }
-  if (!(thrown instanceof BelleError)) throw new Error(`expected a BelleError ${code}, got ${String(thrown)}`);
-  assert.is(thrown.code, code, thrown.message);
-  assert.match(thrown.message, message);
-  return thrown;
 }

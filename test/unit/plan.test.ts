@@ -1,15 +1,16 @@
 // planTraining: the memory a run will take, within a tenth of what it then takes; what does not fit is said before.
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { planText } from "../../ts/cli/views/plan_view.ts";
 import { type PlanOptions, planTraining, type TrainingPlan, trainBpe } from "../../ts/index.ts";
 import { disturbed, measuredWindows } from "../../ts/train/measure_slices.ts";
 import { extend, median } from "../../ts/train/slice.ts";
-import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
+import { belle } from "../support/command_line.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig } from "./native_fixture.ts";
 
 const test = suite("plan");
 
@@ -178,21 +179,15 @@ test("refusals: positions, settings, configs", async () => {
   await fails(() => planned({ data: "/no/shards", train: short }), "ERR_BELLE_NOT_FOUND", /\/no\/shards/);
 });
 
-const main = fileURLToPath(new URL("../../ts/cli/main.ts", import.meta.url));
-
 /** Runs the command line in a process of its own; its last line of JSON and the most memory it held. */
-function command(args: string[], folder: string): { answer: Record<string, unknown>; bytes: number; code: number } {
+async function command(args: string[], folder: string) {
   const peak = join(folder, "peak");
-  const hook = `process.on("exit",()=>require("node:fs").writeFileSync(${JSON.stringify(peak)},String(process.resourceUsage().maxRSS)))`;
-  writeFileSync(join(folder, "hook.cjs"), hook);
-  let out: string;
-  let code = 0;
-  try {
-    const flags = ["--require", join(folder, "hook.cjs"), "--import", "tsx"];
-    out = execFileSync(process.execPath, [...flags, main, ...args, "--json"], { encoding: "utf8", stdio: "pipe" });
-  } catch (error) {
-    ({ stdout: out, status: code } = error as { stdout: string; status: number });
-  }
+  const hook = join(folder, "hook.cjs");
+  writeFileSync(
+    hook,
+    `process.on("exit",()=>require("node:fs").writeFileSync(${JSON.stringify(peak)},String(process.resourceUsage().maxRSS)))`,
+  );
+  const { code, out } = await belle([...args, "--json"], { node: ["--require", hook] });
   const answer = JSON.parse(out.trim().split("\n").at(-1)!) as Record<string, unknown>;
   return { answer, bytes: Number(readFileSync(peak, "utf8")) * 1024, code };
 }
@@ -219,16 +214,16 @@ for (const dtype of ["float32", "bfloat16"] as const) {
         },
       };
       writeFileSync(run, JSON.stringify(settings));
-      const { answer, code } = command(["plan", run, "--no-measure"], folder);
+      const { answer, code } = await command(["plan", run, "--no-measure"], folder);
       assert.is(code, 0);
       const plan = answer as unknown as TrainingPlan;
-      const { bytes, code: trained, answer: done } = command(["train", run], folder);
+      const { bytes, code: trained, answer: done } = await command(["train", run], folder);
       assert.is(trained, 0, JSON.stringify(done));
       const ratio = plan.memory.totalBytes / bytes;
       assert.ok(ratio > 0.9 && ratio < 1.1, `planned ${plan.memory.totalBytes}, taken ${bytes}: ${ratio.toFixed(3)}`);
 
-      const known = command(["plan", run, "--no-measure", "--set", "train.max_steps=0"], folder).answer;
-      const { run: whole } = known as unknown as TrainingPlan;
+      const known = await command(["plan", run, "--no-measure", "--set", "train.max_steps=0"], folder);
+      const { run: whole } = known.answer as unknown as TrainingPlan;
       assert.ok(whole!.steps > 3 && whole!.tokens > 3 * 1024, "with the data prepared, epochs are counted");
     }));
 }
@@ -239,29 +234,29 @@ test("command line: one source; the model folder's config.json; exit codes", () 
     mkdirSync(model);
     writeFileSync(join(model, "config.json"), JSON.stringify(tinyConfig));
     const sized = ["--tokens", "64", "--no-measure"];
-    const byFolder = command(["plan", "--model", model, ...sized, "--dtype", "bfloat16"], folder);
+    const byFolder = await command(["plan", "--model", model, ...sized, "--dtype", "bfloat16"], folder);
     assert.equal([byFolder.code, byFolder.answer.dtype, byFolder.answer.tokensPerStep], [0, "bfloat16", 64]);
-    const byFile = command(["plan", "--config", join(model, "config.json"), ...sized, "--steps", "7"], folder);
+    const byFile = await command(["plan", "--config", join(model, "config.json"), ...sized, "--steps", "7"], folder);
     assert.equal(byFile.answer.run, { steps: 7, tokens: 7 * 64 });
     writeFileSync(join(folder, "huge.json"), JSON.stringify({ ...tinyConfig, ...huge }));
-    assert.is(command(["plan", "--config", join(folder, "huge.json"), ...sized], folder).code, 3);
+    assert.is((await command(["plan", "--config", join(folder, "huge.json"), ...sized], folder)).code, 3);
     for (const args of [[], ["--model", model, "--config", join(model, "config.json")]]) {
-      const { answer, code } = command(["plan", ...args], folder);
+      const { answer, code } = await command(["plan", ...args], folder);
       assert.is(code, 2);
       assert.match((answer.error as { message: string }).message, /exactly one of a YAML file, --model and --config/);
     }
-    const said = (...args: string[]) =>
-      (command(["plan", ...args, ...sized], folder).answer.error as { message: string }).message;
-    assert.match(said("--model", folder), /config\.json: cannot be read; name a Hugging Face/);
+    const said = async (...args: string[]) =>
+      ((await command(["plan", ...args, ...sized], folder)).answer.error as { message: string }).message;
+    assert.match(await said("--model", folder), /config\.json: cannot be read; name a Hugging Face/);
     const missing = join(folder, "missing.json");
     assert.is(
-      said("--config", missing),
+      await said("--config", missing),
       `${missing}: cannot be read (ENOENT); give --config the config.json of a model.`,
     );
     const yaml = join(folder, "run.yaml");
     writeFileSync(yaml, "model: { path: model }\n");
     assert.match(
-      said("--config", yaml),
+      await said("--config", yaml),
       `${yaml}: is not JSON; --config takes the config.json of a model, a YAML of a run`,
     );
   }));

@@ -8,7 +8,8 @@ import { extendAndTune } from "../../ts/recipes/extend_and_tune/recipe.ts";
 import type { ExtendAndTuneResult } from "../../ts/recipes/extend_and_tune/result.ts";
 import { extendAndTuneSchema } from "../../ts/recipes/extend_and_tune/schema.ts";
 import type { RecipeEvent } from "../../ts/recipes/registry.ts";
-import { fails, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
 
 const test = suite("recipe run");
 

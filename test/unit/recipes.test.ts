@@ -10,7 +10,8 @@ import { splitHead } from "../../ts/recipes/extend_and_tune/split_head.ts";
 import { quickstartConfig } from "../../ts/recipes/quickstart.ts";
 import { recipes } from "../../ts/recipes/registry.ts";
 import { type StageEvent, StageRunner } from "../../ts/recipes/stage.ts";
-import { fails, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
 
 const test = suite("recipes");
 

@@ -1,11 +1,11 @@
 // The tests' own frame: a failure of any kind is counted and printed.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { root } from "../support/paths.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const test = suite("support");
 
 // Inside the tree, or the suite's name means another module; not named *.test.ts, or the runner would take it up.

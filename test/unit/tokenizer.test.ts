@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mergeVocabulary, Tokenizer, trainBpe } from "../../ts/index.ts";
-import { fails, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
 
 const test = suite("tokenizer");
 

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model, type RunEvent, runSchema, trainBpe, trainingRun } from "../../ts/index.ts";
-import { fails, tinyConfig, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyConfig } from "./native_fixture.ts";
 
 const test = suite("train run");
 

@@ -6,7 +6,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Model, type TrainConfig, type TrainEvent, Trainer } from "../../ts/index.ts";
 import { binding } from "../../ts/native/load.ts";
-import { fails, tinyBatches, tinyModel, withFolder } from "./native_fixture.ts";
+import { withFolder } from "../support/folder.ts";
+import { fails } from "../support/thrown.ts";
+import { tinyBatches, tinyModel } from "./native_fixture.ts";
 
 const test = suite("trainer");
 
