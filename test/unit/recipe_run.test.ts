@@ -3,11 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Model, trainBpe } from "../../ts/index.ts";
+import { Model, type TrainingPlan, trainBpe } from "../../ts/index.ts";
 import { extendAndTune } from "../../ts/recipes/extend_and_tune/recipe.ts";
 import type { ExtendAndTuneResult } from "../../ts/recipes/extend_and_tune/result.ts";
 import { extendAndTuneSchema } from "../../ts/recipes/extend_and_tune/schema.ts";
 import type { RecipeEvent } from "../../ts/recipes/registry.ts";
+import { belle } from "../support/command_line.ts";
 import { withFolder } from "../support/folder.ts";
 import { fails } from "../support/thrown.ts";
 
@@ -88,6 +89,44 @@ async function weightsOf(folder: string): Promise<Float32Array[]> {
 }
 
 const kept = ["tokenizer", "extend", "pretrain", "before", "finetune", "after"].map((name) => `kept ${name}`);
+
+test("plan: every phase, before anything is made and after", () =>
+  withFolder(async (folder) => {
+    await material(folder);
+    const config = configOf(folder);
+    const file = join(folder, "run.yaml");
+    writeFileSync(file, JSON.stringify(config));
+    const plan = async () => {
+      const { code, out, err } = await belle(["plan", file, "--no-measure", "--json"]);
+      assert.equal([code, err], [0, ""]);
+      return (JSON.parse(out) as { phases: Array<TrainingPlan & { phase: string }> }).phases;
+    };
+    const of = (plans: TrainingPlan[], rows: number) => {
+      const [pretrain, finetune] = plans as [TrainingPlan, TrainingPlan];
+      const bytes = (plan: TrainingPlan, name: string) => plan.memory.items.find((item) => item.name === name)!.bytes;
+      assert.is(bytes(pretrain, "gradients"), 4 * 2 * rows * 16, "embeddings alone");
+      assert.is(bytes(finetune, "gradients"), 4 * finetune.parameters);
+      assert.is(finetune.parameters - 2 * rows * 16, 4 * 16 * 16 + 3 * 16 * 64 + 3 * 16);
+    };
+    const before = await plan();
+    assert.equal(
+      before.map(({ phase, run }) => [phase, run!.steps]),
+      [
+        ["pretrain", 4],
+        ["finetune", 4],
+      ],
+    );
+    // As many as the base has and the training may make.
+    of(before, 285 + 290);
+    assert.not(existsSync(config.output_dir));
+    const { result } = await run(config);
+    of(await plan(), result.tokenizer.rows);
+    const text = await belle(["plan", file, "--no-measure"]);
+    assert.match(text.out, /^pretrain\n\nweights [\s\S]*\nfinetune\n\nweights /);
+    writeFileSync(file, JSON.stringify({ ...config, recipe: "extend" }));
+    const wrong = await belle(["plan", file]);
+    assert.equal([wrong.code, wrong.err], [2, `${file}: recipe: is "extend"; it must be one of extend-and-tune.\n`]);
+  }));
 
 test("the whole chain; a second run keeps all of it, also when the folder was moved", () =>
   withFolder(async (folder) => {

@@ -19,23 +19,35 @@ export async function runPlanOptions(config: RunConfig): Promise<PlanOptions> {
   if (resize === undefined) refuseMissingRows(tokenizer.vocabSize, rows);
   const multiple = resize?.pad_to_multiple_of ?? 1;
   const extended = Math.ceil(tokenizer.vocabSize / multiple) * multiple;
-  const max_length = config.data.max_length ?? config.train.max_length;
-  const data = await preparedData(config, tokenizer, max_length);
+  const plan = await dataPlanOptions(config, tokenizer);
+  // An adapter is trained further as it is: its own settings stand where train.lora would.
+  const train = adapter === undefined ? plan.train : { ...plan.train, lora: await adapterLora(adapter) };
   return {
+    ...plan,
+    train,
     config: tokenizer.vocabSize > rows ? { ...JSON.parse(text), vocab_size: extended } : text,
     dtype,
     threads,
     ...(backend ? { backend } : {}),
-    // An adapter is trained further as it is: its own settings stand where train.lora would.
-    train: { ...config.train, max_length, ...(adapter === undefined ? {} : { lora: await adapterLora(adapter) }) },
-    evaluation: config.data.eval_head > 0 || config.data.eval_sources.length > 0,
-    ...(data === undefined ? {} : { data }),
+  };
+}
+
+/** What its `data` and `train` sections say. `tokenizer`: of prepared data, where there is one already. */
+export async function dataPlanOptions(
+  { data, train }: Pick<RunConfig, "data" | "train">,
+  tokenizer: Tokenizer | undefined,
+): Promise<Pick<PlanOptions, "train" | "evaluation" | "data">> {
+  const max_length = data.max_length ?? train.max_length;
+  const folder = tokenizer && (await preparedData(join(train.output_dir, "data", "train"), tokenizer, max_length));
+  return {
+    train: { ...train, max_length },
+    evaluation: data.eval_head > 0 || data.eval_sources.length > 0,
+    ...(folder === undefined ? {} : { data: folder }),
   };
 }
 
 /** Shards that an earlier start of this run, or `data prepare`, left. */
-async function preparedData(config: RunConfig, tokenizer: Tokenizer, maxLength: number): Promise<string | undefined> {
-  const folder = join(config.train.output_dir, "data", "train");
+async function preparedData(folder: string, tokenizer: Tokenizer, maxLength: number): Promise<string | undefined> {
   const state = await inspectFolder(folder);
   if (state.kind !== "shards") return undefined;
   const { max_length, tokenizer_fingerprint } = state.manifest;

@@ -6,10 +6,11 @@ import { trainSchema } from "../../config/train.ts";
 import { modelConfig } from "../../model/model_config.ts";
 import { type DType, dtypes } from "../../native/dtype.ts";
 import { BelleError } from "../../native/errors.ts";
-import { measureSeconds, type PlanOptions, planTraining } from "../../train/plan.ts";
+import { measureSeconds, type PlanOptions, planTraining, type TrainingPlan } from "../../train/plan.ts";
 import { runPlanOptions } from "../../train/plan_run.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { exitCodes } from "../failure.ts";
+import { isRecipe, recipeOf } from "../recipe_file.ts";
 import { planText } from "../views/plan_view.ts";
 
 const defaults = trainSchema.parse({});
@@ -48,7 +49,10 @@ async function configFile(file: string, context: Context): Promise<string> {
   return text;
 }
 
-async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
+/** One of a run, one for each phase of a recipe. */
+type Plans = Array<{ phase?: string; options: PlanOptions }>;
+
+async function plansOf(args: Given, context: Context): Promise<Plans> {
   const sources = [args.run, args.model, args.config].filter((source) => source !== undefined);
   if (sources.length !== 1) {
     throw new BelleError(
@@ -60,7 +64,12 @@ async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
     );
   }
   if (args.run !== undefined) {
-    return runPlanOptions(await loadConfig(args.run, runSchema, { set: args.set, language: context.language }));
+    const options = { set: args.set, language: context.language };
+    if (!(await isRecipe(args.run))) {
+      return [{ options: await runPlanOptions(await loadConfig(args.run, runSchema, options)) }];
+    }
+    const recipe = await recipeOf(args.run, context);
+    return recipe.plan(await loadConfig(args.run, recipe.schema, options));
   }
   if (args.set !== undefined) {
     throw new BelleError(
@@ -72,24 +81,20 @@ async function optionsOf(args: Given, context: Context): Promise<PlanOptions> {
     );
   }
   const config = args.model === undefined ? await configFile(args.config!, context) : await modelConfig(args.model);
-  return {
-    config,
-    dtype: args.dtype,
-    threads: args.threads,
-    train: {
-      max_length: args.tokens,
-      per_device_train_batch_size: args["batch-size"],
-      gradient_accumulation_steps: args.accumulation,
-      recompute: args.recompute,
-      trainable: args.trainable,
-      ...(args.steps === undefined ? {} : { max_steps: args.steps }),
-    },
+  const train = {
+    max_length: args.tokens,
+    per_device_train_batch_size: args["batch-size"],
+    gradient_accumulation_steps: args.accumulation,
+    recompute: args.recompute,
+    trainable: args.trainable,
+    ...(args.steps === undefined ? {} : { max_steps: args.steps }),
   };
+  return [{ options: { config, dtype: args.dtype, threads: args.threads, train } }];
 }
 
 export const command = defineCommand({
   positionals: {
-    run: { type: "string", text: { en: "YAML file of the run", zh: "训练的 YAML 文件" } },
+    run: { type: "string", text: { en: "YAML file of the run, or of a recipe", zh: "训练或配方的 YAML 文件" } },
   },
   options: {
     set: {
@@ -164,23 +169,38 @@ export const command = defineCommand({
     },
   },
   examples: [
-    ["belle-train plan run.yaml", { en: "what `train run.yaml` will need", zh: "`train run.yaml` 需要的资源" }],
+    [
+      "belle-train plan run.yaml",
+      {
+        en: "what `train run.yaml` will need, or each phase of a recipe",
+        zh: "`train run.yaml` 或配方各阶段需要的资源",
+      },
+    ],
     [
       "belle-train plan --model llama-7b --tokens 2048 --dtype bfloat16 --no-measure",
       { en: "the memory alone, without YAML", zh: "不用 YAML，只看内存" },
     ],
   ],
   async run(args, context) {
-    const options = await optionsOf(args, context);
-    const progress = context.progress({ en: "measuring (--no-measure skips it)", zh: "测速（--no-measure 可跳过）" });
-    const plan = await planTraining({
-      ...options,
-      measure: args.measure,
-      measureSeconds: args["measure-seconds"],
-      signal: context.signal,
-      onProgress: (done, total) => progress.update({ done, total }),
-    }).finally(() => progress.finish());
-    context.result(plan, () => planText(plan, context.text));
-    return plan.memory.verdict === "exceeds" ? exitCodes.environment : exitCodes.done;
+    const plans: Array<{ phase?: string; plan: TrainingPlan }> = [];
+    for (const { options, ...named } of await plansOf(args, context)) {
+      const progress = context.progress({ en: "measuring (--no-measure skips it)", zh: "测速（--no-measure 可跳过）" });
+      const plan = await planTraining({
+        ...options,
+        measure: args.measure,
+        measureSeconds: args["measure-seconds"],
+        signal: context.signal,
+        onProgress: (done, total) => progress.update({ done, total }),
+      }).finally(() => progress.finish());
+      plans.push({ ...named, plan });
+    }
+    const phases = plans.map(({ phase, plan }) => ({ phase, ...plan }));
+    context.result(phases[0]?.phase === undefined ? plans[0]!.plan : { phases }, () =>
+      plans
+        .map(({ phase, plan }) => `${phase === undefined ? "" : `${phase}\n\n`}${planText(plan, context.text)}`)
+        .join("\n"),
+    );
+    const exceeds = plans.some(({ plan }) => plan.memory.verdict === "exceeds");
+    return exceeds ? exitCodes.environment : exitCodes.done;
   },
 });

@@ -1,10 +1,7 @@
 // belle-train recipe run
-import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
 import { loadConfig } from "../../config/load.ts";
-import { BelleError } from "../../native/errors.ts";
-import { recipes } from "../../recipes/registry.ts";
-import { type Context, defineCommand } from "../command.ts";
+import { defineCommand } from "../command.ts";
+import { recipeOf } from "../recipe_file.ts";
 import { recipeView } from "../views/recipe_view.ts";
 
 export const command = defineCommand({
@@ -48,27 +45,3 @@ export const command = defineCommand({
     }
   },
 });
-
-/** The recipe a file names; the schema of that recipe then reports everything else that is wrong in it. */
-async function recipeOf(path: string, context: Context): Promise<(typeof recipes)[number]> {
-  const names = recipes.map((recipe) => recipe.name).join(", ");
-  let name: unknown;
-  try {
-    const value: unknown = parse(await readFile(path, "utf8"));
-    name = typeof value === "object" && value !== null && "recipe" in value ? value.recipe : undefined;
-  } catch {
-    // loadConfig says it better, with the line and column.
-    return recipes[0]!;
-  }
-  const found = recipes.find((recipe) => recipe.name === name);
-  if (found !== undefined) return found;
-  const missing = name === undefined;
-  const given = JSON.stringify(name);
-  throw new BelleError(
-    "ERR_BELLE_CONFIG",
-    context.text({
-      en: `${path}: recipe: ${missing ? "is missing; it" : `is ${given}; it`} must be one of ${names}.`,
-      zh: `${path}：recipe：${missing ? "缺失；" : `现在是 ${given}；`}必须是以下之一：${names}。`,
-    }),
-  );
-}
