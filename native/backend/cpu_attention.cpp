@@ -4,7 +4,6 @@
 #include <array>
 #include <numeric>
 
-#include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {

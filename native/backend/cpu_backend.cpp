@@ -1,30 +1,12 @@
 #include "native/backend/cpu_backend.h"
 
-#include <cstring>
-#include <string_view>
-
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {
 
-belle_status to_c(const Status& status) {
-  belle_status out = {};
-  out.code = static_cast<int32_t>(status.code());
-  const std::string& text = status.message();
-  size_t length = std::min(text.size(), sizeof(out.message) - 1);
-  while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80)
-    --length;
-  std::memcpy(out.message, text.data(), length);
-  return out;
-}
-
 belle_status memory_ran_out() {
-  belle_status out = {};
-  out.code = static_cast<int32_t>(StatusCode::out_of_memory);
-  constexpr std::string_view text =
-      "memory ran out in an op of the CPU backend; use a smaller model, batch or max_length";
-  text.copy(out.message, sizeof(out.message) - 1);
-  return out;
+  return abi::to_c(StatusCode::out_of_memory,
+                   "memory ran out in an op of the CPU backend; use a smaller model, batch or max_length");
 }
 
 namespace {

@@ -3,6 +3,8 @@
 #include <mutex>
 #include <new>
 
+#include "native/abi/check.h"
+#include "native/abi/status.h"
 #include "native/backend/cpu_context.h"
 #include "native/include/belle/backend.h"
 
@@ -23,8 +25,8 @@ inline const void* at(const void* p, int64_t index, int32_t type) {
 }
 inline void* at(void* p, int64_t index, int32_t type) { return ops::offset(p, index, kernel_type(type)); }
 
-// A Status as it crosses the ABI; a message too long is cut at a character's border.
-belle_status to_c(const Status& status);
+using abi::Check;
+using abi::to_c;
 
 // out_of_memory, made without memory.
 belle_status memory_ran_out();

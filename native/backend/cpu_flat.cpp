@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {

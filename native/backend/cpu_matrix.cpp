@@ -1,7 +1,6 @@
 // gemm of the CPU backend.
 #include <algorithm>
 
-#include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
 #include "native/backend/cpu_gemm.h"
 #include "native/backend/cpu_peak.h"

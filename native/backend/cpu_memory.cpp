@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-#include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {

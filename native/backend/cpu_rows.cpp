@@ -3,7 +3,6 @@
 // does not depend on the threads, and the rounding error of long packs stays near that of 32 rows.
 #include <algorithm>
 
-#include "native/backend/cpu_check.h"
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {

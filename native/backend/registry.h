@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "native/abi/status.h"
 #include "native/core/status.h"
 #include "native/include/belle/backend.h"
 
@@ -25,8 +26,6 @@ Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads
 // one.
 std::string cpu_isa();
 
-inline Status from_c(const belle_status& status) {
-  return status.code == 0 ? Status() : Status(static_cast<StatusCode>(status.code), status.message);
-}
+using abi::from_c;
 
 }  // namespace belle::backend

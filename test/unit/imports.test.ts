@@ -11,15 +11,16 @@ const test = suite("imports");
 const nativeRooms: Record<string, readonly string[]> = {
   include: [],
   core: ["include"],
+  abi: ["core", "include"],
   ops: ["core"],
-  backend: ["ops", "core", "include"],
+  backend: ["ops", "abi", "core", "include"],
   io: ["core"],
   tokenizer: ["core"],
   model: ["backend", "io", "core"],
   train: ["model", "io", "core"],
   infer: ["model", "core"],
   bench: ["backend", "core", "include"],
-  addon: ["include", "core", "ops", "backend", "io", "tokenizer", "model", "train", "infer", "bench"],
+  addon: ["include", "core", "abi", "ops", "backend", "io", "tokenizer", "model", "train", "infer", "bench"],
 };
 
 const tsRooms: Record<string, readonly string[]> = {

@@ -1,36 +1,53 @@
 #include "test/native/ops/kit.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "native/core/dtype.h"
 
 namespace belle::test {
 
 constexpr unsigned char kBandByte = 0xA5;
+static size_t band = 68;  // of buffers made from now on
 
-Buffer::Buffer(belle_backend& backend, size_t bytes) : backend_(backend), bytes_(bytes) {
+static const char* library_path() { return std::getenv("BELLE_TEST_BACKEND"); }
+
+bool on_library() { return library_path() != nullptr; }
+
+static std::shared_ptr<belle_backend> open_library() {
+  setenv("BELLE_CUDA_LIB", library_path(), 1);
+  auto opened = backend::open("cuda", 0);
+  CHECK_OK(opened.status());
+  return opened.ok() ? opened.take() : nullptr;
+}
+
+Buffer::Buffer(belle_backend& backend, size_t bytes) : backend_(backend), bytes_(bytes), band_(band) {
   void* base = nullptr;
-  CHECK_OK(from_c(backend.alloc(backend.context, bytes + 2 * kBand, &base)));
+  CHECK_OK(from_c(backend.alloc(backend.context, bytes + 2 * band_, &base)));
   base_ = static_cast<char*>(base);
-  data_ = base_ + kBand;
-  std::memset(base_, kBandByte, kBand);
-  std::memset(data_ + bytes, kBandByte, kBand);
+  data_ = base_ + band_;
+  const std::vector<unsigned char> bytes_of_band(band_, kBandByte);
+  for (char* at : {base_, data_ + bytes})
+    CHECK_OK(from_c(backend.write(backend.context, at, bytes_of_band.data(), band_)));
+}
+
+void Buffer::write(const void* values) {
+  if (bytes_ > 0) CHECK_OK(from_c(backend_.write(backend_.context, data_, values, bytes_)));
 }
 
 Buffer::Buffer(belle_backend& backend, const std::vector<float>& values, int32_t type)
     : Buffer(backend, values.size(), type) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    const uint16_t half = f32_to_bf16(values[i]);
-    if (type == BELLE_BF16) {
-      std::memcpy(data_ + i * 2, &half, 2);
-    } else {
-      std::memcpy(data_ + i * 4, &values[i], 4);
-    }
-  }
+  std::vector<uint16_t> halves(type == BELLE_BF16 ? values.size() : 0);
+  std::transform(values.begin(), values.begin() + static_cast<ptrdiff_t>(halves.size()), halves.begin(),
+                 f32_to_bf16);
+  write(type == BELLE_BF16 ? static_cast<const void*>(halves.data()) : values.data());
 }
 
 Buffer::~Buffer() {
-  for (size_t i = 0; i < kBand; ++i) {
-    if (static_cast<unsigned char>(base_[i]) != kBandByte ||
-        static_cast<unsigned char>(data_[bytes_ + i]) != kBandByte) {
+  std::vector<unsigned char> all(bytes_ + 2 * band_);
+  CHECK_OK(from_c(backend_.read(backend_.context, all.data(), base_, all.size())));
+  for (size_t i = 0; i < band_; ++i) {
+    if (all[i] != kBandByte || all[band_ + bytes_ + i] != kBandByte) {
       fail(__FILE__, __LINE__,
            "a guard band was written, byte " + std::to_string(i) + " of a buffer of " +
                std::to_string(bytes_));
@@ -42,15 +59,10 @@ Buffer::~Buffer() {
 
 std::vector<float> Buffer::read(int32_t type) const {
   std::vector<float> values(bytes_ / type_bytes(type));
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t half;
-    if (type == BELLE_BF16) {
-      std::memcpy(&half, data_ + i * 2, 2);
-      values[i] = bf16_to_f32(half);
-    } else {
-      std::memcpy(&values[i], data_ + i * 4, 4);
-    }
-  }
+  std::vector<uint16_t> halves(type == BELLE_BF16 ? values.size() : 0);
+  void* to = type == BELLE_BF16 ? static_cast<void*>(halves.data()) : values.data();
+  if (bytes_ > 0) CHECK_OK(from_c(backend_.read(backend_.context, to, data_, bytes_)));
+  std::transform(halves.begin(), halves.end(), values.begin(), bf16_to_f32);
   return values;
 }
 
@@ -93,29 +105,59 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
+static void check_outputs(const std::string& name, const std::vector<Output>& outputs,
+                          const std::vector<Expected>& expected) {
+  CHECK_EQ(outputs.size(), expected.size());
+  for (size_t i = 0; i < outputs.size() && i < expected.size(); ++i)
+    check_error(name + " " + outputs[i].name, outputs[i].values, expected[i]);
+}
+
+static void check_same(const std::string& name, const std::vector<Output>& a, const std::vector<Output>& b,
+                       const std::string& what) {
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    if (!same_bits(a[i].values, b[i].values))
+      fail(__FILE__, __LINE__, name + " " + a[i].name + ": " + what + " give different bits");
+  }
+}
+
+static void check_on_library(const std::string& name,
+                             const std::function<std::vector<Output>(belle_backend&)>& run,
+                             const std::vector<Expected>& expected) {
+  const auto device = open_library();
+  if (!device) return;
+  for (const size_t bytes : {64, 68}) {
+    band = bytes;
+    const std::string where = name + (bytes == 64 ? ", aligned," : ", not aligned,");
+    const std::vector<Output> outputs = run(*device);
+    check_outputs(where, outputs, expected);
+    check_same(where, outputs, run(*device), "two runs");
+  }
+}
+
 void check_op(const std::string& name, const std::function<std::vector<Output>(belle_backend&)>& run,
               const std::vector<Expected>& expected) {
+  if (on_library()) return check_on_library(name, run, expected);
   for (const auto* kernels : backend::usable_kernels()) {
+    const std::string where = name + " on " + kernels->isa;
     std::vector<Output> first;
     for (const int threads : {1, 2, 3}) {
       const auto device = backend::open_cpu(*kernels, threads);
       const std::vector<Output> outputs = run(*device);
-      CHECK_EQ(outputs.size(), expected.size());
-      for (size_t i = 0; i < outputs.size() && i < expected.size(); ++i) {
-        const std::string what = name + " " + outputs[i].name + " on " + kernels->isa;
-        if (threads == 1) {
-          check_error(what, outputs[i].values, expected[i]);
-        } else if (!same_bits(outputs[i].values, first[i].values)) {
-          fail(__FILE__, __LINE__,
-               what + ": 1 and " + std::to_string(threads) + " threads give different bits");
-        }
+      if (threads == 1) {
+        check_outputs(where, outputs, expected);
+        first = outputs;
+      } else {
+        check_same(where, first, outputs, "1 and " + std::to_string(threads) + " threads");
       }
-      if (threads == 1) first = outputs;
     }
   }
 }
 
 void on_every_isa(int threads, const std::function<void(belle_backend&, const std::string&)>& f) {
+  if (on_library()) {
+    if (const auto device = open_library()) f(*device, device->name);
+    return;
+  }
   for (const auto* kernels : backend::usable_kernels())
     f(*backend::open_cpu(*kernels, threads), kernels->isa);
 }

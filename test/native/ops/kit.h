@@ -24,12 +24,13 @@ inline std::string type_name(int32_t type) { return type == BELLE_BF16 ? "bfloat
 std::vector<float> rounded(std::vector<float> values, int32_t type);
 
 // A device buffer between two bands that must stay untouched. It starts 4 bytes off a 64-byte border, so that
-// a kernel that counts on alignment is found out.
+// a kernel that counts on alignment is found out; check_op also has it start on one where that takes another
+// path.
 class Buffer {
  public:
   template <class T>
   Buffer(belle_backend& backend, const std::vector<T>& values) : Buffer(backend, values.size() * sizeof(T)) {
-    if (!values.empty()) std::memcpy(data_, values.data(), bytes_);
+    write(values.data());
   }
   Buffer(belle_backend& backend, size_t bytes);
   // float32 or bfloat16 elements.
@@ -45,10 +46,10 @@ class Buffer {
   std::vector<float> read(int32_t type = BELLE_F32) const;
 
  private:
-  static constexpr size_t kBand = 68;
+  void write(const void* values);
   belle_backend& backend_;
   char *base_ = nullptr, *data_ = nullptr;
-  size_t bytes_;
+  size_t bytes_, band_;
 };
 
 std::vector<float> random_normal(size_t n, uint64_t seed, double scale = 1, double mean = 0);
@@ -72,11 +73,15 @@ void check_error(const std::string& name, const std::vector<float>& got, const E
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b);
 
 // Runs the op on every instruction set of this CPU with 1, 2 and 3 threads: equal bits for every number of
-// threads, and the error rule against expected[i] for output i.
+// threads, and the error rule against expected[i] for output i. With BELLE_TEST_BACKEND, a backend library,
+// on that instead: twice, with equal bits, on buffers that are aligned and on buffers that are not.
 void check_op(const std::string& name, const std::function<std::vector<Output>(belle_backend&)>& run,
               const std::vector<Expected>& expected);
-// f on a backend of every instruction set of this CPU.
+// f on a backend of every instruction set of this CPU, or on that of BELLE_TEST_BACKEND.
 void on_every_isa(int threads, const std::function<void(belle_backend&, const std::string& isa)>& f);
+
+// Whether BELLE_TEST_BACKEND names a library.
+bool on_library();
 
 // The status has this code and its message holds `text`.
 void check_refused(const belle_status& status, StatusCode code, const std::string& text, const char* file,

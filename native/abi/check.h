@@ -8,7 +8,7 @@
 #include "native/core/status.h"
 #include "native/include/belle/backend.h"
 
-namespace belle::backend {
+namespace belle::abi {
 
 class Check {
  public:
@@ -52,4 +52,4 @@ class Check {
   Status status_;
 };
 
-}  // namespace belle::backend
+}  // namespace belle::abi

@@ -1,0 +1,109 @@
+#include "cuda/context.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace belle::cuda {
+
+Status check_cuda(const char* op, cudaError_t error) {
+  if (error == cudaSuccess) return {};
+  const StatusCode code =
+      error == cudaErrorMemoryAllocation ? StatusCode::out_of_memory : StatusCode::internal;
+  return {code, std::string(op) + ": CUDA says " + cudaGetErrorString(error) + " (" +
+                    cudaGetErrorName(error) + ")"};
+}
+
+void* Scratch::reserve(cudaStream_t stream, uint64_t bytes) {
+  if (bytes <= bytes_ && memory_) return memory_;
+  cudaStreamSynchronize(stream);
+  cudaFree(memory_);
+  memory_ = nullptr;
+  bytes_ = 0;
+  const uint64_t rounded = bytes + 256;
+  if (cudaMalloc(&memory_, rounded) != cudaSuccess) {
+    cudaGetLastError();  // told by the null pointer, not by the next call
+    memory_ = nullptr;
+    return nullptr;
+  }
+  bytes_ = rounded;
+  return memory_;
+}
+
+Staging::~Staging() {
+  for (Slot& slot : slots_) {
+    if (slot.copied) cudaEventDestroy(slot.copied);
+    cudaFreeHost(slot.pinned);
+    cudaFree(slot.device);
+  }
+}
+
+Result<const void*> Staging::upload(cudaStream_t stream, const void* host, uint64_t bytes) {
+  Slot& slot = slots_[next_];
+  next_ = (next_ + 1) % kSlots;
+  if (!slot.copied) BELLE_TRY(check_cuda("upload", cudaEventCreate(&slot.copied)));
+  if (slot.used) BELLE_TRY(check_cuda("upload", cudaEventSynchronize(slot.copied)));
+  if (bytes > slot.bytes) {
+    BELLE_TRY(check_cuda("upload", cudaStreamSynchronize(stream)));
+    cudaFreeHost(slot.pinned);
+    cudaFree(slot.device);
+    slot.pinned = slot.device = nullptr;
+    slot.bytes = 0;
+    const uint64_t room = bytes + 4096;
+    BELLE_TRY(check_cuda("upload", cudaMallocHost(&slot.pinned, room)));
+    BELLE_TRY(check_cuda("upload", cudaMalloc(&slot.device, room)));
+    slot.bytes = room;
+  }
+  std::memcpy(slot.pinned, host, bytes);
+  BELLE_TRY(
+      check_cuda("upload", cudaMemcpyAsync(slot.device, slot.pinned, bytes, cudaMemcpyHostToDevice, stream)));
+  BELLE_TRY(check_cuda("upload", cudaEventRecord(slot.copied, stream)));
+  slot.used = true;
+  return static_cast<const void*>(slot.device);
+}
+
+Context::~Context() {
+  if (stream) {
+    cudaStreamSynchronize(stream);
+    cudaStreamDestroy(stream);
+  }
+}
+
+Status Context::open(int number) {
+  int count = 0, driver = 0;
+  const cudaError_t counted = cudaGetDeviceCount(&count);
+  if (counted == cudaErrorInsufficientDriver) {
+    cudaDriverGetVersion(&driver);
+    return {StatusCode::unsupported,
+            driver == 0
+                ? "no NVIDIA driver is loaded on this machine; install one of CUDA 13 or later, or use the "
+                  "CPU backend"
+                : "the NVIDIA driver is for CUDA " + std::to_string(driver / 1000) + "." +
+                      std::to_string(driver % 1000 / 10) +
+                      ", this backend needs 13.0 or later; update the driver, or use the CPU backend"};
+  }
+  if (counted == cudaErrorNoDevice || (counted == cudaSuccess && count == 0))
+    return {StatusCode::not_found, "this machine has no CUDA device that is visible (CUDA_VISIBLE_DEVICES?)"};
+  BELLE_TRY(check_cuda("open", counted));
+  if (number < 0 || number >= count) {
+    return {StatusCode::invalid_argument, "there is no CUDA device " + std::to_string(number) +
+                                              "; this machine has " + std::to_string(count) +
+                                              ", counted from 0"};
+  }
+  BELLE_TRY(check_cuda("open", cudaGetDeviceProperties(&properties, number)));
+  if (properties.major < 8) {
+    return {StatusCode::unsupported,
+            std::string(properties.name) + " has compute capability " + std::to_string(properties.major) +
+                "." + std::to_string(properties.minor) + "; bfloat16 tensor cores need 8.0 (A100) or later"};
+  }
+  device = number;
+  BELLE_TRY(check_cuda("open", cudaSetDevice(number)));
+  return check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+}
+
+std::string show_bytes(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
+  return text;
+}
+
+}  // namespace belle::cuda

@@ -1,0 +1,244 @@
+// SwiGLU, GELU (tanh) and addition. A thread takes 16 bytes where buffers and rows allow it, else one
+// element.
+#include "cuda/device/element.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/entries.h"
+
+namespace belle::cuda {
+
+namespace {
+
+constexpr int kThreads = 256;
+
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+template <class T, int Count>
+struct Elements {
+  float x[Count];
+};
+template <class T, int Count>
+__device__ __forceinline__ Elements<T, Count> load(const T* p) {
+  Elements<T, Count> e;
+  if constexpr (Count == 1) {
+    e.x[0] = widen(*p);
+  } else {
+    const Pack<T> pack = load_pack(p);
+#pragma unroll
+    for (int i = 0; i < Count; ++i) e.x[i] = pack.x[i];
+  }
+  return e;
+}
+template <class T, int Count>
+__device__ __forceinline__ void store(T* p, const Elements<T, Count>& e) {
+  if constexpr (Count == 1) {
+    narrow(e.x[0], p);
+  } else {
+    Pack<T> pack;
+#pragma unroll
+    for (int i = 0; i < Count; ++i) pack.x[i] = e.x[i];
+    store_pack(p, pack);
+  }
+}
+
+// Element e of row t of a matrix whose rows begin `stride` apart.
+struct Place {
+  int64_t row, column;
+};
+template <int Count>
+__device__ __forceinline__ bool place(int64_t rows, int64_t d, Place* at) {
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * Count;
+  if (i >= rows * d) return false;
+  *at = {i / d, i % d};
+  return true;
+}
+
+template <class T, int Count>
+__global__ void swiglu_kernel(T* out, const T* gate, const T* up, int64_t rows, int64_t d, int64_t stride) {
+  Place at;
+  if (!place<Count>(rows, d, &at)) return;
+  const int64_t in = at.row * stride + at.column;
+  const auto g = load<T, Count>(gate + in), u = load<T, Count>(up + in);
+  Elements<T, Count> y;
+#pragma unroll
+  for (int i = 0; i < Count; ++i) y.x[i] = g.x[i] * sigmoid(g.x[i]) * u.x[i];
+  store(out + at.row * d + at.column, y);
+}
+
+template <class T, int Count>
+__global__ void swiglu_backward_kernel(T* dgate, T* dup, const T* dout, const T* gate, const T* up,
+                                       int64_t rows, int64_t d, int64_t stride) {
+  Place at;
+  if (!place<Count>(rows, d, &at)) return;
+  const int64_t in = at.row * stride + at.column;
+  const auto g = load<T, Count>(gate + in), u = load<T, Count>(up + in);
+  const auto dy = load<T, Count>(dout + at.row * d + at.column);
+  Elements<T, Count> dg, du;
+#pragma unroll
+  for (int i = 0; i < Count; ++i) {
+    const float s = sigmoid(g.x[i]), rest = sigmoid(-g.x[i]);
+    dg.x[i] = dy.x[i] * u.x[i] * s * (1.0f + g.x[i] * rest);
+    du.x[i] = dy.x[i] * g.x[i] * s;
+  }
+  store(dgate + in, dg);
+  store(dup + in, du);
+}
+
+// x sigmoid(2u), u = sqrt(2 / pi) x (1 + 0.044715 x^2): x/2 (1 + tanh u) without its cancellation.
+constexpr float kRoot = 0.79788456f, kCubic = 0.044715f;
+__device__ __forceinline__ float gelu_argument(float x) { return 2.0f * kRoot * x * (1.0f + kCubic * x * x); }
+
+template <class T, int Count>
+__global__ void gelu_kernel(T* out, const T* x, int64_t n) {
+  Place at;
+  if (!place<Count>(1, n, &at)) return;
+  auto v = load<T, Count>(x + at.column);
+#pragma unroll
+  for (int i = 0; i < Count; ++i) v.x[i] *= sigmoid(gelu_argument(v.x[i]));
+  store(out + at.column, v);
+}
+
+template <class T, int Count>
+__global__ void gelu_backward_kernel(T* dx, const T* dout, const T* x, int64_t n) {
+  Place at;
+  if (!place<Count>(1, n, &at)) return;
+  const auto v = load<T, Count>(x + at.column), dy = load<T, Count>(dout + at.column);
+  Elements<T, Count> d;
+#pragma unroll
+  for (int i = 0; i < Count; ++i) {
+    const float a = gelu_argument(v.x[i]), s = sigmoid(a), rest = sigmoid(-a);
+    const float slope = 2.0f * kRoot * (1.0f + 3.0f * kCubic * v.x[i] * v.x[i]);
+    d.x[i] = dy.x[i] * (s + v.x[i] * s * rest * slope);
+  }
+  store(dx + at.column, d);
+}
+
+template <class T, int Count>
+__global__ void add_kernel(T* out, const T* a, const T* b, int64_t n) {
+  Place at;
+  if (!place<Count>(1, n, &at)) return;
+  auto x = load<T, Count>(a + at.column);
+  const auto y = load<T, Count>(b + at.column);
+#pragma unroll
+  for (int i = 0; i < Count; ++i) x.x[i] += y.x[i];
+  store(out + at.column, x);
+}
+
+template <class... Pointers>
+bool all_aligned(Pointers... pointers) {
+  return (aligned_16(pointers) && ...);
+}
+
+// Calls body with the element type and with how many of them a thread takes.
+template <class Body>
+Status by_packs(const char* op, int32_t type, int64_t n, bool aligned, int64_t d, int64_t stride, Body body) {
+  if (n == 0) return {};
+  return with_type(type, [&]<class T>(T) {
+    constexpr int pack = Pack<T>::kCount;
+    const bool wide = aligned && d % pack == 0 && stride % pack == 0;
+    const int64_t threads = wide ? n / pack : n;
+    const dim3 grid{blocks_of(threads, kThreads)};
+    return check_cuda(op, wide ? body(T{}, std::integral_constant<int, pack>{}, grid)
+                               : body(T{}, std::integral_constant<int, 1>{}, grid));
+  });
+}
+
+belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t tokens, int64_t d,
+                    int64_t stride, int32_t type) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check("swiglu")
+                  .rows(type, tokens, d)
+                  .size("stride", stride, d)
+                  .pointer("out", out, tokens)
+                  .pointer("gate", gate, tokens)
+                  .pointer("up", up, tokens)
+                  .status());
+    return by_packs("swiglu", type, tokens * d, all_aligned(out, gate, up), d, stride,
+                    [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
+                      return launch(swiglu_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
+                                    static_cast<T*>(out), static_cast<const T*>(gate),
+                                    static_cast<const T*>(up), tokens, d, stride);
+                    });
+  });
+}
+
+belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* dout, const void* gate,
+                             const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check("swiglu_backward")
+                  .rows(type, tokens, d)
+                  .size("stride", stride, d)
+                  .pointer("dgate", dgate, tokens)
+                  .pointer("dup", dup, tokens)
+                  .pointer("dout", dout, tokens)
+                  .pointer("gate", gate, tokens)
+                  .pointer("up", up, tokens)
+                  .status());
+    return by_packs("swiglu_backward", type, tokens * d, all_aligned(dgate, dup, dout, gate, up), d, stride,
+                    [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
+                      return launch(swiglu_backward_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
+                                    static_cast<T*>(dgate), static_cast<T*>(dup), static_cast<const T*>(dout),
+                                    static_cast<const T*>(gate), static_cast<const T*>(up), tokens, d,
+                                    stride);
+                    });
+  });
+}
+
+belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32_t type) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check("gelu_tanh").dtype(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
+    return by_packs("gelu_tanh", type, n, all_aligned(out, x), n, n,
+                    [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
+                      return launch(gelu_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
+                                    static_cast<T*>(out), static_cast<const T*>(x), n);
+                    });
+  });
+}
+
+belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const void* x, int64_t n,
+                                int32_t type) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check("gelu_tanh_backward")
+                  .dtype(type)
+                  .size("n", n)
+                  .pointer("dx", dx, n)
+                  .pointer("dout", dout, n)
+                  .pointer("x", x, n)
+                  .status());
+    return by_packs("gelu_tanh_backward", type, n, all_aligned(dx, dout, x), n, n,
+                    [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
+                      return launch(gelu_backward_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
+                                    static_cast<T*>(dx), static_cast<const T*>(dout),
+                                    static_cast<const T*>(x), n);
+                    });
+  });
+}
+
+belle_status add(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check("add")
+                  .dtype(type)
+                  .size("n", n)
+                  .pointer("out", out, n)
+                  .pointer("a", a, n)
+                  .pointer("b", b, n)
+                  .status());
+    return by_packs("add", type, n, all_aligned(out, a, b), n, n,
+                    [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
+                      return launch(add_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
+                                    static_cast<T*>(out), static_cast<const T*>(a), static_cast<const T*>(b),
+                                    n);
+                    });
+  });
+}
+
+}  // namespace
+
+void set_elementwise_entries(belle_backend& b) {
+  b.swiglu = swiglu;
+  b.swiglu_backward = swiglu_backward;
+  b.gelu_tanh = gelu_tanh;
+  b.gelu_tanh_backward = gelu_tanh_backward;
+  b.add = add;
+}
+
+}  // namespace belle::cuda
