@@ -35,7 +35,7 @@ export interface LossKernel {
   rows: number;
   d: number;
   vocab: number;
-  /** Rows of logits held at once; 0 (default): the rows a model takes (48 MiB of logits, at most 1,024). */
+  /** Rows of logits held at once; 0 (default): the rows a model takes (54 MiB of logits, at most 1,024). */
   chunkRows?: number;
 }
 
