@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "native/model/state.h"
+#include "test/native/backend_name.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -159,7 +160,8 @@ TEST("bfloat16: write_parameter rounds to nearest even, once") {
 }
 
 TEST("dtype: a model computes in float32 or bfloat16 only") {
-  const auto refused = model::Model::create(tiny_llama(), 1, {.backend = "cpu", .dtype = DType::f16});
+  const auto refused =
+      model::Model::create(tiny_llama(), 1, {.backend = test::backend_name(), .dtype = DType::f16});
   CHECK_EQ(message_of(refused), std::string("cannot compute in float16; choose float32 or bfloat16"));
 }
 

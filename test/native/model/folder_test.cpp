@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <map>
 
+#include "test/native/backend_name.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -45,7 +46,7 @@ static void check_same(const model::Model& a, const model::Model& b) {
 }
 
 static void check_refused(const std::string& folder, StatusCode code, const std::string& message) {
-  const auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 1});
+  const auto loaded = model::Model::load(folder, {.backend = test::backend_name(), .threads = 1});
   CHECK_EQ(static_cast<int>(loaded.status().code()), static_cast<int>(code));
   CHECK_EQ(message_of(loaded), message);
 }
@@ -121,7 +122,7 @@ TEST("folder: a flipped bit in a saved folder is found") {
   std::string bytes = io::read_file(folder + "/model.safetensors", 1 << 20).take();
   bytes[bytes.size() / 2] ^= 1;
   CHECK_OK(io::write_file(folder + "/model.safetensors", bytes).status());
-  const auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 1});
+  const auto loaded = model::Model::load(folder, {.backend = test::backend_name(), .threads = 1});
   CHECK_EQ(static_cast<int>(loaded.status().code()), static_cast<int>(StatusCode::invalid_data));
   CHECK(message_of(loaded).find("model.safetensors") != std::string::npos);
 }
@@ -210,7 +211,7 @@ TEST("folder: unreadable configs name the file") {
 TEST("create: the same seed gives the same bits, another seed others; norms 1, biases 0") {
   for (const auto& config : {tiny_llama(), tiny_bloom()}) {
     const auto make = [&](uint64_t seed, int threads) {
-      return model::Model::create(config, seed, {.backend = "cpu", .threads = threads}).take();
+      return model::Model::create(config, seed, {.backend = test::backend_name(), .threads = threads}).take();
     };
     const auto a = make(1, 1), b = make(1, 2), c = make(2, 2);
     check_same(*a, *b);
@@ -238,7 +239,7 @@ TEST("create: a config with impossible sizes is refused") {
 
 TEST("load: a path the system refuses is an error that names it") {
   const std::string folder = "/" + std::string(300, 'm');
-  const auto refused = model::Model::load(folder, {.backend = "cpu", .threads = 1}).status();
+  const auto refused = model::Model::load(folder, {.backend = test::backend_name(), .threads = 1}).status();
   CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::io));
   CHECK_EQ(refused.message(), "cannot read " + folder + "/MANIFEST.json: File name too long");
 }

@@ -11,6 +11,7 @@
 #include "native/io/commit.h"
 #include "native/io/safetensors.h"
 #include "native/model/model.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 
 namespace belle::test {
@@ -81,7 +82,7 @@ struct Golden {
 };
 
 inline std::unique_ptr<model::Model> load_model(const std::string& folder, DType dtype = DType::f32) {
-  auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 0, .dtype = dtype});
+  auto loaded = model::Model::load(folder, {.backend = test::backend_name(), .threads = 0, .dtype = dtype});
   CHECK_OK(loaded.status());
   return loaded.ok() ? loaded.take() : nullptr;
 }

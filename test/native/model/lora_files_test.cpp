@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "native/model/state.h"
+#include "test/native/backend_name.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -13,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 std::unique_ptr<model::Model> tiny(const model::DecoderConfig& config, DType dtype) {
-  auto made = model::Model::create(config, 7, {.backend = "cpu", .threads = 1, .dtype = dtype});
+  auto made =
+      model::Model::create(config, 7, {.backend = test::backend_name(), .threads = 1, .dtype = dtype});
   CHECK_OK(made.status());
   return made.take();
 }

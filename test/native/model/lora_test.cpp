@@ -1,5 +1,6 @@
 // Adapters: logits against PEFT, gradients against central differences, merging, and what is refused.
 #include "native/model/state.h"
+#include "test/native/backend_name.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -146,7 +147,8 @@ static std::vector<float> gradients_of(model::Model& model, const TinyBatch& bat
 TEST("lora: whatever is frozen, kept or recomputed, an adapter's gradients have the same bits") {
   for (const auto& config : {tiny_llama(), tiny_bloom()}) {
     for (const DType dtype : {DType::f32, DType::bf16}) {
-      auto made = model::Model::create(config, 7, {.backend = "cpu", .threads = 2, .dtype = dtype});
+      auto made =
+          model::Model::create(config, 7, {.backend = test::backend_name(), .threads = 2, .dtype = dtype});
       CHECK_OK(made.status());
       auto model = made.take();
       add_adapter(*model, config_of({"all-linear"}));
@@ -170,7 +172,8 @@ TEST("lora: whatever is frozen, kept or recomputed, an adapter's gradients have 
 
 TEST("lora: packed logits are bit-identical to each document alone, in both dtypes") {
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    auto made = model::Model::create(tiny_llama(), 7, {.backend = "cpu", .threads = 2, .dtype = dtype});
+    auto made = model::Model::create(tiny_llama(), 7,
+                                     {.backend = test::backend_name(), .threads = 2, .dtype = dtype});
     CHECK_OK(made.status());
     auto model = made.take();
     add_adapter(*model, config_of({"all-linear"}));
@@ -190,7 +193,8 @@ TEST("lora: packed logits are bit-identical to each document alone, in both dtyp
 TEST("lora: merging adds alpha/r B A, rounded once, and nothing else") {
   for (const DType dtype : {DType::f32, DType::bf16}) {
     for (const auto& config : {tiny_llama(), tiny_bloom()}) {
-      auto made = model::Model::create(config, 7, {.backend = "cpu", .threads = 2, .dtype = dtype});
+      auto made =
+          model::Model::create(config, 7, {.backend = test::backend_name(), .threads = 2, .dtype = dtype});
       CHECK_OK(made.status());
       auto model = made.take();
       const bool bloom = config.family == model::Family::bloom;

@@ -5,6 +5,7 @@
 
 #include "native/core/philox.h"
 #include "native/model/model.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 
 namespace belle::test {
@@ -54,7 +55,8 @@ inline model::DecoderConfig tiny_bloom() {
 // Norms and biases are moved away from 1 and 0, so that a gradient that forgets them shows.
 inline std::unique_ptr<model::Model> make_tiny(const model::DecoderConfig& config, uint64_t seed = 7,
                                                DType dtype = DType::f32) {
-  auto created = model::Model::create(config, seed, {.backend = "cpu", .threads = 0, .dtype = dtype});
+  auto created =
+      model::Model::create(config, seed, {.backend = test::backend_name(), .threads = 0, .dtype = dtype});
   CHECK_OK(created.status());
   if (!created.ok()) std::abort();
   auto model = created.take();

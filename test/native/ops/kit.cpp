@@ -4,19 +4,17 @@
 #include <cstdlib>
 
 #include "native/core/dtype.h"
+#include "test/native/backend_name.h"
 
 namespace belle::test {
 
 constexpr unsigned char kBandByte = 0xA5;
 static size_t band = 68;  // of buffers made from now on
 
-static const char* library_path() { return std::getenv("BELLE_TEST_BACKEND"); }
-
-bool on_library() { return library_path() != nullptr; }
+bool on_library() { return backend_name() != std::string("cpu"); }
 
 static std::shared_ptr<belle_backend> open_library() {
-  setenv("BELLE_CUDA_LIB", library_path(), 1);
-  auto opened = backend::open("cuda", 0);
+  auto opened = backend::open(backend_name(), 0);
   CHECK_OK(opened.status());
   return opened.ok() ? opened.take() : nullptr;
 }

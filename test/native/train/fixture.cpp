@@ -1,12 +1,14 @@
 #include "test/native/train/fixture.h"
 
 #include "native/core/philox.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 
 namespace belle::train::fixture {
 
 static std::unique_ptr<model::Model> make(const model::DecoderConfig& config, int threads, DType dtype) {
-  auto made = model::Model::create(config, 11, {.backend = "cpu", .threads = threads, .dtype = dtype});
+  auto made =
+      model::Model::create(config, 11, {.backend = test::backend_name(), .threads = threads, .dtype = dtype});
   CHECK_OK(made.status());
   return made.ok() ? made.take() : nullptr;
 }

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "native/io/safetensors.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 #include "test/native/train/fixture.h"
 
@@ -112,7 +113,7 @@ std::unique_ptr<model::Model> train_as(const Golden& golden, const char* run,
 }
 
 std::unique_ptr<model::Model> load(const Golden& golden) {
-  auto model = model::Model::load(golden.folder, {.backend = "cpu", .threads = 2});
+  auto model = model::Model::load(golden.folder, {.backend = test::backend_name(), .threads = 2});
   CHECK_OK(model.status());
   return model.take();
 }

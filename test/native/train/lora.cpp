@@ -7,6 +7,7 @@
 #include "native/model/state.h"
 #include "native/train/checkpoint.h"
 #include "native/train/memory_plan.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 #include "test/native/train/fixture.h"
 
@@ -78,7 +79,7 @@ Figures train_golden(const std::string& folder, const Json& golden, const io::Sa
   config.max_steps = *golden.find("steps")->integer();
   config.trainable = Trainable::lora;
   Run run;
-  auto loaded = model::Model::load(folder, {.backend = "cpu", .threads = 2, .dtype = dtype});
+  auto loaded = model::Model::load(folder, {.backend = test::backend_name(), .threads = 2, .dtype = dtype});
   CHECK_OK(loaded.status());
   run.model = loaded.take();
   CHECK_OK(run.model->load_adapter(folder + "/lora-initial"));

@@ -9,6 +9,7 @@
 #include "native/io/safetensors.h"
 #include "native/io/token_shard.h"
 #include "native/train/checkpoint.h"
+#include "test/native/backend_name.h"
 #include "test/native/check.h"
 #include "test/native/train/fixture.h"
 
@@ -105,7 +106,7 @@ TEST("checkpoint: a Hugging Face folder with the moments by name") {
   CHECK_EQ(names_in(path), (std::vector<std::string>{"MANIFEST.json", "config.json", "generation_config.json",
                                                      "model.safetensors", "trainer_state.json",
                                                      "trainer_state.safetensors"}));
-  const auto loaded = model::Model::load(path, {.backend = "cpu", .threads = 1});
+  const auto loaded = model::Model::load(path, {.backend = test::backend_name(), .threads = 1});
   CHECK_OK(loaded.status());
   CHECK(weights_of(*loaded.value()) == weights_of(*whole.run.model));
   const auto moments = io::SafetensorsFile::open(path + "/trainer_state.safetensors");
@@ -142,7 +143,8 @@ TEST("checkpoint: a bfloat16 run's folder is an ordinary bfloat16 model, its mas
   const auto config = io::read_json_file(path + "/config.json");
   CHECK_EQ(*config.value().find("torch_dtype")->string(), std::string("bfloat16"));
   for (const DType dtype : kTypes) {
-    const auto loaded = model::Model::load(path, {.backend = "cpu", .threads = 1, .dtype = dtype});
+    const auto loaded =
+        model::Model::load(path, {.backend = test::backend_name(), .threads = 1, .dtype = dtype});
     CHECK_OK(loaded.status());
     CHECK(weights_of(*loaded.value()) == weights_of(*whole.run.model));
   }
