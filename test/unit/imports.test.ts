@@ -59,6 +59,14 @@ test("native rooms include only what the plan allows", () => {
   assert.equal(wrong, []);
 });
 
+test("the CUDA backend includes its own rooms and what every backend shares", () => {
+  const wrong: string[] = [];
+  for (const file of tracked(/\.(h|cpp|cu|cuh)$/, "cuda"))
+    for (const [, target] of readFileSync(join(root, file), "utf8").matchAll(/^\s*#include "([^"]+)"/gm))
+      if (!/^(cuda|native\/(abi|core|include))\//.test(target!)) wrong.push(`${file} includes ${target}`);
+  assert.equal(wrong, []);
+});
+
 test("native includes are written from the root", () => {
   const wrong: string[] = [];
   for (const file of tracked(/\.(h|cpp)$/, "native"))
