@@ -245,7 +245,8 @@ int64_t gemm_scratch_bytes() { return 4 * (kBlockItems + kPanelRows * kWholeStep
 Status gemm(CpuContext& cpu, const Gemm& g) {
   if (g.m == 0 || g.n == 0) return {};
   const Plan plan = make_plan(cpu, g);
-  if (plan.pack_a && g.m > kFewRows && (plan.in_c || plan.block_steps >= plan.steps))
+  // A deep C of bfloat16, whose sums cannot wait in it, is nothing that training computes.
+  if (plan.pack_a && g.m > kFewRows && (plan.in_c || plan.steps <= kSteps))
     return multiply_packed(cpu, g, plan);
   BELLE_TRY(cpu.thread_scratch(gemm_scratch_bytes() / 4, "gemm"));
   auto task = [&](size_t chunk, int thread) {

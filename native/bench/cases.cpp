@@ -14,7 +14,9 @@ Result<Case> gemm_case(belle_backend& backend, Buffers& buffers, const Request& 
   belle_gemm_args args = gemm_args(nullptr, ta, nullptr, tb, r.m, r.n, r.k, r.type);
   BELLE_ASSIGN(args.a, buffers.normal({r.m, r.k}, r.type));
   BELLE_ASSIGN(args.b, buffers.normal({r.k, r.n}, r.type, 0.02f));
-  BELLE_ASSIGN(args.c, buffers.zeros({r.m, r.n}, size_of(r.type)));
+  // A transposed A is a weight gradient's, which is added to in float32.
+  if (ta) args.c_type = BELLE_F32, args.beta = 1;
+  BELLE_ASSIGN(args.c, buffers.zeros({r.m, r.n}, ta ? sizeof(float) : size_of(r.type)));
   return Case{.call = [&backend, args] { return backend::from_c(backend.gemm(backend.context, &args)); },
               .flops = 2 * size(r.m) * size(r.n) * size(r.k)};
 }

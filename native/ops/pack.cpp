@@ -161,19 +161,12 @@ BELLE_INLINE void interleave16(item* to, __m256i low, __m256i high, __mmask16 ke
   _mm512_mask_storeu_epi32(to, keep, (__m512i)((v16)x | (v16)y));
 }
 
-constexpr int64_t kAhead = 6;  // rows
-
 static void pack_pairs(item* out, const bf16* in, int64_t depth_stride, int64_t rows, int64_t depth,
                        int panel) {
   const int64_t steps = (depth + 1) / 2;
   for (int64_t s = 0; s < steps; ++s, out += panel) {
     const bf16 *low = in + 2 * s * depth_stride, *high = low + depth_stride;
     const bool both = 2 * s + 1 < depth;
-    // Rows lie far apart, often a page each: no hardware prefetcher follows.
-    for (int64_t r = 0; r < rows; r += 32) {
-      __builtin_prefetch(low + kAhead * depth_stride + r);
-      __builtin_prefetch(high + kAhead * depth_stride + r);
-    }
     for (int64_t r = 0; r < rows; r += 16) {
       const __mmask16 keep = rows - r >= 16 ? 0xffff : static_cast<__mmask16>((1u << (rows - r)) - 1);
       const __m256i x = _mm256_maskz_loadu_epi16(keep, low + r);
@@ -213,14 +206,38 @@ static void pack_bf16(const PackArgs& a, item* out, int64_t r, int64_t here) {
 #endif
 }
 
+// Rows of `in` that lie across memory are read a stretch at a time for all panels: what is read for one panel
+// has its neighbours' next to it.
+constexpr int64_t kStretch = 32;
+
 void pack(const PackArgs& args) {
-  const int64_t steps = kPairs && args.type == Type::bf16 ? (args.depth + 1) / 2 : args.depth;
-  item* out = static_cast<item*>(args.out);
-  for (int64_t r = 0; r < args.rows; r += args.panel, out += steps * args.panel) {
-    const int64_t here = args.rows - r < args.panel ? args.rows - r : args.panel;
-    args.type == Type::f32 ? pack_f32(args, out, r, here) : pack_bf16(args, out, r, here);
-    clear_rows(out, here, steps, args.panel);
-  }
+  const bool pairs = kPairs && args.type == Type::bf16;
+  const int64_t steps = pairs ? (args.depth + 1) / 2 : args.depth,
+                stretch = args.depth_stride == 1 ? args.depth : kStretch;
+  int64_t at = 0;
+  do {
+    PackArgs part = args;
+    part.depth = at_most(stretch, args.depth - at);
+    part.in = offset(args.in, at * args.depth_stride, args.type);
+    item* out = static_cast<item*>(args.out) + (pairs ? at / 2 : at) * args.panel;
+    const int64_t panels = blocks(args.rows, args.panel), size = args.rows * size_of(args.type);
+    for (int64_t r = 0, p = 0; r < args.rows; r += args.panel, ++p, out += steps * args.panel) {
+      const int64_t here = at_most(args.rows - r, args.panel);
+      if (args.depth_stride != 1) {
+        // Rows lie far apart, often a page each: no hardware prefetcher follows. Whole rows of the next
+        // stretch are asked into the second-level cache.
+        const int64_t from = at + stretch + stretch * p / panels,
+                      to = at_most(at + stretch + stretch * (p + 1) / panels, args.depth);
+        for (int64_t row = from; row < to; ++row) {
+          const char* line = static_cast<const char*>(offset(args.in, row * args.depth_stride, args.type));
+          for (int64_t byte = 0; byte < size; byte += 64) __builtin_prefetch(line + byte, 0, 2);
+        }
+      }
+      args.type == Type::f32 ? pack_f32(part, out, r, here) : pack_bf16(part, out, r, here);
+      clear_rows(out, here, pairs ? (part.depth + 1) / 2 : part.depth, args.panel);
+    }
+    at += stretch;
+  } while (at < args.depth);
 }
 
 }  // namespace belle::ops::BELLE_ISA
