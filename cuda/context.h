@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <string>
@@ -63,6 +64,8 @@ class Staging {
   int next_ = 0;
 };
 
+class CublasLt;  // gemm/cublaslt.h
+
 struct Context {
   int device = 0;
   cudaDeviceProp properties = {};
@@ -71,7 +74,8 @@ struct Context {
   Scratch scratch, loss_scratch;
   Staging staging;
   std::atomic<uint64_t> bytes_in_use{0};
-  double peak[2] = {};  // floating-point operations per second by dtype, 0: not measured yet
+  std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on
+  double peak[2] = {};                 // floating-point operations per second by dtype, 0: not measured yet
 
   ~Context();
   Status open(int number);

@@ -49,6 +49,11 @@ __device__ __forceinline__ void cp_async_16(void* shared, const void* global, bo
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
                "r"(there ? 16 : 0));
 }
+// The first `bytes` (0 to 16) of the 16, zeros after them; only those are read.
+__device__ __forceinline__ void cp_async_upto_16(void* shared, const void* global, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
+               "r"(bytes));
+}
 __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;\n" ::); }
 // Until at most Pending of this thread's groups are under way. Other threads' copies need a barrier after it.
 template <int Pending>
@@ -67,6 +72,9 @@ inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (
 }
 inline void cp_async_16(void* shared, const void* global, bool there) {
   emulated::cp_async_16(shared, global, there);
+}
+inline void cp_async_upto_16(void* shared, const void* global, int bytes) {
+  emulated::cp_async_upto_16(shared, global, bytes);
 }
 inline void cp_async_commit() { emulated::cp_async_commit(); }
 template <int Pending>

@@ -77,6 +77,12 @@ inline float __logf(float x) { return std::log(x); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline void sincospi(double x, double* s, double* c) {
+  const double turn = std::remainder(x, 2.0) * 3.14159265358979323846;
+  *s = std::sin(turn), *c = std::cos(turn);
+}
 inline void sincosf(float x, float* s, float* c) { *s = std::sin(x), *c = std::cos(x); }
 inline unsigned __float_as_uint(float x) {
   unsigned bits;
@@ -156,6 +162,7 @@ cudaError_t run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::func
 void ldmatrix_x4(uint32_t (&out)[4], const void* row, bool transposed);
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 void cp_async_16(void* shared, const void* global, bool there);
+void cp_async_upto_16(void* shared, const void* global, int bytes);
 void cp_async_commit();
 void cp_async_wait(int pending);
 

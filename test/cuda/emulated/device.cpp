@@ -115,13 +115,16 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 }
 
 void cp_async_16(void* shared, const void* global, bool there) {
+  cp_async_upto_16(shared, global, there ? 16 : 0);
+}
+void cp_async_upto_16(void* shared, const void* global, int bytes) {
   if (reinterpret_cast<uintptr_t>(shared) % 16 != 0 ||
-      (there && reinterpret_cast<uintptr_t>(global) % 16 != 0)) {
+      (bytes > 0 && reinterpret_cast<uintptr_t>(global) % 16 != 0)) {
     std::fprintf(stderr, "cp.async: an address is not 16-byte aligned\n");
     std::abort();
   }
   Copy copy = {shared, {}};
-  if (there) std::memcpy(copy.bytes, global, 16);
+  std::memcpy(copy.bytes, global, static_cast<size_t>(bytes));
   copies[current_thread()].open.push_back(copy);
 }
 void cp_async_commit() {

@@ -165,7 +165,8 @@ TEST("peak_flops: measured once, kept") {
       double first = 0, second = 0;
       CHECK_OK(from_c(b.peak_flops(b.context, type, &first)));
       CHECK_OK(from_c(b.peak_flops(b.context, type, &second)));
-      CHECK(first > 1e9 && first < 1e13);
+      CHECK(first > (on_library() ? 1e6 : 1e9) &&
+            first < (on_library() ? 1e17 : 1e13));  // emulated, or a GPU
       CHECK_EQ(first, second);
     }
   });

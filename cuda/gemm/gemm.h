@@ -1,0 +1,24 @@
+#pragma once
+// C = alpha op(A) op(B) + beta C (+ bias) (+ residual): cublasLt where it is there and rounds once, else our
+// own kernels.
+#include <string>
+
+#include "cuda/context.h"
+
+namespace belle::cuda {
+
+// The arguments are right: the caller has checked them.
+Status gemm(Context& cuda, const belle_gemm_args& args);
+
+// One sentence: which library multiplies bfloat16 matrices here, or what is missing for it.
+std::string gemm_library(const Context& cuda);
+
+// Our own kernels. The sum over k runs in its order, whatever m and n are: a row of C has the same bits in
+// any company.
+Status mma_gemm(Context& cuda, const belle_gemm_args& args);    // bfloat16 A and B
+Status float_gemm(Context& cuda, const belle_gemm_args& args);  // float32
+
+// Floating-point operations per second of the units that these use, with operands in registers.
+Status measure_peak(Context& cuda, int32_t type, double* out);
+
+}  // namespace belle::cuda

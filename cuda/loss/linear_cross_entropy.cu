@@ -1,0 +1,231 @@
+// linear_cross_entropy: rows without a target are left out before the product with the head; the others go in
+// chunks through logits, their losses and gradients, and the two products that take those back.
+#include <algorithm>
+
+#include "cuda/device/launch.cuh"
+#include "cuda/entries.h"
+#include "cuda/gemm/gemm.h"
+#include "cuda/loss/logit_rows.cuh"
+#include "cuda/loss/supervised_rows.cuh"
+
+namespace belle::cuda {
+
+namespace {
+
+constexpr const char* kOp = "linear_cross_entropy";
+constexpr int kCopyThreads = 256;
+
+using Arguments = belle_linear_cross_entropy_args;
+
+// Rows of `units` Units each. Gather: out[i] = in[picked[i]]; else out[picked[i]] = in[i].
+template <class Unit, bool Gather>
+__global__ void __launch_bounds__(kCopyThreads)
+    move_rows(Unit* out, const Unit* in, const int64_t* picked, int64_t units) {
+  const int64_t near = static_cast<int64_t>(blockIdx.x) * units, far = picked[blockIdx.x] * units;
+  for (int64_t i = threadIdx.x; i < units; i += kCopyThreads) {
+    if constexpr (Gather) {
+      out[near + i] = in[far + i];
+    } else {
+      out[far + i] = in[near + i];
+    }
+  }
+}
+
+template <class Unit>
+cudaError_t move(Context& cuda, bool gather, void* out, const void* in, const int64_t* picked, int64_t count,
+                 int64_t row_bytes) {
+  const auto kernel = gather ? move_rows<Unit, true> : move_rows<Unit, false>;
+  return launch(kernel, dim3{blocks_of(count, 1)}, dim3{kCopyThreads}, 0, cuda.stream,
+                static_cast<Unit*>(out), static_cast<const Unit*>(in), picked,
+                row_bytes / static_cast<int64_t>(sizeof(Unit)));
+}
+Status move(Context& cuda, bool gather, void* out, const void* in, const int64_t* picked, int64_t count,
+            int64_t row_bytes) {
+  const bool wide = aligned_16(out) && aligned_16(in) && row_bytes % 16 == 0;
+  return check_cuda(kOp, wide ? move<uint4>(cuda, gather, out, in, picked, count, row_bytes)
+                              : move<uint16_t>(cuda, gather, out, in, picked, count, row_bytes));
+}
+
+int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+int64_t size_of(int32_t type) { return type == BELLE_F32 ? 4 : 2; }
+
+// Pieces of the loss scratch; its size follows from sizes that stay the same from call to call.
+struct Buffers {
+  int64_t* result;
+  int64_t *picked, *beyond;
+  int32_t* counts;
+  unsigned char *hidden, *dhidden;  // [most, d]: rows gathered, or not yet scattered
+};
+Status carve(Context& cuda, const Arguments& a, int64_t most, int64_t blocks, Buffers* out) {
+  int64_t used = 0;
+  const auto take = [&](int64_t bytes) {
+    const int64_t at = used;
+    used += round_up(bytes, 256);
+    return at;
+  };
+  const int64_t rows_bytes = most * a.d * size_of(a.type);
+  const int64_t result = take(8), picked = take(a.rows * 8), beyond = take(blocks * 8),
+                counts = take(blocks * 4), hidden = take(rows_bytes),
+                dhidden = take(a.dhidden ? rows_bytes : 0);
+  auto* base = cuda.loss_scratch.get<unsigned char>(cuda.stream, used);
+  if (!base) {
+    return {StatusCode::out_of_memory, std::string(kOp) + ": " + show_bytes(static_cast<uint64_t>(used)) +
+                                           " of scratch memory are not to be had; use smaller chunks"};
+  }
+  *out = {.result = reinterpret_cast<int64_t*>(base + result),
+          .picked = reinterpret_cast<int64_t*>(base + picked),
+          .beyond = reinterpret_cast<int64_t*>(base + beyond),
+          .counts = reinterpret_cast<int32_t*>(base + counts),
+          .hidden = base + hidden,
+          .dhidden = base + dhidden};
+  return {};
+}
+
+// The rows with a target and their number, or an error. The one wait of this op: the host sizes the products.
+Status find_supervised(Context& cuda, const Arguments& a, const Buffers& at, int64_t blocks, int64_t* count) {
+  const dim3 grid{static_cast<unsigned>(blocks)}, block{kRowThreads};
+  BELLE_TRY(check_cuda(kOp, launch(count_rows, grid, block, 0, cuda.stream, a.targets, a.rows, a.vocab,
+                                   at.counts, at.beyond)));
+  BELLE_TRY(check_cuda(kOp, launch(pick_rows, grid, block, 0, cuda.stream, a.targets, a.rows, at.counts,
+                                   at.beyond, at.picked, at.result)));
+  BELLE_TRY(
+      check_cuda(kOp, cudaMemcpyAsync(count, at.result, sizeof *count, cudaMemcpyDeviceToHost, cuda.stream)));
+  BELLE_TRY(check_cuda(kOp, cudaStreamSynchronize(cuda.stream)));
+  if (*count >= 0) return {};
+  const int64_t row = -1 - *count;
+  int32_t target = 0;
+  BELLE_TRY(check_cuda(
+      kOp, cudaMemcpyAsync(&target, a.targets + row, sizeof target, cudaMemcpyDeviceToHost, cuda.stream)));
+  BELLE_TRY(check_cuda(kOp, cudaStreamSynchronize(cuda.stream)));
+  return {StatusCode::invalid_argument, std::string(kOp) + ": the target of row " + std::to_string(row) +
+                                            " is " + std::to_string(target) + ", the vocabulary has " +
+                                            std::to_string(a.vocab) + " rows; check the labels"};
+}
+
+// How the rows lie in logits_scratch: padded to whole 16 bytes where a row less buys that.
+struct Logits {
+  int64_t ld, most;
+};
+Logits logits_of(const Arguments& a) {
+  const int64_t padded = round_up(a.vocab, 8), fitting = a.chunk_rows * a.vocab / padded;
+  if (padded == a.vocab || !aligned_16(a.logits_scratch) || fitting < std::min<int64_t>(a.chunk_rows, 64))
+    return {a.vocab, a.chunk_rows};
+  return {padded, fitting};
+}
+
+// The rows picked[0, count).
+struct Chunk {
+  const int64_t* picked;
+  int64_t count;
+  const void* hidden;
+  void* dhidden;
+};
+
+Status run_chunk(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t ld, bool accumulate) {
+  belle_gemm_args logits = {};
+  logits.m = chunk.count, logits.n = a.vocab, logits.k = a.d;
+  logits.a = chunk.hidden, logits.lda = a.d;
+  logits.b = a.head, logits.ldb = a.d, logits.transpose_b = 1;
+  logits.c = a.logits_scratch, logits.ldc = ld;
+  logits.alpha = 1;
+  logits.a_type = logits.b_type = logits.c_type = a.type;
+  BELLE_TRY(gemm(cuda, logits));
+
+  const LogitRows rows = {.logits = a.logits_scratch,
+                          .ld = ld,
+                          .vocab = a.vocab,
+                          .targets = a.targets,
+                          .picked = chunk.picked,
+                          .losses = a.losses,
+                          .grad_scale = a.grad_scale,
+                          .gradient = a.dhidden != nullptr};
+  const bool wide = aligned_16(a.logits_scratch) && ld * size_of(a.type) % 16 == 0;
+  BELLE_TRY(check_cuda(kOp, with_type(a.type, [&]<class T>(T) {
+                         return launch(wide ? logit_rows_kernel<T, true> : logit_rows_kernel<T, false>,
+                                       dim3{blocks_of(chunk.count, 1)}, dim3{kLogitThreads}, 0, cuda.stream,
+                                       rows);
+                       })));
+  if (!a.dhidden) return {};
+
+  belle_gemm_args back = {};
+  back.m = chunk.count, back.n = a.d, back.k = a.vocab;
+  back.a = a.logits_scratch, back.lda = ld;
+  back.b = a.head, back.ldb = a.d;
+  back.c = chunk.dhidden, back.ldc = a.d;
+  back.alpha = 1;
+  back.a_type = back.b_type = back.c_type = a.type;
+  BELLE_TRY(gemm(cuda, back));
+  if (!a.dhead) return {};
+  belle_gemm_args head = {};
+  head.m = a.vocab, head.n = a.d, head.k = chunk.count;
+  head.a = a.logits_scratch, head.lda = ld, head.transpose_a = 1;
+  head.b = chunk.hidden, head.ldb = a.d;
+  head.c = a.dhead, head.ldc = a.d;
+  head.alpha = 1, head.beta = accumulate ? 1.0f : 0.0f;
+  head.a_type = head.b_type = a.type, head.c_type = BELLE_F32;
+  return gemm(cuda, head);
+}
+
+Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Logits& logits,
+                  int64_t supervised) {
+  const int64_t row_bytes = a.d * size_of(a.type);
+  const bool every_row = supervised == a.rows;  // then nothing is gathered
+  if (supervised == 0) return {};
+  const int64_t chunks = (supervised + logits.most - 1) / logits.most;
+  // Chunks of one size, in whole tiles of a product.
+  const int64_t rows = std::min(logits.most, round_up((supervised + chunks - 1) / chunks, 128));
+  for (int64_t i = 0; i < supervised; i += rows) {
+    Chunk chunk = {at.picked + i, std::min(rows, supervised - i), at.hidden, at.dhidden};
+    if (every_row) {
+      chunk.hidden = static_cast<const char*>(a.hidden) + i * row_bytes;
+      chunk.dhidden = a.dhidden ? static_cast<char*>(a.dhidden) + i * row_bytes : nullptr;
+    } else {
+      BELLE_TRY(move(cuda, true, at.hidden, a.hidden, chunk.picked, chunk.count, row_bytes));
+    }
+    BELLE_TRY(run_chunk(cuda, a, chunk, logits.ld, a.accumulate || i > 0));
+    if (a.dhidden && !every_row)
+      BELLE_TRY(move(cuda, false, a.dhidden, at.dhidden, chunk.picked, chunk.count, row_bytes));
+  }
+  return {};
+}
+
+belle_status linear_cross_entropy(void* context, const belle_linear_cross_entropy_args* args) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    const Arguments& a = *args;
+    BELLE_TRY(Check(kOp)
+                  .dtype(a.type)
+                  .size("rows", a.rows)
+                  .size("d", a.d, 1)
+                  .size("vocab", a.vocab, 1)
+                  .size("chunk_rows", a.chunk_rows, 1)
+                  .pointer("hidden", a.hidden, a.rows)
+                  .pointer("head", a.head)
+                  .pointer("targets", a.targets, a.rows)
+                  .pointer("losses", a.losses, a.rows)
+                  .pointer("logits_scratch", a.logits_scratch, a.rows)
+                  .status());
+    if (a.rows == 0) return {};
+    const Logits logits = logits_of(a);
+    const int64_t most = std::min(logits.most, a.rows), blocks = (a.rows + kRowThreads - 1) / kRowThreads;
+    Buffers at = {};
+    BELLE_TRY(carve(cuda, a, most, blocks, &at));
+    int64_t supervised = 0;
+    BELLE_TRY(find_supervised(cuda, a, at, blocks, &supervised));
+    const auto zero = [&](void* p, int64_t bytes) {
+      return check_cuda(kOp, cudaMemsetAsync(p, 0, static_cast<size_t>(bytes), cuda.stream));
+    };
+    if (supervised < a.rows) {
+      BELLE_TRY(zero(a.losses, a.rows * 4));
+      if (a.dhidden) BELLE_TRY(zero(a.dhidden, a.rows * a.d * size_of(a.type)));
+    }
+    if (supervised == 0 && a.dhidden && a.dhead && !a.accumulate) return zero(a.dhead, a.vocab * a.d * 4);
+    return run_chunks(cuda, a, at, logits, supervised);
+  });
+}
+
+}  // namespace
+
+void set_loss_entries(belle_backend& b) { b.linear_cross_entropy = linear_cross_entropy; }
+
+}  // namespace belle::cuda
