@@ -60,4 +60,38 @@ __device__ __forceinline__ void store_pack(bf16* p, const Pack<bf16>& v) {
                                             narrow_pair(v.x[4], v.x[5]), narrow_pair(v.x[6], v.x[7]));
 }
 
+// Count elements: a pack, or one where buffers or rows do not allow packs.
+template <class T, int Count>
+struct Elements {
+  float x[Count];
+};
+template <class T, int Count>
+__device__ __forceinline__ Elements<T, Count> load_elements(const T* p) {
+  Elements<T, Count> e;
+  if constexpr (Count == 1) {
+    e.x[0] = widen(*p);
+  } else {
+    const Pack<T> pack = load_pack(p);
+#pragma unroll
+    for (int i = 0; i < Count; ++i) e.x[i] = pack.x[i];
+  }
+  return e;
+}
+template <class T, int Count>
+__device__ __forceinline__ void store_elements(T* p, const Elements<T, Count>& e) {
+  if constexpr (Count == 1) {
+    narrow(e.x[0], p);
+  } else {
+    Pack<T> pack;
+#pragma unroll
+    for (int i = 0; i < Count; ++i) pack.x[i] = e.x[i];
+    store_pack(p, pack);
+  }
+}
+
+template <class... Pointers>
+bool all_aligned(Pointers... pointers) {
+  return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
+}
+
 }  // namespace belle::cuda

@@ -12,34 +12,6 @@ constexpr int kThreads = 256;
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
-template <class T, int Count>
-struct Elements {
-  float x[Count];
-};
-template <class T, int Count>
-__device__ __forceinline__ Elements<T, Count> load(const T* p) {
-  Elements<T, Count> e;
-  if constexpr (Count == 1) {
-    e.x[0] = widen(*p);
-  } else {
-    const Pack<T> pack = load_pack(p);
-#pragma unroll
-    for (int i = 0; i < Count; ++i) e.x[i] = pack.x[i];
-  }
-  return e;
-}
-template <class T, int Count>
-__device__ __forceinline__ void store(T* p, const Elements<T, Count>& e) {
-  if constexpr (Count == 1) {
-    narrow(e.x[0], p);
-  } else {
-    Pack<T> pack;
-#pragma unroll
-    for (int i = 0; i < Count; ++i) pack.x[i] = e.x[i];
-    store_pack(p, pack);
-  }
-}
-
 // Element e of row t of a matrix whose rows begin `stride` apart.
 struct Place {
   int64_t row, column;
@@ -48,7 +20,14 @@ template <int Count>
 __device__ __forceinline__ bool place(int64_t rows, int64_t d, Place* at) {
   const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * Count;
   if (i >= rows * d) return false;
-  *at = {i / d, i % d};
+  if (rows == 1) {
+    *at = {0, i};
+  } else if (rows * d <= UINT32_MAX) {  // a division of 64 bits takes longer than the rest of the kernel
+    const auto index = static_cast<uint32_t>(i), width = static_cast<uint32_t>(d);
+    *at = {index / width, index % width};
+  } else {
+    *at = {i / d, i % d};
+  }
   return true;
 }
 
@@ -57,11 +36,11 @@ __global__ void swiglu_kernel(T* out, const T* gate, const T* up, int64_t rows, 
   Place at;
   if (!place<Count>(rows, d, &at)) return;
   const int64_t in = at.row * stride + at.column;
-  const auto g = load<T, Count>(gate + in), u = load<T, Count>(up + in);
+  const auto g = load_elements<T, Count>(gate + in), u = load_elements<T, Count>(up + in);
   Elements<T, Count> y;
 #pragma unroll
   for (int i = 0; i < Count; ++i) y.x[i] = g.x[i] * sigmoid(g.x[i]) * u.x[i];
-  store(out + at.row * d + at.column, y);
+  store_elements(out + at.row * d + at.column, y);
 }
 
 template <class T, int Count>
@@ -70,8 +49,8 @@ __global__ void swiglu_backward_kernel(T* dgate, T* dup, const T* dout, const T*
   Place at;
   if (!place<Count>(rows, d, &at)) return;
   const int64_t in = at.row * stride + at.column;
-  const auto g = load<T, Count>(gate + in), u = load<T, Count>(up + in);
-  const auto dy = load<T, Count>(dout + at.row * d + at.column);
+  const auto g = load_elements<T, Count>(gate + in), u = load_elements<T, Count>(up + in);
+  const auto dy = load_elements<T, Count>(dout + at.row * d + at.column);
   Elements<T, Count> dg, du;
 #pragma unroll
   for (int i = 0; i < Count; ++i) {
@@ -79,8 +58,8 @@ __global__ void swiglu_backward_kernel(T* dgate, T* dup, const T* dout, const T*
     dg.x[i] = dy.x[i] * u.x[i] * s * (1.0f + g.x[i] * rest);
     du.x[i] = dy.x[i] * g.x[i] * s;
   }
-  store(dgate + in, dg);
-  store(dup + in, du);
+  store_elements(dgate + in, dg);
+  store_elements(dup + in, du);
 }
 
 // x sigmoid(2u), u = sqrt(2 / pi) x (1 + 0.044715 x^2): x/2 (1 + tanh u) without its cancellation.
@@ -91,17 +70,17 @@ template <class T, int Count>
 __global__ void gelu_kernel(T* out, const T* x, int64_t n) {
   Place at;
   if (!place<Count>(1, n, &at)) return;
-  auto v = load<T, Count>(x + at.column);
+  auto v = load_elements<T, Count>(x + at.column);
 #pragma unroll
   for (int i = 0; i < Count; ++i) v.x[i] *= sigmoid(gelu_argument(v.x[i]));
-  store(out + at.column, v);
+  store_elements(out + at.column, v);
 }
 
 template <class T, int Count>
 __global__ void gelu_backward_kernel(T* dx, const T* dout, const T* x, int64_t n) {
   Place at;
   if (!place<Count>(1, n, &at)) return;
-  const auto v = load<T, Count>(x + at.column), dy = load<T, Count>(dout + at.column);
+  const auto v = load_elements<T, Count>(x + at.column), dy = load_elements<T, Count>(dout + at.column);
   Elements<T, Count> d;
 #pragma unroll
   for (int i = 0; i < Count; ++i) {
@@ -109,23 +88,18 @@ __global__ void gelu_backward_kernel(T* dx, const T* dout, const T* x, int64_t n
     const float slope = 2.0f * kRoot * (1.0f + 3.0f * kCubic * v.x[i] * v.x[i]);
     d.x[i] = dy.x[i] * (s + v.x[i] * s * rest * slope);
   }
-  store(dx + at.column, d);
+  store_elements(dx + at.column, d);
 }
 
 template <class T, int Count>
 __global__ void add_kernel(T* out, const T* a, const T* b, int64_t n) {
   Place at;
   if (!place<Count>(1, n, &at)) return;
-  auto x = load<T, Count>(a + at.column);
-  const auto y = load<T, Count>(b + at.column);
+  auto x = load_elements<T, Count>(a + at.column);
+  const auto y = load_elements<T, Count>(b + at.column);
 #pragma unroll
   for (int i = 0; i < Count; ++i) x.x[i] += y.x[i];
-  store(out + at.column, x);
-}
-
-template <class... Pointers>
-bool all_aligned(Pointers... pointers) {
-  return (aligned_16(pointers) && ...);
+  store_elements(out + at.column, x);
 }
 
 // Calls body with the element type and with how many of them a thread takes.
