@@ -130,8 +130,10 @@ static std::vector<Expected> expect_attention(const AttentionShape& s, const Inp
           {plain.dv, gradient.dv}};
 }
 
-static void check_attention(const AttentionShape& s, uint64_t seed, float first_key = 1) {
-  for (const int32_t type : kTypes) {
+static const std::vector<int32_t> kBoth(std::begin(kTypes), std::end(kTypes));
+static void check_attention(const AttentionShape& s, uint64_t seed, const std::vector<int32_t>& types,
+                            float first_key = 1) {
+  for (const int32_t type : types) {
     Inputs in = random_inputs(s, seed);
     for (int e = 0; e < s.head_dim; ++e) in.k[e] *= first_key;
     for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, type);
@@ -157,16 +159,31 @@ TEST("attention: documents around the block borders, grouped heads, ALiBi, every
       {{0, 3}, 1, 1, 1, 1.0f, {}},
   };
   uint64_t seed = 10;
-  for (const auto& s : shapes) check_attention(s, seed += 10);
+  for (const auto& s : shapes) check_attention(s, seed += 10, kBoth);
+}
+
+TEST("attention: head sizes of tensor cores, documents around the borders of their tiles") {
+  const AttentionShape shapes[] = {
+      {{0, 63, 127, 192, 193}, 2, 2, 64, 0.125f, {}},
+      {{0, 127, 256}, 1, 1, 64, 0.125f, {0.5f}},
+      {{0, 128}, 2, 1, 80, 0.11f, {0.25f, 0.0625f}},
+      {{0, 3, 68}, 8, 1, 80, 0.11f, {}},
+      {{0, 65, 65, 194}, 1, 1, 96, 0.1f, {}},
+      {{0, 64, 81}, 8, 4, 96, 0.1f, {0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.015625f, 0.0078125f, 0.0f}},
+      {{0, 1, 130}, 2, 1, 128, 0.09f, {}},
+      {{0, 65, 100}, 2, 2, 128, 0.09f, {0.5f, 0.00390625f}},
+  };
+  uint64_t seed = 200;
+  for (const auto& s : shapes) check_attention(s, seed += 10, {BELLE_BF16});
 }
 
 TEST("attention: large scores neither overflow nor lose the small ones") {
-  check_attention({{0, 250}, 1, 1, 8, 20.0f, {}}, 3);
+  check_attention({{0, 250}, 1, 1, 8, 20.0f, {}}, 3, kBoth);
 }
 
 TEST("attention: a first key whose score the slope takes away, or which outweighs all others") {
-  check_attention({{0, 500}, 1, 1, 16, 0.25f, {1.0f}}, 8, 60);
-  check_attention({{0, 500}, 1, 1, 16, 0.25f, {}}, 9, 60);
+  check_attention({{0, 500}, 1, 1, 16, 0.25f, {1.0f}}, 8, kBoth, 60);
+  check_attention({{0, 500}, 1, 1, 16, 0.25f, {}}, 9, kBoth, 60);
 }
 
 TEST("attention: what is not finite stays so") {

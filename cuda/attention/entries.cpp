@@ -1,0 +1,162 @@
+// The attention entries: checks, the tasks of a call and the choice of kernels. Tensor cores take bfloat16 of
+// the head sizes that models have; whatever else there is goes to the plain kernels.
+#include "cuda/entries.h"
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cuda/attention/attention.h"
+
+namespace belle::cuda {
+
+namespace {
+
+Status check(const char* op, const belle_attention_args& a) {
+  BELLE_TRY(
+      Check(op).dtype(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
+  BELLE_TRY(Check(op)
+                .size("heads", a.heads, 1)
+                .size("kv_heads", a.kv_heads, 1)
+                .size("head_dim", a.head_dim, 1)
+                .status());
+  BELLE_TRY(
+      Check(op)
+          .that(a.heads % a.kv_heads == 0,
+                [&] {
+                  return std::to_string(a.heads) + " heads cannot share " + std::to_string(a.kv_heads) +
+                         " kv heads evenly; num_attention_heads must be a multiple of "
+                         "num_key_value_heads";
+                })
+          .that(a.head_dim <= 4096,
+                [&] { return "head_dim is " + std::to_string(a.head_dim) + "; at most 4096 is supported"; })
+          .that(a.cu_seqlens[0] == 0,
+                [&] {
+                  return "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) +
+                         "; it must start with 0";
+                })
+          .status());
+  for (int32_t i = 0; i < a.documents; ++i) {
+    BELLE_TRY(Check(op)
+                  .that(a.cu_seqlens[i + 1] >= a.cu_seqlens[i],
+                        [&] {
+                          return "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
+                                 std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
+                                 "; it must not decrease";
+                        })
+                  .status());
+  }
+  const int64_t tokens = a.cu_seqlens[a.documents];
+  return Check(op)
+      .pointer("q", a.q, tokens)
+      .pointer("k", a.k, tokens)
+      .pointer("v", a.v, tokens)
+      .pointer("out", a.out, tokens)
+      .pointer("lse", a.lse, tokens)
+      .size("q_stride", a.q_stride, 1)
+      .size("q_head_stride", a.q_head_stride, 1)
+      .size("kv_stride", a.kv_stride, 1)
+      .size("kv_head_stride", a.kv_head_stride, 1)
+      .status();
+}
+
+bool takes_mma(const belle_attention_args& a) {
+  const auto whole = [](int64_t stride) { return stride % 8 == 0; };
+  return a.type == BELLE_BF16 && mma_head_dim(a.head_dim) && a.scale > 0 && aligned_16(a.q) &&
+         aligned_16(a.k) && aligned_16(a.v) && aligned_16(a.out) && whole(a.q_stride) &&
+         whole(a.q_head_stride) && whole(a.kv_stride) && whole(a.kv_head_stride);
+}
+
+// A call's tasks and slopes, on the device in one piece.
+struct Uploaded {
+  AttentionInputs in;
+  AttentionTasks queries, keys;
+};
+Result<Uploaded> upload(Context& cuda, const belle_attention_args& a, int32_t block, bool backward) {
+  std::vector<AttentionTask> tasks;
+  append_tasks(a.cu_seqlens, a.documents, block, AttentionBlocks::queries, &tasks);
+  const size_t queries = tasks.size();
+  if (backward) append_tasks(a.cu_seqlens, a.documents, block, AttentionBlocks::keys, &tasks);
+  const size_t task_bytes = tasks.size() * sizeof(AttentionTask);
+  const size_t slope_bytes = a.alibi_slopes ? static_cast<size_t>(a.heads) * sizeof(float) : 0;
+  std::vector<unsigned char> host(task_bytes + slope_bytes);
+  std::memcpy(host.data(), tasks.data(), task_bytes);
+  if (slope_bytes > 0) std::memcpy(host.data() + task_bytes, a.alibi_slopes, slope_bytes);
+  BELLE_ASSIGN(const void* device, cuda.staging.upload(cuda.stream, host.data(), host.size()));
+
+  const auto* first = static_cast<const AttentionTask*>(device);
+  Uploaded u = {};
+  u.queries = {first, static_cast<int64_t>(queries)};
+  u.keys = {first + queries, static_cast<int64_t>(tasks.size() - queries)};
+  u.in = {.q = a.q,
+          .k = a.k,
+          .v = a.v,
+          .q_stride = a.q_stride,
+          .q_head_stride = a.q_head_stride,
+          .kv_stride = a.kv_stride,
+          .kv_head_stride = a.kv_head_stride,
+          .out = a.out,
+          .lse = a.lse,
+          .slopes = slope_bytes > 0 ? reinterpret_cast<const float*>(first + tasks.size()) : nullptr,
+          .tokens = a.cu_seqlens[a.documents],
+          .heads = a.heads,
+          .kv_heads = a.kv_heads,
+          .head_dim = a.head_dim,
+          .scale = a.scale};
+  return u;
+}
+
+belle_status attention(void* context, const belle_attention_args* args) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    constexpr const char* kOp = "attention";
+    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(check(kOp, *args));
+    if (args->cu_seqlens[args->documents] == 0) return {};
+    const bool mma = takes_mma(*args);
+    BELLE_ASSIGN(const Uploaded u, upload(cuda, *args, mma ? kMmaBlock : kPlainBlock, false));
+    return mma ? attention_forward_mma(cuda, u.in, u.queries)
+               : attention_forward_plain(cuda, u.in, args->type, u.queries);
+  });
+}
+
+belle_status attention_backward(void* context, const belle_attention_backward_args* args) {
+  return run_op(context, [&](Context& cuda) -> Status {
+    constexpr const char* kOp = "attention_backward";
+    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    const belle_attention_args& a = args->forward;
+    BELLE_TRY(check(kOp, a));
+    const int64_t tokens = a.cu_seqlens[a.documents];
+    BELLE_TRY(Check(kOp)
+                  .pointer("dout", args->dout, tokens)
+                  .pointer("dq", args->dq, tokens)
+                  .pointer("dk", args->dk, tokens)
+                  .pointer("dv", args->dv, tokens)
+                  .status());
+    if (tokens == 0) return {};
+    const bool mma = takes_mma(a) && aligned_16(args->dout) && aligned_16(args->dq) && aligned_16(args->dk) &&
+                     aligned_16(args->dv);
+    BELLE_ASSIGN(const Uploaded u, upload(cuda, a, mma ? kMmaBlock : kPlainBlock, true));
+    auto* rows = cuda.scratch.get<AttentionRow>(cuda.stream, tokens * a.heads);
+    if (!rows) {
+      return {StatusCode::out_of_memory,
+              std::string(kOp) + ": scratch memory of " +
+                  show_bytes(static_cast<uint64_t>(tokens * a.heads) * sizeof(AttentionRow)) +
+                  " is not to be had; use smaller micro-batches"};
+    }
+    BELLE_TRY(attention_backward_rows(cuda, u.in, args->dout, a.type, rows));
+    const AttentionGradients g = {args->dout, args->dq, args->dk, args->dv, rows};
+    if (!mma) return attention_backward_plain(cuda, u.in, g, a.type, u.queries, u.keys);
+    BELLE_TRY(attention_backward_keys_mma(cuda, u.in, g, u.keys));
+    return attention_backward_queries_mma(cuda, u.in, g, u.queries);
+  });
+}
+
+}  // namespace
+
+void set_attention_entries(belle_backend& b) {
+  b.attention = attention;
+  b.attention_backward = attention_backward;
+  b.attention_decode = attention_decode;
+}
+
+}  // namespace belle::cuda
