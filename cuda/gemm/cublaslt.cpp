@@ -7,11 +7,13 @@ namespace belle::cuda {
 namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
-constexpr size_t kMostPlans = 4096;  // packed batches have many lengths
+constexpr size_t kMostPlans = 4096;  // packed batches have many lengths, the depth of a weight's gradient
+constexpr int64_t kManyRows = 4096;  // tokens that an algorithm is chosen for
 
 // Values of NVIDIA's enums (cublasLt.h, cublas_api.h, library_types.h).
-constexpr int kFloat = 0, kBfloat16 = 14;                                         // CUDA_R_32F, CUDA_R_16BF
-constexpr int kComputeFloat = 68;                                                 // CUBLAS_COMPUTE_32F
+constexpr int kFloat = 0, kBfloat16 = 14;  // CUDA_R_32F, CUDA_R_16BF
+constexpr int kComputeFloat = 68;          // CUBLAS_COMPUTE_32F
+constexpr int kLayoutCols = 3;             // CUBLASLT_MATRIX_LAYOUT_COLS
 constexpr int kTransposeA = 3, kTransposeB = 4, kEpilogue = 7, kBiasPointer = 8;  // CUBLASLT_MATMUL_DESC_*
 constexpr uint32_t kEpilogueBias = 4;
 constexpr int kWishWorkspace = 1, kWishReduction = 3,
@@ -103,9 +105,27 @@ bool CublasLt::choose(Plan& plan, uint32_t alignment) const {
   return good;
 }
 
+// Whether the plan serves this many rows of A.
+bool CublasLt::set_rows(Plan& plan, int64_t rows) const {
+  if (plan.rows == rows) return plan.fits;
+  const auto cols = static_cast<uint64_t>(rows);
+  LtHeuristic checked = {};
+  plan.rows = rows;
+  plan.fits = library_.functions.layout_set(plan.b, kLayoutCols, &cols, sizeof cols) == 0 &&
+              library_.functions.layout_set(plan.c, kLayoutCols, &cols, sizeof cols) == 0 &&
+              library_.functions.check(handle_, plan.product, plan.a, plan.b, plan.c, plan.c, &plan.algorithm,
+                                       &checked) == 0 &&
+              checked.workspace <= kWorkspaceBytes;
+  return plan.fits;
+}
+
 CublasLt::Plan CublasLt::make_plan(const belle_gemm_args& args, uint32_t alignment) const {
   Plan plan;
-  plan.usable = describe(args, plan) && choose(plan, alignment);
+  belle_gemm_args many = args;
+  if (!args.transpose_a) many.m = kManyRows;
+  plan.usable = describe(many, plan) && choose(plan, alignment);
+  plan.rows = many.m;
+  plan.fits = plan.usable;
   if (!plan.usable) forget(plan);
   return plan;
 }
@@ -120,7 +140,7 @@ Status CublasLt::multiply(Context& cuda, const belle_gemm_args& g, bool* done) {
   if (alignment < 16 || !begin()) return {};
   const uint32_t kind = (g.transpose_a ? 1u : 0u) | (g.transpose_b ? 2u : 0u) | (g.bias ? 4u : 0u) |
                         (g.c_type == BELLE_F32 ? 8u : 0u);
-  const Key key = {g.m, g.n, g.k, g.lda, g.ldb, g.ldc, kind, alignment};
+  const Key key = {g.transpose_a ? g.m : 0, g.n, g.k, g.lda, g.ldb, g.ldc, kind, alignment};
   auto known = plans_.find(key);
   if (known == plans_.end()) {
     if (plans_.size() >= kMostPlans) {
@@ -129,8 +149,8 @@ Status CublasLt::multiply(Context& cuda, const belle_gemm_args& g, bool* done) {
     }
     known = plans_.emplace(key, make_plan(g, alignment)).first;
   }
-  const Plan& plan = known->second;
-  if (!plan.usable) return {};
+  Plan& plan = known->second;
+  if (!plan.usable || !set_rows(plan, g.m)) return {};
   const LtFunctions& lt = library_.functions;
   if (g.bias && lt.product_set(plan.product, kBiasPointer, &g.bias, sizeof g.bias) != 0) return {};
   const float beta = g.residual ? 1.0f : g.beta;

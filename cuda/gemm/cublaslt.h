@@ -28,6 +28,7 @@ struct LtFunctions {
   size_t (*version)();
   int (*layout_create)(void** layout, int type, uint64_t rows, uint64_t cols, int64_t ld);
   int (*layout_destroy)(void* layout);
+  int (*layout_set)(void* layout, int attribute, const void* value, size_t bytes);
   int (*product_create)(void** product, int compute_type, int scale_type);
   int (*product_destroy)(void* product);
   int (*product_set)(void* product, int attribute, const void* value, size_t bytes);
@@ -36,6 +37,8 @@ struct LtFunctions {
   int (*wish_set)(void* wish, int attribute, const void* value, size_t bytes);
   int (*choose)(void* handle, void* product, void* a, void* b, void* c, void* d, void* wish, int most,
                 LtHeuristic* found, int* count);
+  int (*check)(void* handle, void* product, void* a, void* b, void* c, void* d, const LtAlgorithm* algorithm,
+               LtHeuristic* result);
   int (*multiply)(void* handle, void* product, const void* alpha, const void* a, void* a_layout,
                   const void* b, void* b_layout, const void* beta, const void* c, void* c_layout, void* d,
                   void* d_layout, const LtAlgorithm* algorithm, void* workspace, size_t workspace_bytes,
@@ -64,18 +67,21 @@ class CublasLt {
   const std::string& sentence() const { return library_.sentence; }
 
  private:
-  // All that the choice of an algorithm depends on.
+  // All that the choice of an algorithm depends on. Rows of A as it lies are not in it (m is 0): an algorithm
+  // is chosen for many of them, and serves any number, so that a row's bits do not depend on the others.
   using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, uint32_t, uint32_t>;
   struct Plan {
     void *product = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
     LtAlgorithm algorithm = {};
-    bool usable = false;
+    int64_t rows = 0;  // m that the layouts now have
+    bool usable = false, fits = false;
   };
 
   bool begin();
   Plan make_plan(const belle_gemm_args& args, uint32_t alignment) const;
   bool describe(const belle_gemm_args& args, Plan& plan) const;
   bool choose(Plan& plan, uint32_t alignment) const;
+  bool set_rows(Plan& plan, int64_t rows) const;
   void forget(Plan& plan) const;
 
   LtLibrary library_;

@@ -30,7 +30,7 @@ belle_status gemm_entry(void* context, const belle_gemm_args* args) {
                   .pointer("b", g.b, std::min(g.k, g.n))
                   .pointer("c", g.c, std::min(g.m, g.n))
                   .status());
-    return gemm(cuda, g);
+    return gemm(cuda, g, FewRows::fast);
   });
 }
 

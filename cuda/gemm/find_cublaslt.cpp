@@ -34,6 +34,7 @@ bool resolve_all(void* library, LtFunctions* lt) {
          resolve(library, "cublasLtGetVersion", &lt->version) &&
          resolve(library, "cublasLtMatrixLayoutCreate", &lt->layout_create) &&
          resolve(library, "cublasLtMatrixLayoutDestroy", &lt->layout_destroy) &&
+         resolve(library, "cublasLtMatrixLayoutSetAttribute", &lt->layout_set) &&
          resolve(library, "cublasLtMatmulDescCreate", &lt->product_create) &&
          resolve(library, "cublasLtMatmulDescDestroy", &lt->product_destroy) &&
          resolve(library, "cublasLtMatmulDescSetAttribute", &lt->product_set) &&
@@ -41,6 +42,7 @@ bool resolve_all(void* library, LtFunctions* lt) {
          resolve(library, "cublasLtMatmulPreferenceDestroy", &lt->wish_destroy) &&
          resolve(library, "cublasLtMatmulPreferenceSetAttribute", &lt->wish_set) &&
          resolve(library, "cublasLtMatmulAlgoGetHeuristic", &lt->choose) &&
+         resolve(library, "cublasLtMatmulAlgoCheck", &lt->check) &&
          resolve(library, "cublasLtMatmul", &lt->multiply);
 }
 

@@ -12,10 +12,10 @@ constexpr int64_t kFewRows = 16;
 
 }  // namespace
 
-Status gemm(Context& cuda, const belle_gemm_args& args) {
+Status gemm(Context& cuda, const belle_gemm_args& args, FewRows few) {
   if (args.m == 0 || args.n == 0) return {};
   if (args.a_type == BELLE_F32) return float_gemm(cuda, args);
-  if (args.m > kFewRows) {
+  if (args.m > kFewRows || few == FewRows::as_among_many) {
     bool done = false;
     BELLE_TRY(cublaslt(cuda).multiply(cuda, args, &done));
     if (done) return {};

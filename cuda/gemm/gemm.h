@@ -7,8 +7,12 @@
 
 namespace belle::cuda {
 
+// How a product of few rows is to be done: with the bits that its rows have among many, or as fast as can be
+// (decoding).
+enum class FewRows { as_among_many, fast };
+
 // The arguments are right: the caller has checked them.
-Status gemm(Context& cuda, const belle_gemm_args& args);
+Status gemm(Context& cuda, const belle_gemm_args& args, FewRows few = FewRows::as_among_many);
 
 // One sentence: which library multiplies bfloat16 matrices here, or what is missing for it.
 std::string gemm_library(const Context& cuda);

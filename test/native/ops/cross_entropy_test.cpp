@@ -144,6 +144,22 @@ TEST("linear_cross_entropy: large logits, no supervised row at all, NaN shows in
   });
 }
 
+TEST("linear_cross_entropy: more rows than a scan takes at once; a target beyond the vocabulary") {
+  check_loss({2500, 2, 5, 1700, BELLE_BF16, 0});
+  on_every_isa(2, [&](belle_backend& b, const std::string&) {
+    std::vector<int32_t> targets(2500, 4);
+    targets[2] = -100, targets[1030] = 9, targets[2400] = 7;
+    Buffer hidden(b, std::vector<float>(5000)), head(b, std::vector<float>(10)), bt(b, targets),
+        losses(b, std::vector<float>(2500)), logits(b, std::vector<float>(50));
+    belle_linear_cross_entropy_args a = {};
+    a.rows = 2500, a.d = 2, a.vocab = 5, a.chunk_rows = 10;
+    a.hidden = hidden.data(), a.head = head.data(), a.targets = bt.i32(), a.losses = losses.f32();
+    a.logits_scratch = logits.data();
+    CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                  "the target of row 1030 is 9, the vocabulary has 5 rows; check the labels");
+  });
+}
+
 TEST("linear_cross_entropy: errors") {
   const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
   belle_backend& b = *device;

@@ -159,6 +159,73 @@ TEST("gemm: leading dimensions beyond the width leave the gaps alone") {
   });
 }
 
+// A dense [rows, cols] matrix with `ld` elements from row to row; what lies between is `gap`.
+static std::vector<float> spread(const std::vector<float>& dense, int64_t cols, int64_t ld, float gap) {
+  std::vector<float> out(cols == 0 ? 0 : static_cast<int64_t>(dense.size()) / cols * ld, gap);
+  for (size_t i = 0; i < dense.size(); ++i)
+    out[static_cast<int64_t>(i) / cols * ld + static_cast<int64_t>(i) % cols] = dense[i];
+  return out;
+}
+
+// The rows of C that `rows` of A (of s.m, the last ones) give, leading dimensions rounded up to 8.
+static std::vector<float> run_spread(belle_backend& b, const Shape& s, int64_t rows,
+                                     const std::vector<float>& a, const std::vector<float>& bm,
+                                     const std::vector<float>& c, Types types) {
+  const auto up = [](int64_t n) { return (n + 7) / 8 * 8; };
+  const int64_t a_cols = s.ta ? s.m : s.k, b_cols = s.tb ? s.k : s.n, first = s.m - rows;
+  const std::vector<float> c_rows(c.begin() + first * s.n, c.end());
+  const std::vector<float> a_rows(s.ta ? a.begin() : a.begin() + first * s.k, a.end());
+  Buffer da(b, spread(a_rows, a_cols, up(a_cols), NAN), types.in),
+      db(b, spread(bm, b_cols, up(b_cols), NAN), types.in), dc(b, spread(c_rows, s.n, up(s.n), 7), types.out);
+  belle_gemm_args g = {};
+  g.m = rows, g.n = s.n, g.k = s.k, g.alpha = s.alpha, g.beta = s.beta;
+  g.a = da.data(), g.lda = up(a_cols), g.transpose_a = s.ta;
+  g.b = db.data(), g.ldb = up(b_cols), g.transpose_b = s.tb;
+  g.c = dc.data(), g.ldc = up(s.n);
+  g.a_type = g.b_type = types.in, g.c_type = types.out;
+  CHECK_OK(from_c(b.gemm(b.context, &g)));
+  std::vector<float> out;
+  const auto got = dc.read(types.out);
+  for (int64_t i = 0; i < static_cast<int64_t>(got.size()); ++i) {
+    if (i % up(s.n) < s.n) {
+      out.push_back(got[i]);
+    } else {
+      CHECK_EQ(got[i], 7.0f);
+    }
+  }
+  return out;
+}
+
+TEST("gemm: rows of whole 16 bytes, NaN between them, every layout; fewer rows of A give the same bits") {
+  for (const auto& [m, n, k] :
+       {std::tuple<int64_t, int64_t, int64_t>{11, 45, 301}, {61, 75, 45}, {131, 261, 165}}) {
+    for (const Types& types : kCombinations) {
+      for (int layout = 0; layout < 4; ++layout) {
+        const Shape s = {m,    n, k, layout / 2 == 1, layout % 2 == 1, 0.5f, layout % 2 == 0 ? 1.0f : 0.0f,
+                         false};
+        const auto a = rounded(random_normal(m * k, 1), types.in),
+                   bm = rounded(random_normal(n * k, 2), types.in),
+                   c = rounded(random_normal(m * n, 3), types.out);
+        check_op(
+            "gemm " + type_name(types.in) + " layout " + std::to_string(layout) + ", m " + std::to_string(m),
+            [&](belle_backend& b) {
+              const auto whole = run_spread(b, s, m, a, bm, c, types);
+              for (const int64_t rows : {m > 16 ? 17 : 1, m > 16 ? 40 : 7}) {
+                if (s.ta || rows >= m) continue;
+                CHECK(same_bits(run_spread(b, s, rows, a, bm, c, types),
+                                {whole.end() - rows * n, whole.end()}));
+              }
+              return std::vector<Output>{{"c", whole}};
+            },
+            {stored_as(types.out, {reference::gemm<float>(m, n, k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, {}),
+                                   reference::gemm<double>(m, n, k, reference::to<double>(a), s.ta,
+                                                           reference::to<double>(bm), s.tb,
+                                                           reference::to<double>(c), s.alpha, s.beta, {})})});
+      }
+    }
+  }
+}
+
 TEST("peak_flops: measured once, kept") {
   on_every_isa(2, [&](belle_backend& b, const std::string&) {
     for (const int32_t type : kTypes) {
