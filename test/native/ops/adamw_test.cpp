@@ -5,6 +5,37 @@ namespace belle::test {
 
 using reference::to;
 
+// float32 values in halves: bits(w) = (weight << 16) + remainder, by the definition.
+struct Halves {
+  explicit Halves(const std::vector<float>& values) : weight(values.size()), remainder(values.size()) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, &values[i], 4);
+      remainder[i] = static_cast<int16_t>(bits & 0xffff);
+      weight[i] =
+          static_cast<uint16_t>((bits - static_cast<uint32_t>(static_cast<int32_t>(remainder[i]))) >> 16);
+    }
+  }
+  // As the device has them.
+  void read(belle_backend& b, Buffer& from_weight, Buffer& from_remainder) {
+    CHECK_OK(from_c(b.read(b.context, weight.data(), from_weight.data(), 2 * weight.size())));
+    CHECK_OK(from_c(b.read(b.context, remainder.data(), from_remainder.data(), 2 * remainder.size())));
+  }
+  uint32_t bits(size_t i) const {
+    return (static_cast<uint32_t>(weight[i]) << 16) + static_cast<uint32_t>(int32_t{remainder[i]});
+  }
+  std::vector<float> joined() const {
+    std::vector<float> values(weight.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      const uint32_t word = bits(i);
+      std::memcpy(&values[i], &word, 4);
+    }
+    return values;
+  }
+  std::vector<uint16_t> weight;
+  std::vector<int16_t> remainder;
+};
+
 TEST("adamw: three steps as torch.optim.AdamW") {
   const size_t n = 20001;
   const auto weight = random_normal(n, 1), g1 = random_normal(n, 2), g2 = random_normal(n, 3, 1e-3),
@@ -20,25 +51,33 @@ TEST("adamw: three steps as torch.optim.AdamW") {
   }
   check_op("adamw",
            [&](belle_backend& b) {
-             Buffer w(b, weight), m(b, n * 4), v(b, n * 4);
+             const std::vector<float> zeros(n);
+             Halves halves(weight);
+             Buffer w(b, weight), m(b, zeros), v(b, zeros), high(b, halves.weight), low(b, halves.remainder),
+                 halves_m(b, zeros), halves_v(b, zeros);
              for (int64_t step = 1; step <= 3; ++step) {
                Buffer g(b, *gradients[step - 1]);
-               const belle_adamw_args args = {static_cast<int64_t>(n),
-                                              w.f32(),
-                                              nullptr,
-                                              BELLE_F32,
-                                              g.f32(),
-                                              m.f32(),
-                                              v.f32(),
-                                              0.5f,
-                                              lr,
-                                              beta1,
-                                              beta2,
-                                              eps,
-                                              decay,
-                                              step};
+               belle_adamw_args args = {static_cast<int64_t>(n),
+                                        w.f32(),
+                                        nullptr,
+                                        BELLE_F32,
+                                        g.f32(),
+                                        m.f32(),
+                                        v.f32(),
+                                        0.5f,
+                                        lr,
+                                        beta1,
+                                        beta2,
+                                        eps,
+                                        decay,
+                                        step};
+               CHECK_OK(from_c(b.adamw(b.context, &args)));
+               args.weight = high.data(), args.remainder = static_cast<int16_t*>(low.data());
+               args.type = BELLE_BF16, args.m = halves_m.f32(), args.v = halves_v.f32();
                CHECK_OK(from_c(b.adamw(b.context, &args)));
              }
+             halves.read(b, high, low);
+             CHECK(same_bits(halves.joined(), w.read()));
              return std::vector<Output>{{"weight", w.read()}, {"m", m.read()}, {"v", v.read()}};
            },
            {{plain.weight, exact.weight}, {plain.m, exact.m}, {plain.v, exact.v}});
@@ -73,27 +112,11 @@ TEST("adamw: a weight in two halves takes the float32 weight's steps bit for bit
   const std::vector<float> zeros(n);
   on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
     Buffer whole(b, start), m(b, zeros), v(b, zeros), halves_m(b, zeros), halves_v(b, zeros);
-    // bits(w) = (weight << 16) + remainder, by the definition.
-    std::vector<uint16_t> high(n);
-    std::vector<int16_t> low(n);
-    for (int64_t i = 0; i < n; ++i) {
-      uint32_t bits;
-      std::memcpy(&bits, &start[i], 4);
-      low[i] = static_cast<int16_t>(bits & 0xffff);
-      high[i] = static_cast<uint16_t>((bits - static_cast<uint32_t>(static_cast<int32_t>(low[i]))) >> 16);
-    }
-    Buffer weight(b, high), remainder(b, low);
+    Halves halves(start);
+    Buffer weight(b, halves.weight), remainder(b, halves.remainder);
     auto joined = [&] {
-      std::vector<float> w(n);
-      for (int64_t i = 0; i < n; ++i) {
-        uint16_t half;
-        int16_t rest;
-        std::memcpy(&half, static_cast<char*>(weight.data()) + 2 * i, 2);
-        std::memcpy(&rest, static_cast<char*>(remainder.data()) + 2 * i, 2);
-        const uint32_t bits = (static_cast<uint32_t>(half) << 16) + static_cast<uint32_t>(int32_t{rest});
-        std::memcpy(&w[i], &bits, 4);
-      }
-      return w;
+      halves.read(b, weight, remainder);
+      return halves.joined();
     };
     CHECK(same_bits(joined(), start));
     for (int step = 1; step <= steps; ++step) {
@@ -130,13 +153,10 @@ TEST("adamw: halves at the borders of rounding, zero, and NaN") {
                            0x3f80, 0x7f80, 0x0001, 0,      0x7fc0, 0x7fc0};
   constexpr int64_t n = std::size(bits);
   on_every_isa(1, [&](belle_backend& b, const std::string&) {
-    std::vector<uint16_t> weights(n);
-    std::vector<int16_t> remainders(n);
-    for (int64_t i = 0; i < n; ++i) {
-      remainders[i] = static_cast<int16_t>(bits[i] & 0xffff);
-      weights[i] = static_cast<uint16_t>((bits[i] - static_cast<uint32_t>(int32_t{remainders[i]})) >> 16);
-    }
-    Buffer weight(b, weights), remainder(b, remainders), grad(b, std::vector<float>(n)),
+    std::vector<float> values(n);
+    std::memcpy(values.data(), bits, sizeof bits);
+    Halves halves(values);
+    Buffer weight(b, halves.weight), remainder(b, halves.remainder), grad(b, std::vector<float>(n)),
         m(b, std::vector<float>(n)), v(b, std::vector<float>(n));
     belle_adamw_args args = {};
     args.n = n, args.weight = weight.data(), args.type = BELLE_BF16, args.grad = grad.f32();
@@ -144,12 +164,10 @@ TEST("adamw: halves at the borders of rounding, zero, and NaN") {
     args.m = m.f32(), args.v = v.f32(), args.grad_scale = 1, args.step = 1;
     args.beta1 = 0.9, args.beta2 = 0.999, args.eps = 1e-8;
     CHECK_OK(from_c(b.adamw(b.context, &args)));
-    std::memcpy(weights.data(), weight.data(), 2 * n);
-    std::memcpy(remainders.data(), remainder.data(), 2 * n);
+    halves.read(b, weight, remainder);
     for (int64_t i = 0; i < n; ++i) {
-      CHECK_EQ(weights[i], high[i]);
-      if (i < 10)
-        CHECK_EQ((uint32_t{weights[i]} << 16) + static_cast<uint32_t>(int32_t{remainders[i]}), bits[i]);
+      CHECK_EQ(halves.weight[i], high[i]);
+      if (i < 10) CHECK_EQ(halves.bits(i), bits[i]);
     }
   });
 }

@@ -1,4 +1,6 @@
 // Elementwise ops, sums, memory.
+#include <map>
+
 #include "test/native/ops/kit.h"
 
 namespace belle::test {
@@ -145,41 +147,44 @@ TEST("elementwise: what is stored in bfloat16 is the float32 result, rounded onc
 }
 
 TEST("elementwise: an element's bits do not depend on where it stands") {
-  const auto x = random_normal(100, 1), up = random_normal(100, 2);
+  const std::vector<float> x = random_normal(100, 1), up = random_normal(100, 2), zeros(100);
   on_every_isa(1, [&](belle_backend& b, const std::string&) {
-    std::vector<float> whole(100), gelu(100);
-    CHECK_OK(from_c(b.swiglu(b.context, whole.data(), x.data(), up.data(), 1, 100, 100, BELLE_F32)));
-    CHECK_OK(from_c(b.gelu_tanh(b.context, gelu.data(), x.data(), 100, BELLE_F32)));
-    for (size_t i = 0; i < 100; ++i) {
-      std::vector<float> one(1), other(1);
-      CHECK_OK(from_c(b.swiglu(b.context, one.data(), &x[i], &up[i], 1, 1, 1, BELLE_F32)));
-      CHECK_OK(from_c(b.gelu_tanh(b.context, other.data(), &x[i], 1, BELLE_F32)));
-      CHECK(same_bits(one, {whole[i]}));
-      CHECK(same_bits(other, {gelu[i]}));
+    Buffer bx(b, x), bu(b, up), whole(b, zeros), gelu(b, zeros), one(b, zeros), other(b, zeros);
+    CHECK_OK(from_c(b.swiglu(b.context, whole.f32(), bx.f32(), bu.f32(), 1, 100, 100, BELLE_F32)));
+    CHECK_OK(from_c(b.gelu_tanh(b.context, gelu.f32(), bx.f32(), 100, BELLE_F32)));
+    for (int i = 0; i < 100; ++i) {
+      CHECK_OK(from_c(b.swiglu(b.context, one.f32() + i, bx.f32() + i, bu.f32() + i, 1, 1, 1, BELLE_F32)));
+      CHECK_OK(from_c(b.gelu_tanh(b.context, other.f32() + i, bx.f32() + i, 1, BELLE_F32)));
     }
+    CHECK(same_bits(one.read(), whole.read()));
+    CHECK(same_bits(other.read(), gelu.read()));
   });
 }
 
-TEST("sum, sum_squares: float64, one order for any number of threads") {
+TEST("sum, sum_squares: float64, one order for any number of threads and any alignment") {
   const auto x = random_normal(200001, 1, 1, 0.1);
-  double exact = 0, squares = 0;
-  for (const float value : x) exact += value, squares += static_cast<double>(value) * value;
-  on_every_isa(1, [&](belle_backend& one, const std::string& isa) {
-    ::setenv("BELLE_CPU_ISA", isa.c_str(), 1);
-    const auto two = backend::open("cpu", 2).take();
-    ::unsetenv("BELLE_CPU_ISA");
-    double a = 0, b = 0;
-    CHECK_OK(from_c(one.sum(one.context, x.data(), static_cast<int64_t>(x.size()), &a)));
-    CHECK_OK(from_c(two->sum(two->context, x.data(), static_cast<int64_t>(x.size()), &b)));
-    CHECK_EQ(a, b);
-    CHECK_NEAR(a, exact, 1e-12 * squares);
-    CHECK_OK(from_c(one.sum_squares(one.context, x.data(), static_cast<int64_t>(x.size()), &a)));
-    CHECK_OK(from_c(two->sum_squares(two->context, x.data(), static_cast<int64_t>(x.size()), &b)));
-    CHECK_EQ(a, b);
-    CHECK_NEAR(a, squares, 1e-12 * squares);
-    CHECK_OK(from_c(one.sum(one.context, nullptr, 0, &a)));
-    CHECK_EQ(a, 0.0);
-  });
+  // From the fourth element on a Buffer lies on a 16-byte border.
+  for (const int64_t from : {0, 3}) {
+    double exact = 0, squares = 0;
+    for (size_t i = from; i < x.size(); ++i) exact += x[i], squares += static_cast<double>(x[i]) * x[i];
+    const int64_t n = static_cast<int64_t>(x.size()) - from;
+    std::map<std::string, std::pair<double, double>> of_isa;
+    for (const int threads : {1, 2}) {
+      on_every_isa(threads, [&](belle_backend& b, const std::string& isa) {
+        Buffer some(b, x), all_but(b, std::vector<float>(x.begin() + from, x.end()));
+        double sum = 0, total = 0, moved = 0;
+        CHECK_OK(from_c(b.sum(b.context, some.f32() + from, n, &sum)));
+        CHECK_OK(from_c(b.sum_squares(b.context, some.f32() + from, n, &total)));
+        CHECK_NEAR(sum, exact, 1e-12 * squares);
+        CHECK_NEAR(total, squares, 1e-12 * squares);
+        CHECK_OK(from_c(b.sum(b.context, all_but.f32(), n, &moved)));
+        CHECK_EQ(moved, sum);
+        CHECK_OK(from_c(b.sum(b.context, nullptr, 0, &moved)));
+        CHECK_EQ(moved, 0.0);
+        CHECK(of_isa.emplace(isa, std::pair(sum, total)).first->second == std::pair(sum, total));
+      });
+    }
+  }
 }
 
 TEST("memory: zeroed, aligned, counted, and an honest refusal") {

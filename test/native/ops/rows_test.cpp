@@ -14,17 +14,20 @@ static std::vector<double> plus(std::vector<double> a, const std::vector<float>&
   return a;
 }
 
-// The widths meet whole vectors, tails and rows shorter than a vector; 300 rows are ten partial sums.
-constexpr int64_t kWidths[] = {3, 16, 67, 300};
-constexpr int64_t kRows = 300;
+struct Rows {
+  int64_t rows, d;
+};
+// The widths meet whole vectors, tails and rows shorter than a vector, those of several warps of a GPU, and
+// those that its threads take in turns; 300 rows are ten partial sums.
+constexpr Rows kShapes[] = {{300, 3}, {300, 16}, {300, 67}, {300, 300}, {40, 520}, {3, 4104}, {2, 8200}};
 
 TEST("rms_norm: forward and backward, gradients accumulate") {
   for (const int32_t type : kTypes) {
-    for (const int64_t d : kWidths) {
-      const auto x = rounded(random_normal(kRows * d, 1), type),
+    for (const auto& [rows, d] : kShapes) {
+      const auto x = rounded(random_normal(rows * d, 1), type),
                  w = rounded(random_normal(d, 2, 0.5, 1), type),
-                 dout = rounded(random_normal(kRows * d, 3), type), before = random_normal(d, 4),
-                 more = rounded(random_normal(kRows * d, 5), type);
+                 dout = rounded(random_normal(rows * d, 3), type), before = random_normal(d, 4),
+                 more = rounded(random_normal(rows * d, 5), type);
       const auto plain = reference::rms_norm<float>(x, w, 1e-5f);
       const auto exact = reference::rms_norm<double>(to<double>(x), to<double>(w), 1e-5f);
       const auto plain_back = reference::rms_norm_backward<float>(dout, x, w, plain.rstd);
@@ -34,15 +37,15 @@ TEST("rms_norm: forward and backward, gradients accumulate") {
           "rms_norm " + type_name(type) + " d " + std::to_string(d),
           [&](belle_backend& b) {
             Buffer bx(b, x, type), bw(b, w, type), bd(b, dout, type), br(b, more, type),
-                out(b, x.size(), type), rstd(b, kRows, BELLE_F32), dx(b, x.size(), type), dw(b, before),
+                out(b, x.size(), type), rstd(b, rows, BELLE_F32), dx(b, x.size(), type), dw(b, before),
                 dw_again(b, before);
             auto backward = [&](Buffer& to, float* weight_gradient, void* residual) {
               CHECK_OK(from_c(b.rms_norm_backward(b.context, to.data(), weight_gradient, bd.data(), bx.data(),
-                                                  bw.data(), rstd.f32(), residual, kRows, d, type)));
+                                                  bw.data(), rstd.f32(), residual, rows, d, type)));
               return to.read(type);
             };
             CHECK_OK(from_c(
-                b.rms_norm(b.context, out.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, kRows, d, type)));
+                b.rms_norm(b.context, out.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, rows, d, type)));
             const auto alone = backward(dx, dw.f32(), nullptr);
             const auto added = backward(dx, nullptr, br.data());
             // In place: over the residual, over dout, and the norm over its input.
@@ -50,7 +53,7 @@ TEST("rms_norm: forward and backward, gradients accumulate") {
             CHECK(same_bits(dw_again.read(), dw.read()));
             CHECK(same_bits(backward(bd, nullptr, nullptr), alone));
             CHECK_OK(from_c(
-                b.rms_norm(b.context, bx.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, kRows, d, type)));
+                b.rms_norm(b.context, bx.data(), rstd.f32(), bx.data(), bw.data(), 1e-5f, rows, d, type)));
             CHECK(same_bits(bx.read(type), out.read(type)));
             return std::vector<Output>{{"out", out.read(type)},
                                        {"rstd", rstd.read()},
@@ -69,11 +72,11 @@ TEST("rms_norm: forward and backward, gradients accumulate") {
 
 TEST("layer_norm: forward and backward, gradients accumulate") {
   for (const int32_t type : kTypes) {
-    for (const int64_t d : kWidths) {
-      const auto x = rounded(random_normal(kRows * d, 1, 1, 3), type),
+    for (const auto& [rows, d] : kShapes) {
+      const auto x = rounded(random_normal(rows * d, 1, 1, 3), type),
                  w = rounded(random_normal(d, 2, 0.5, 1), type), bias = rounded(random_normal(d, 5), type),
-                 dout = rounded(random_normal(kRows * d, 3), type), before = random_normal(d, 4),
-                 more = rounded(random_normal(kRows * d, 6), type);
+                 dout = rounded(random_normal(rows * d, 3), type), before = random_normal(d, 4),
+                 more = rounded(random_normal(rows * d, 6), type);
       const auto plain = reference::layer_norm<float>(x, w, bias, 1e-5f);
       const auto exact = reference::layer_norm<double>(to<double>(x), to<double>(w), to<double>(bias), 1e-5f);
       const auto plain_back = reference::layer_norm_backward<float>(dout, x, w, plain.mean, plain.rstd);
@@ -82,18 +85,18 @@ TEST("layer_norm: forward and backward, gradients accumulate") {
       check_op("layer_norm " + type_name(type) + " d " + std::to_string(d),
                [&](belle_backend& b) {
                  Buffer bx(b, x, type), bw(b, w, type), bb(b, bias, type), bd(b, dout, type),
-                     br(b, more, type), out(b, x.size(), type), mean(b, kRows, BELLE_F32),
-                     rstd(b, kRows, BELLE_F32);
+                     br(b, more, type), out(b, x.size(), type), mean(b, rows, BELLE_F32),
+                     rstd(b, rows, BELLE_F32);
                  Buffer dx(b, x.size(), type), dw(b, before), db(b, before), dw_again(b, before),
                      db_again(b, before);
                  auto backward = [&](Buffer& to, float* dweight, float* dbias, void* residual) {
                    CHECK_OK(from_c(b.layer_norm_backward(b.context, to.data(), dweight, dbias, bd.data(),
                                                          bx.data(), bw.data(), mean.f32(), rstd.f32(),
-                                                         residual, kRows, d, type)));
+                                                         residual, rows, d, type)));
                    return to.read(type);
                  };
                  CHECK_OK(from_c(b.layer_norm(b.context, out.data(), mean.f32(), rstd.f32(), bx.data(),
-                                              bw.data(), bb.data(), 1e-5f, kRows, d, type)));
+                                              bw.data(), bb.data(), 1e-5f, rows, d, type)));
                  const std::vector<float> means = mean.read(), rstds = rstd.read();
                  const auto alone = backward(dx, dw.f32(), db.f32(), nullptr);
                  const auto added = backward(dx, nullptr, nullptr, br.data());
@@ -104,7 +107,7 @@ TEST("layer_norm: forward and backward, gradients accumulate") {
                  CHECK(same_bits(db_again.read(), db.read()));
                  CHECK(same_bits(backward(bd, nullptr, nullptr, nullptr), alone));
                  CHECK_OK(from_c(b.layer_norm(b.context, bx.data(), mean.f32(), rstd.f32(), bx.data(),
-                                              bw.data(), bb.data(), 1e-5f, kRows, d, type)));
+                                              bw.data(), bb.data(), 1e-5f, rows, d, type)));
                  CHECK(same_bits(bx.read(type), out.read(type)));
                  return std::vector<Output>{
                      {"out", out.read(type)},  {"mean", means},        {"rstd", rstds},     {"dx", alone},
@@ -121,8 +124,7 @@ TEST("layer_norm: forward and backward, gradients accumulate") {
   }
 }
 
-TEST("bias_backward: column sums on top of what is there") {
-  const int64_t rows = 1001, d = 131;
+static void check_bias_backward(int64_t rows, int64_t d) {
   for (const int32_t type : kTypes) {
     const auto dout = rounded(random_normal(rows * d, 1, 1, 0.5), type), before = random_normal(d, 2);
     std::vector<float> plain(before);
@@ -136,6 +138,11 @@ TEST("bias_backward: column sums on top of what is there") {
              },
              {{plain, exact}});
   }
+}
+
+TEST("bias_backward: column sums on top of what is there") {
+  check_bias_backward(1001, 131);
+  check_bias_backward(70, 1032);
 }
 
 static void check_rounded_once(int64_t rows, int64_t d) {
@@ -168,7 +175,7 @@ static void check_rounded_once(int64_t rows, int64_t d) {
 }
 
 TEST("rows: what is stored in bfloat16 is the float32 result, rounded once") {
-  for (const int64_t d : {1, 31, 83}) check_rounded_once(70, d);
+  for (const int64_t d : {1, 31, 83, 600}) check_rounded_once(70, d);
 }
 
 TEST("norms: a row's bits do not depend on the number of rows") {
@@ -211,9 +218,11 @@ TEST("norms: a row's bits do not depend on the number of rows") {
 
 TEST("rope: rotate-half on strided heads, far positions, and back") {
   const int heads = 3, stride_heads = 5;  // the last two heads of a row belong to somebody else
-  const std::vector<int32_t> positions = {0, 1, 2, 1023, 1024, 0, 4095, 70000, 65535, 65536, 3};
-  for (const auto& [head_dim, theta] : {std::pair<int, float>{64, 10000.0f}, {10, 5e6f}, {2, 10000.0f}}) {
+  const std::vector<int32_t> far = {0, 1, 2, 1023, 1024, 0, 4095, 70000, 65535, 65536, 3}, near = {5, 0, 900};
+  for (const auto& [head_dim, theta] :
+       {std::pair<int, float>{64, 10000.0f}, {10, 5e6f}, {2, 10000.0f}, {160, 5e5f}}) {
     for (const int32_t type : kTypes) {
+      const std::vector<int32_t>& positions = head_dim > 64 ? near : far;
       const size_t tokens = positions.size(), row = stride_heads * head_dim;
       const auto all = rounded(random_normal(tokens * row, 1), type);
       std::vector<float> x;
@@ -248,11 +257,8 @@ TEST("rope: rotate-half on strided heads, far positions, and back") {
   }
 }
 
-TEST("embedding: rows out, gradients in by token order") {
-  const int64_t vocab = 50, d = 150;
-  std::vector<int32_t> ids(400);
-  for (size_t i = 0; i < ids.size(); ++i)
-    ids[i] = static_cast<int32_t>((i * i + 3 * i) % 41);  // rows 41.. are never hit
+// Of `ids` and one row of float32 or bfloat16 for each: both ways, bit by bit.
+static void check_embedding(const std::vector<int32_t>& ids, int64_t vocab, int64_t d) {
   const int64_t tokens = static_cast<int64_t>(ids.size());
   for (const int32_t type : kTypes) {
     const auto table = rounded(random_normal(vocab * d, 1), type),
@@ -262,17 +268,32 @@ TEST("embedding: rows out, gradients in by token order") {
       rows.insert(rows.end(), table.begin() + ids[t] * d, table.begin() + (ids[t] + 1) * d);
       for (int64_t i = 0; i < d; ++i) in_order[ids[t] * d + i] += dout[t * d + i];
     }
-    for (const int threads : {1, 2, 3}) {
-      on_every_isa(threads, [&](belle_backend& b, const std::string&) {
-        Buffer bt(b, table, type), bi(b, ids), bd(b, dout, type), out(b, dout.size(), type), dt(b, before);
-        CHECK_OK(from_c(b.embedding(b.context, out.data(), bt.data(), bi.i32(), tokens, d, type)));
-        CHECK(same_bits(out.read(type), rows));
-        CHECK_OK(
-            from_c(b.embedding_backward(b.context, dt.f32(), bd.data(), bi.i32(), tokens, d, vocab, type)));
-        CHECK(same_bits(dt.read(), in_order));
-      });
-    }
+    check_op("embedding " + type_name(type),
+             [&](belle_backend& b) {
+               Buffer bt(b, table, type), bi(b, ids), bd(b, dout, type), out(b, dout.size(), type),
+                   dt(b, before);
+               CHECK_OK(from_c(b.embedding(b.context, out.data(), bt.data(), bi.i32(), tokens, d, type)));
+               CHECK(same_bits(out.read(type), rows));
+               CHECK_OK(from_c(
+                   b.embedding_backward(b.context, dt.f32(), bd.data(), bi.i32(), tokens, d, vocab, type)));
+               CHECK(same_bits(dt.read(), in_order));
+               return std::vector<Output>{};
+             },
+             {});
   }
+}
+
+TEST("embedding: rows out, gradients in by token order") {
+  std::vector<int32_t> ids(400);
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<int32_t>((i * i + 3 * i) % 41);  // rows 41.. are never hit
+  check_embedding(ids, 50, 150);
+  // More ids than a GPU's blocks, one of them everywhere.
+  ids.resize(2300);
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = i % 3 == 0 ? 7 : static_cast<int32_t>((i * i + 5 * i) % 590);
+  check_embedding(ids, 600, 40);
+  check_embedding({3, 1, 3, 3}, 4, 1040);
 }
 
 TEST("rows: errors") {
