@@ -1,5 +1,5 @@
 #pragma once
-// The second stage of sums over rows: the partial sums of fixed blocks of rows, added in a fixed tree.
+// The second stage of sums over rows: the partial sums of fixed blocks of rows, added in a fixed order.
 #include "cuda/context.h"
 
 namespace belle::cuda {
