@@ -17,45 +17,35 @@ struct Arguments {
   Epilogue out;
 };
 
-// A's or B's part of a tile. Lines run along k (AlongDepth) or along m (n). Columns of shared memory are
-// permuted by groups, so that stores down a column meet no bank conflicts.
+// A's or B's part of a tile, 16 bytes a thread. Lines run along k (AlongDepth) or along m (n). Columns of
+// shared memory are permuted by groups, so that stores down a column meet no bank conflicts.
 template <int Outer, int Depth, bool AlongDepth, bool Wide>
 class Loader {
  public:
   __device__ __forceinline__ Loader(const float* matrix, int64_t ld, int64_t outer, int64_t first)
-      : outer_(static_cast<int>(outer - first < Outer ? outer - first : Outer)) {
-    const int thread = static_cast<int>(threadIdx.x);
-    line_ = thread / kQuads;
-    start_ = thread % kQuads * 4;
-    from_ = matrix + (AlongDepth ? first * ld : first) + line_ * ld + start_;
+      : from_(matrix + (AlongDepth ? first * ld : first) + line() * ld + start()) {
+    const int there = static_cast<int>(outer - first < Outer ? outer - first : Outer);
+    limit_ = !AlongDepth ? there - start() : line() < there ? start() : Depth;
   }
   // The next tile, of which the matrix has `depth` steps.
   __device__ __forceinline__ void fetch_next(int depth, int64_t ld) {
-    const float* from = from_;
-#pragma unroll
-    for (int i = 0; i < kLoads; ++i, from += kLineStep * ld) {
-      const int line = line_ + i * kLineStep;
-      const int left = (line < (AlongDepth ? outer_ : depth) ? (AlongDepth ? depth : outer_) : 0) - start_;
-      if (Wide && left >= 4) {
-        values_[i] = *reinterpret_cast<const float4*>(from);
-      } else {
-        values_[i] = make_float4(left > 0 ? from[0] : 0.0f, left > 1 ? from[1] : 0.0f,
-                                 left > 2 ? from[2] : 0.0f, left > 3 ? from[3] : 0.0f);
-      }
+    const int left = AlongDepth ? depth - limit_ : line() < depth ? limit_ : 0;
+    if (Wide && left >= 4) {
+      values_ = *reinterpret_cast<const float4*>(from_);
+    } else {
+      values_ = make_float4(left > 0 ? from_[0] : 0.0f, left > 1 ? from_[1] : 0.0f,
+                            left > 2 ? from_[2] : 0.0f, left > 3 ? from_[3] : 0.0f);
     }
     from_ += AlongDepth ? Depth : Depth * ld;
   }
   __device__ __forceinline__ void store(float* tile) const {
-#pragma unroll
-    for (int i = 0; i < kLoads; ++i) {
-      const int line = line_ + i * kLineStep;
-      if constexpr (AlongDepth) {
-        const float four[4] = {values_[i].x, values_[i].y, values_[i].z, values_[i].w};
-#pragma unroll
-        for (int e = 0; e < 4; ++e) tile[place(start_ + e, line)] = four[e];
-      } else {
-        *reinterpret_cast<float4*>(tile + place(line, start_)) = values_[i];
-      }
+    if constexpr (AlongDepth) {
+      tile[place(start(), line())] = values_.x;
+      tile[place(start() + 1, line())] = values_.y;
+      tile[place(start() + 2, line())] = values_.z;
+      tile[place(start() + 3, line())] = values_.w;
+    } else {
+      *reinterpret_cast<float4*>(tile + place(line(), start())) = values_;
     }
   }
   static __device__ __forceinline__ float4 four(const float* tile, int depth, int outer) {
@@ -64,23 +54,23 @@ class Loader {
 
  private:
   static constexpr int kQuads = (AlongDepth ? Depth : Outer) / 4;  // of a line
-  static constexpr int kLineStep = kThreads / kQuads;
-  static constexpr int kLoads = (AlongDepth ? Outer : Depth) / kLineStep;
-  static_assert(kThreads % kQuads == 0 && kLoads > 0);
+  static_assert(Outer * Depth == 4 * kThreads);
+  static __device__ __forceinline__ int line() { return static_cast<int>(threadIdx.x) / kQuads; }
+  static __device__ __forceinline__ int start() { return static_cast<int>(threadIdx.x) % kQuads * 4; }
   static __device__ __forceinline__ int place(int depth, int outer) {
     return depth * Outer + (outer ^ (depth / 4 * (128 / Depth)));
   }
 
-  int line_, start_, outer_;
   const float* from_;
-  float4 values_[kLoads];
+  int limit_;  // AlongDepth: the depth from which on nothing of the line is there; else elements of the line
+  float4 values_;
 };
 
 // The tile is 64 Groups square. A thread has Groups x Groups blocks of 4 x 4; a warp 16 Groups x 32 Groups.
 // TA: A lies [k, m]. TB: B lies [n, k].
 template <int Groups, bool TA, bool TB, bool Wide>
-__global__ void __launch_bounds__(kThreads, 2) float_kernel(const Arguments g) {
-  constexpr int kTile = 64 * Groups, kDepth = 16 / Groups;  // few enough registers for two blocks
+__global__ void __launch_bounds__(kThreads, Groups == 2 ? 1 : 2) float_kernel(const Arguments g) {
+  constexpr int kTile = 64 * Groups, kDepth = 16 / Groups;  // 16 bytes of each a thread
   using LoaderA = Loader<kTile, kDepth, !TA, Wide>;
   using LoaderB = Loader<kTile, kDepth, TB, Wide>;
   __align__(16) __shared__ float tile_a[2][kDepth * kTile];

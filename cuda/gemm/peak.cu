@@ -70,9 +70,9 @@ __global__ void __launch_bounds__(kThreads) tensor_peak(float* out, int rounds) 
   const uint64_t where = cores | leading << 16 | stride << 32;
   const uint32_t a[4] = {operand(0), operand(1), operand(2), operand(3)};
   float sums[64] = {};
-  asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
   constexpr int kProducts = 8;  // rounds of one turn: 2 warp groups x 64 x 128 x 16 each
   for (int round = 0; round < rounds; round += 2 * kProducts) {
+    asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
 #pragma unroll
     for (int i = 0; i < kProducts; ++i) warp_group_product(sums, a, where);
     asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
