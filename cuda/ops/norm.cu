@@ -1,5 +1,7 @@
 // RMSNorm and LayerNorm. A row belongs to one warp, or to one block when it is wide; what a thread takes of
 // it, and so the order of its sums, depends on d alone.
+#include <type_traits>
+
 #include "cuda/device/eight.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
@@ -95,6 +97,34 @@ __global__ void __launch_bounds__(kMostForward, 1)
   });
 }
 
+// An eight as it lies in memory: bfloat16 takes half the registers of its float32.
+template <class T, bool Wide>
+struct Kept {
+  static constexpr bool kBits = Wide && sizeof(T) == 2;
+  std::conditional_t<kBits, uint4, Eight> held = {};
+  __device__ __forceinline__ void load(const T* p, int64_t count) {
+    if constexpr (kBits) {
+      held = *reinterpret_cast<const uint4*>(p);
+    } else {
+      held = load_eight<Wide>(p, count);
+    }
+  }
+  __device__ __forceinline__ Eight get() const {
+    if constexpr (kBits) {
+      const uint32_t words[4] = {held.x, held.y, held.z, held.w};
+      Eight v;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        v.x[2 * j] = __uint_as_float(words[j] << 16);
+        v.x[2 * j + 1] = __uint_as_float(words[j] & 0xffff0000u);
+      }
+      return v;
+    } else {
+      return held;
+    }
+  }
+};
+
 template <class T>
 struct Backward {
   T* dx;
@@ -102,6 +132,7 @@ struct Backward {
   const T *dout, *x, *weight, *residual;
   const float *mean, *rstd;
   int64_t rows, d;
+  float one_over_d;
 };
 
 __device__ __forceinline__ void add_to(Eight& sum, const Eight& x) {
@@ -113,14 +144,14 @@ __device__ __forceinline__ void add_to(Eight& sum, const Eight& x) {
 // without mean(g). dweight = sum of dout * h, dbias of dout, over kPartRows rows in order. Whole: a thread
 // has one eight of a row, in registers; otherwise it reads its eights twice and keeps their sums in memory.
 template <class T, bool Wide, bool Layer, bool Whole>
-__global__ void __launch_bounds__(kMostBackward<Layer>) norm_backward_kernel(Backward<T> a) {
+__global__ void __launch_bounds__(kMostBackward<Layer>, Layer&& Wide && sizeof(T) == 2 ? 2 : 1)
+    norm_backward_kernel(Backward<T> a) {
   __shared__ float scratch[2][2][32];
   const int64_t part = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y, d = a.d;
   const int64_t first = part * kPartRows, last = min(first + kPartRows, a.rows);
   if (first >= last) return;
   const int64_t start = 8 * threadIdx.x, step = 8 * blockDim.x;
   const bool here = start < d;
-  const float count = static_cast<float>(d);
   const auto load = [&](const T* p, int64_t at, int64_t i) { return load_eight<Wide>(p + at + i, d - i); };
   const auto add_in_memory = [&](float* parts, int64_t i, const Eight& x, bool set) {
     float* to = parts + part * d + i;
@@ -132,20 +163,22 @@ __global__ void __launch_bounds__(kMostBackward<Layer>) norm_backward_kernel(Bac
     store_eight<Wide>(to, sum, d - i);
   };
 
-  Eight kept_weight = {}, dweight = {}, dbias = {};
-  if (Whole && here) kept_weight = load(a.weight, 0, start);
-  for (int64_t row = first; row < last; ++row) {
-    const int64_t at = row * d;
-    Eight kept_x = {}, kept_dout = {}, kept_more = {};
+  Kept<T, Wide> kept_weight;
+  Eight dweight = {}, dbias = {};
+  if (Whole && here) kept_weight.load(a.weight + start, d - start);
+  const int some = static_cast<int>(last - first);
+  int64_t at = first * d;
+  for (int r = 0; r < some; ++r, at += d) {
+    Kept<T, Wide> kept_x, kept_dout, kept_more;
     if (Whole && here) {
-      kept_x = load(a.x, at, start);
-      kept_dout = load(a.dout, at, start);
-      if (a.residual) kept_more = load(a.residual, at, start);
+      kept_x.load(a.x + at + start, d - start);
+      kept_dout.load(a.dout + at + start, d - start);
+      if (a.residual) kept_more.load(a.residual + at + start, d - start);
     }
-    const float rstd = a.rstd[row], mean = Layer ? a.mean[row] : 0.0f;
+    const float rstd = a.rstd[first + r], mean = Layer ? a.mean[first + r] : 0.0f;
     const auto each = [&](auto body) {
       if constexpr (Whole) {
-        if (here) body(kept_x, kept_dout, kept_weight, start);
+        if (here) body(kept_x.get(), kept_dout.get(), kept_weight.get(), start);
       } else {
         for (int64_t i = start; i < d; i += step)
           body(load(a.x, at, i), load(a.dout, at, i), load(a.weight, 0, i), i);
@@ -161,13 +194,13 @@ __global__ void __launch_bounds__(kMostBackward<Layer>) norm_backward_kernel(Bac
         if constexpr (Layer) sums[1] += g;
       }
     });
-    row_sum(sums, scratch[row % 2]);
-    const float pull = -sums[0] / count;
+    row_sum(sums, scratch[r % 2]);
+    const float pull = -sums[0] * a.one_over_d;
     float mean_g = 0;
-    if constexpr (Layer) mean_g = sums[1] / count;
+    if constexpr (Layer) mean_g = sums[1] * a.one_over_d;
 
     each([&](const Eight& vx, const Eight& dy, const Eight& w, int64_t i) {
-      Eight more = kept_more, dx, dh;
+      Eight more = kept_more.get(), dx, dh;
       if (!Whole && a.residual) more = load(a.residual, at, i);
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
@@ -183,8 +216,8 @@ __global__ void __launch_bounds__(kMostBackward<Layer>) norm_backward_kernel(Bac
       }
       store_eight<Wide>(a.dx + at + i, dx, d - i);
       if constexpr (!Whole) {
-        if (a.dweight_parts) add_in_memory(a.dweight_parts, i, dh, row == first);
-        if (Layer && a.dbias_parts) add_in_memory(a.dbias_parts, i, dy, row == first);
+        if (a.dweight_parts) add_in_memory(a.dweight_parts, i, dh, r == 0);
+        if (Layer && a.dbias_parts) add_in_memory(a.dbias_parts, i, dy, r == 0);
       }
     });
   }
@@ -233,7 +266,8 @@ Status norm_backward(Context& cuda, const char* op, void* dx, float* dweight, fl
                               .mean = mean,
                               .rstd = rstd,
                               .rows = tokens,
-                              .d = d};
+                              .d = d,
+                              .one_over_d = 1.0f / static_cast<float>(d)};
     return with_wide(wide_buffers, [&](auto wide) {
       const auto kernel = whole ? norm_backward_kernel<T, wide.value, Layer, true>
                                 : norm_backward_kernel<T, wide.value, Layer, false>;
