@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(Shape<D>::kThreads, Shape<D>::kBlocks)
     keys_kernel(AttentionInputs in, AttentionGradients gradients, const AttentionTask* tasks) {
   using Tile = MmaTile<D>;
   using Of = Shape<D>;
-  constexpr int kM = Of::kM, kSlice = Of::kSlice, kThreads = Of::kThreads;
+  constexpr int kM = Of::kM, kSlice = Stages == 1 ? 32 : Of::kSlice, kThreads = Of::kThreads;
   unsigned char* const k_tile = dynamic_shared();
   unsigned char* const v_tile = k_tile + kMmaBlock * Tile::kRowBytes;
   unsigned char* const stages = v_tile + kMmaBlock * Tile::kRowBytes;

@@ -19,7 +19,9 @@ constexpr int kThreads = 128, kWarpRows = 32, kM = kWarpRows / 16;
 
 // By registers: 32 x D sums, and two tiles of products.
 template <int D>
-constexpr int kKeys = D <= 80 ? 64 : 32;
+constexpr int kKeys = D == 64   ? 64
+                      : D == 80 ? 48
+                                : 32;
 
 template <int D>
 constexpr int kSharedBytes = 2 * (kMmaBlock + kKeys<D>)*MmaTile<D>::kRowBytes;

@@ -13,21 +13,28 @@ namespace {
 
 constexpr int kThreads = 128, kWarpRows = 32, kM = kWarpRows / 16;
 
+// As many as leave 32 x D sums in registers.
 template <int D>
-constexpr int kKeys = D == 64 ? 128 : 64;
+constexpr int kKeys = D == 64    ? 96
+                      : D == 128 ? 48
+                                 : 64;
 
 template <int D>
 constexpr int kSharedBytes = (kMmaBlock + 2 * kKeys<D>)*MmaTile<D>::kRowBytes;
 
-// Of this thread's rows: the largest score so far and the sum of this thread's probabilities against it.
+// Of this thread's rows: the largest score so far, and the sum of this thread's probabilities against it. (A
+// reference that lags behind would save scalings, but a row's largest probability, 1, is exact in bfloat16
+// only against the largest score: seen in dq at twice the error.)
 struct RowState {
   float largest[kM][2], sum[kM][2];
 };
 
-// Scores become probabilities; what was summed before is scaled to the new largest score.
+// Scores become probabilities; where the largest has grown, what was summed before is scaled down to it.
 template <int D, int N>
 __device__ __forceinline__ void softmax(float (&s)[kM][N][4], float (&out)[kM][D / 8][4], RowState& rows,
                                         float scale2) {
+  float largest[kM][2];
+  bool any = false;
 #pragma unroll
   for (int m = 0; m < kM; ++m) {
 #pragma unroll
@@ -36,22 +43,37 @@ __device__ __forceinline__ void softmax(float (&s)[kM][N][4], float (&out)[kM][D
 #pragma unroll
       for (int n = 0; n < N; ++n) top = fmaxf(top, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
-      top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
-      const float before = rows.largest[m][half], now = fmaxf(before, top * scale2);
-      const float factor = exp2_fast(before - now);
-      rows.largest[m][half] = now;
-      float sum = 0;
+      top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2)) * scale2;
+      const float before = rows.largest[m][half];
+      largest[m][half] = fmaxf(before, top);
+      any |= largest[m][half] != before;
+    }
+  }
+  if (__ballot_sync(0xffffffffu, any) != 0) {
 #pragma unroll
-      for (int n = 0; n < N; ++n) {
+    for (int m = 0; m < kM; ++m) {
 #pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; ++i)
-          sum += s[m][n][i] = exp2_fast(fmaf(s[m][n][i], scale2, -now));
+      for (int half = 0; half < 2; ++half) {
+        const float factor = exp2_fast(rows.largest[m][half] - largest[m][half]);
+        rows.largest[m][half] = largest[m][half];
+        rows.sum[m][half] *= factor;
+#pragma unroll
+        for (int n = 0; n < D / 8; ++n) {
+          out[m][n][2 * half] *= factor;
+          out[m][n][2 * half + 1] *= factor;
+        }
       }
-      rows.sum[m][half] = rows.sum[m][half] * factor + sum;
+    }
+  }
 #pragma unroll
-      for (int n = 0; n < D / 8; ++n) {
-        out[m][n][2 * half] *= factor;
-        out[m][n][2 * half + 1] *= factor;
+  for (int m = 0; m < kM; ++m) {
+#pragma unroll
+    for (int n = 0; n < N; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float p = exp2_fast(fmaf(s[m][n][i], scale2, -rows.largest[m][i / 2]));
+        s[m][n][i] = p;
+        rows.sum[m][i / 2] += p;
       }
     }
   }
@@ -84,9 +106,11 @@ __global__ void __launch_bounds__(kThreads, 2)
 
   const Queries at = find(in, tasks, blockIdx.x);
   const int keys = at.task.first + at.rows, kv_head = at.head / (in.heads / in.kv_heads);
-  const bf16* const k =
-      static_cast<const bf16*>(in.k) + at.task.start * in.kv_stride + kv_head * in.kv_head_stride;
-  const int64_t k_to_v = static_cast<const bf16*>(in.v) - static_cast<const bf16*>(in.k);
+  const int64_t kv_at = at.task.start * in.kv_stride + kv_head * in.kv_head_stride;
+  const auto copy = [&](unsigned char* tile, const void* from, int key) {
+    copy_rows<D, keys_of_tile, kThreads>(tile, static_cast<const bf16*>(from) + kv_at + key * in.kv_stride,
+                                         in.kv_stride, keys - key);
+  };
   const float slope = in.slopes ? in.slopes[at.head] / in.scale : 0.0f;
 
   const Tile lane;
@@ -98,7 +122,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   copy_rows<D, kMmaBlock, kThreads>(
       q_tile, static_cast<const bf16*>(in.q) + at.token * in.q_stride + at.head * in.q_head_stride,
       in.q_stride, at.rows);
-  copy_rows<D, keys_of_tile, kThreads>(k_tile, k, in.kv_stride, keys);
+  copy(k_tile, in.k, 0);
   cp_async_commit();
 
   float out[kM][D / 8][4];
@@ -113,7 +137,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     // The keys are there, and every warp is done with the values before.
     cp_async_wait<0>();
     __syncthreads();
-    copy_rows<D, keys_of_tile, kThreads>(v_tile, k + k_to_v + key * in.kv_stride, in.kv_stride, keys - key);
+    copy(v_tile, in.v, key);
     cp_async_commit();
     const bool seen = first_query < keys && key < first_query + kWarpRows;
     float s[kM][keys_of_tile / 8][4];
@@ -125,8 +149,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     cp_async_wait<0>();
     __syncthreads();
     const int next = key + keys_of_tile;
-    if (next < keys)
-      copy_rows<D, keys_of_tile, kThreads>(k_tile, k + next * in.kv_stride, in.kv_stride, keys - next);
+    if (next < keys) copy(k_tile, in.k, next);
     cp_async_commit();
     if (seen) {
       bias_and_mask<false>(s, key + 2 * t - (first_query + g), slope, next > first_query + 1);

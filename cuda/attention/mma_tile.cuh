@@ -74,7 +74,7 @@ __device__ __forceinline__ void copy_rows(unsigned char* tile, const bf16* from,
   const int row = thread / Tile::kChunks, chunk = thread % Tile::kChunks;
   from += row * stride + chunk * 8;
   tile += Tile::place(row, chunk);
-#pragma unroll
+#pragma unroll 1
   for (int i = 0; i < Rows; i += kStep) {
     cp_async_16(tile + i * Tile::kRowBytes, from, row + i < there);
     from += kStep * stride;
@@ -86,7 +86,7 @@ template <int D, int M, int Columns>
 __device__ __forceinline__ void multiply_rows(float (&acc)[M][Columns / 8][4], const unsigned char* a,
                                               const unsigned char* b, MmaTile<D> lane) {
   lane.forget();
-#pragma unroll
+#pragma unroll 2
   for (int k = 0; k < D / 16; ++k) {
     uint32_t x[M][4];
 #pragma unroll

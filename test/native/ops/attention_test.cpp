@@ -1,3 +1,4 @@
+#include "cuda/attention/schedule.h"
 #include "test/native/ops/kit.h"
 
 namespace belle::test {
@@ -143,6 +144,32 @@ static void check_attention(const AttentionShape& s, uint64_t seed, const std::v
   }
 }
 
+// Every document of the pack, computed alone, has the bits of `whole`.
+static void check_documents_alone(belle_backend& b, const AttentionShape& pack, const Inputs& in,
+                                  int32_t type, const std::vector<Output>& whole, const std::string& where) {
+  for (size_t i = 0; i + 1 < pack.cu_seqlens.size(); ++i) {
+    const int32_t from = pack.cu_seqlens[i], to = pack.cu_seqlens[i + 1];
+    auto cut = [&](const std::vector<float>& x) {
+      const size_t row = x.size() / pack.tokens();
+      return std::vector<float>(x.begin() + from * row, x.begin() + to * row);
+    };
+    AttentionShape one = pack;
+    one.cu_seqlens = {0, to - from};
+    const auto alone = run_attention(b, one, {cut(in.q), cut(in.k), cut(in.v), cut(in.dout)}, type);
+    for (const size_t output : {0, 2, 3, 4}) {
+      if (!same_bits(alone[output].values, cut(whole[output].values))) {
+        fail(
+            __FILE__, __LINE__,
+            where + ", " + type_name(type) + ": " + alone[output].name + " of document " + std::to_string(i));
+      }
+    }
+    for (int h = 0; h < pack.heads; ++h) {
+      CHECK(std::memcmp(alone[1].values.data() + h * (to - from),
+                        whole[1].values.data() + h * pack.tokens() + from, (to - from) * 4) == 0);
+    }
+  }
+}
+
 TEST("attention: documents around the block borders, grouped heads, ALiBi, every head size") {
   const AttentionShape shapes[] = {
       {{0, 1, 6, 70, 135, 200}, 4, 2, 16, 0.25f, {}},
@@ -177,6 +204,21 @@ TEST("attention: head sizes of tensor cores, documents around the borders of the
   for (const auto& s : shapes) check_attention(s, seed += 10, {BELLE_BF16});
 }
 
+TEST("attention: a pack gives each document the bits it has alone, on tensor cores too") {
+  const AttentionShape pack{{0, 5, 70, 200}, 2, 1, 64, 0.125f, {0.5f, 0.25f}};
+  Inputs in = random_inputs(pack, 11);
+  for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, BELLE_BF16);
+  const auto expected = expect_attention(pack, in, BELLE_BF16);
+  check_op(
+      "attention of a pack",
+      [&](belle_backend& b) {
+        const auto whole = run_attention(b, pack, in, BELLE_BF16);
+        check_documents_alone(b, pack, in, BELLE_BF16, whole, b.name);
+        return whole;
+      },
+      expected);
+}
+
 TEST("attention: large scores neither overflow nor lose the small ones") {
   check_attention({{0, 250}, 1, 1, 8, 20.0f, {}}, 3, kBoth);
 }
@@ -203,28 +245,7 @@ TEST("attention: a pack gives each document the bits it has alone") {
   const Inputs in = random_inputs(pack, 5);
   for (const int32_t type : kTypes) {
     on_every_isa(2, [&](belle_backend& b, const std::string& isa) {
-      const auto whole = run_attention(b, pack, in, type);
-      for (size_t i = 0; i + 1 < pack.cu_seqlens.size(); ++i) {
-        const int32_t from = pack.cu_seqlens[i], to = pack.cu_seqlens[i + 1];
-        auto cut = [&](const std::vector<float>& x) {
-          const size_t row = x.size() / pack.tokens();
-          return std::vector<float>(x.begin() + from * row, x.begin() + to * row);
-        };
-        AttentionShape one = pack;
-        one.cu_seqlens = {0, to - from};
-        const auto alone = run_attention(b, one, {cut(in.q), cut(in.k), cut(in.v), cut(in.dout)}, type);
-        for (const size_t output : {0, 2, 3, 4}) {
-          if (!same_bits(alone[output].values, cut(whole[output].values))) {
-            fail(__FILE__, __LINE__,
-                 isa + ", " + type_name(type) + ": " + alone[output].name + " of document " +
-                     std::to_string(i));
-          }
-        }
-        for (int h = 0; h < pack.heads; ++h) {
-          CHECK(std::memcmp(alone[1].values.data() + h * (to - from),
-                            whole[1].values.data() + h * pack.tokens() + from, (to - from) * 4) == 0);
-        }
-      }
+      check_documents_alone(b, pack, in, type, run_attention(b, pack, in, type), isa);
     });
   }
 }
@@ -294,6 +315,26 @@ TEST("attention_decode: the forward pass at the last token, for every number of 
       }
     });
   }
+}
+
+TEST("attention: blocks begin at their document's start, those with the most work first") {
+  const int32_t cu_seqlens[] = {0, 130, 130, 200, 500};
+  std::vector<cuda::AttentionTask> tasks;
+  const auto first = [](const cuda::AttentionTask& t) {
+    return std::vector<int32_t>{t.start, t.length, t.first};
+  };
+  using Order = std::vector<std::vector<int32_t>>;
+  const auto order = [&](cuda::AttentionBlocks kind) {
+    tasks.clear();
+    cuda::append_tasks(cu_seqlens, 4, 128, kind, &tasks);
+    Order order;
+    for (const auto& t : tasks) order.push_back(first(t));
+    return order;
+  };
+  CHECK(order(cuda::AttentionBlocks::queries) ==
+        (Order{{200, 300, 256}, {200, 300, 128}, {0, 130, 128}, {0, 130, 0}, {200, 300, 0}, {130, 70, 0}}));
+  CHECK(order(cuda::AttentionBlocks::keys) ==
+        (Order{{200, 300, 0}, {200, 300, 128}, {0, 130, 0}, {130, 70, 0}, {200, 300, 256}, {0, 130, 128}}));
 }
 
 TEST("attention: errors") {
