@@ -45,7 +45,7 @@ __device__ __forceinline__ void softmax(float (&s)[kM][N][4], float (&out)[kM][D
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2)) * scale2;
       const float before = rows.largest[m][half];
-      largest[m][half] = fmaxf(before, top);
+      largest[m][half] = top > before ? top : before;  // fmaxf here costs registers
       any |= largest[m][half] != before;
     }
   }
