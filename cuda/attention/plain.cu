@@ -159,7 +159,8 @@ __device__ __forceinline__ Rows<T> from_column(Rows<T> rows, int column) {
 }
 
 template <class T, int Columns>
-__global__ void __launch_bounds__(kThreads) forward_kernel(AttentionInputs in, const AttentionTask* tasks) {
+__global__ void __launch_bounds__(kThreads, 1)
+    forward_kernel(AttentionInputs in, const AttentionTask* tasks) {
   __shared__ Shared shared;
   const Place<T, Columns> at(tasks, in.heads, in.head_dim);
   const int64_t kv = at.head / (in.heads / in.kv_heads) * in.kv_head_stride;
@@ -213,7 +214,7 @@ __device__ __forceinline__ void weigh(float& s, float& ds, int distance, float s
 }
 
 template <class T, int Columns>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     queries_kernel(AttentionInputs in, AttentionGradients g, const AttentionTask* tasks) {
   __shared__ Shared shared;
   const Place<T, Columns> at(tasks, in.heads, in.head_dim);
@@ -253,7 +254,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T, int Columns>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     keys_kernel(AttentionInputs in, AttentionGradients g, const AttentionTask* tasks) {
   __shared__ Shared shared;
   const Place<T, Columns> at(tasks, in.kv_heads, in.head_dim);
