@@ -4,7 +4,7 @@
 import { fork } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { buildNativeTests, rooms, runNativeTest } from "./support/native_tests.mjs";
+import { buildNativeTests, emulatedRoom, rooms, runNativeTest } from "./support/native_tests.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const timeoutMs = Number(process.env.BELLE_TEST_TIMEOUT_MS ?? 600_000);
@@ -16,7 +16,9 @@ const files = readdirSync(join(root, "test"), { withFileTypes: true, recursive: 
   .map((entry) => relative(root, join(entry.parentPath, entry.name)))
   .filter(wanted)
   .sort();
-const nativeRooms = rooms.filter((room) => wanted(`test/native/${room}`));
+const nativeRooms = [...rooms, ...(process.arch === "x64" ? [emulatedRoom] : [])].filter((room) =>
+  wanted(`test/native/${room}`),
+);
 
 function runFile(file) {
   return new Promise((done) => {

@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(kOwnerThreads)
       float* to = dtable + list.id[e] * d + column;
       Eight sum = load_eight<Wide>(to, d - column);
       for (int at = e; at >= 0;) {
-        Eight rows[kAtOnce];
+        Eight rows[kAtOnce] = {};
         bool there[kAtOnce];
 #pragma unroll
         for (int r = 0; r < kAtOnce; ++r) {

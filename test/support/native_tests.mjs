@@ -5,6 +5,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 export const rooms = ["core", "ops", "io", "tokenizer", "model", "train", "infer"];
+/** The op tests once more, on the CUDA backend whose threads are emulated (test/cuda/emulated). */
+export const emulatedRoom = "cuda";
 
 /** Configures the build tree of scripts/native-build.cjs with tests on, so that nothing is compiled twice. */
 export function buildNativeTests(root, only) {
@@ -20,7 +22,7 @@ export function buildNativeTests(root, only) {
   const run = (args) => spawnSync("cmake", args, { cwd: root, encoding: "utf8" });
   const configure = run(["-S", root, "-B", build, "-DBELLE_TESTS=ON"]);
   if (configure.status !== 0) return { error: configure.stdout + configure.stderr };
-  const targets = only.map((room) => `test_${room}`);
+  const targets = only.map((room) => `test_${programOf(room)}`);
   const made = run([
     "--build",
     build,
@@ -35,10 +37,14 @@ export function buildNativeTests(root, only) {
   return { build };
 }
 
+const programOf = (room) => (room === emulatedRoom ? "ops" : room);
+
 export function runNativeTest(root, build, room) {
   const started = performance.now();
-  const result = spawnSync(join(build, `test_${room}`), [], {
+  const library = { BELLE_TEST_BACKEND: join(build, "libbelle_cuda_emulated.so") };
+  const result = spawnSync(join(build, `test_${programOf(room)}`), [], {
     cwd: root,
+    env: { ...process.env, ...(room === emulatedRoom ? library : {}) },
     encoding: "utf8",
     timeout: 600_000,
     killSignal: "SIGKILL",

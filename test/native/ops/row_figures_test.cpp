@@ -25,7 +25,7 @@ class Aligned {
     Buffer source(backend, values, type);
     const size_t bytes = values.size() * type_bytes(type);
     CHECK_OK(from_c(backend.alloc(backend.context, bytes, &data_)));
-    std::memcpy(data_, source.data(), bytes);
+    CHECK_OK(from_c(backend.copy(backend.context, data_, source.data(), bytes)));
   }
   ~Aligned() { backend_.free(backend_.context, data_); }
   Aligned(const Aligned&) = delete;
