@@ -1,6 +1,7 @@
 #pragma once
 // The entries of the CUDA backend, by subject; backend.cpp puts them together.
 #include "cuda/context.h"
+#include "native/abi/op_checks.h"
 
 namespace belle::cuda {
 

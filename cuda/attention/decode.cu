@@ -8,6 +8,7 @@
 #include "cuda/device/eight.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
+#include "native/abi/op_checks.h"
 
 namespace belle::cuda {
 
@@ -184,46 +185,6 @@ __global__ void __launch_bounds__(kThreads) merge_kernel(T* out, Decode a) {
 
 constexpr const char* kOp = "attention_decode";
 
-Status check(const belle_attention_decode_args& a) {
-  BELLE_TRY(Check(kOp)
-                .dtype(a.type)
-                .size("sequences", a.sequences)
-                .size("cache_rows", a.cache_rows, 1)
-                .pointer("lengths", a.lengths, a.sequences)
-                .pointer("q", a.q, a.sequences)
-                .pointer("k_cache", a.k_cache, a.sequences)
-                .pointer("v_cache", a.v_cache, a.sequences)
-                .pointer("out", a.out, a.sequences)
-                .size("q_stride", a.q_stride, 1)
-                .size("q_head_stride", a.q_head_stride, 1)
-                .size("heads", a.heads, 1)
-                .size("kv_heads", a.kv_heads, 1)
-                .size("head_dim", a.head_dim, 1)
-                .status());
-  BELLE_TRY(
-      Check(kOp)
-          .that(a.heads % a.kv_heads == 0,
-                [&] {
-                  return std::to_string(a.heads) + " heads cannot share " + std::to_string(a.kv_heads) +
-                         " kv heads evenly; num_attention_heads must be a multiple of "
-                         "num_key_value_heads";
-                })
-          .that(a.head_dim <= 4096,
-                [&] { return "head_dim is " + std::to_string(a.head_dim) + "; at most 4096 is supported"; })
-          .status());
-  for (int32_t s = 0; s < a.sequences; ++s) {
-    BELLE_TRY(Check(kOp)
-                  .that(a.lengths[s] >= 1 && a.lengths[s] <= a.cache_rows,
-                        [&] {
-                          return "sequence " + std::to_string(s) + " has length " +
-                                 std::to_string(a.lengths[s]) + ", its cache holds 1 to " +
-                                 std::to_string(a.cache_rows) + " rows; give it a larger cache or stop it";
-                        })
-                  .status());
-  }
-  return {};
-}
-
 template <class T, bool Wide>
 cudaError_t launch_decode(Context& cuda, const belle_attention_decode_args& a, Decode d) {
   const auto run = [&](auto heads) {
@@ -289,8 +250,7 @@ Status decode(Context& cuda, const belle_attention_decode_args& a) {
 
 belle_status attention_decode(void* context, const belle_attention_decode_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
-    BELLE_TRY(check(*args));
+    BELLE_TRY(abi::check_attention_decode(args));
     return args->sequences == 0 ? Status() : decode(cuda, *args);
   });
 }

@@ -12,54 +12,6 @@ namespace belle::cuda {
 
 namespace {
 
-Status check(const char* op, const belle_attention_args& a) {
-  BELLE_TRY(
-      Check(op).dtype(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
-  BELLE_TRY(Check(op)
-                .size("heads", a.heads, 1)
-                .size("kv_heads", a.kv_heads, 1)
-                .size("head_dim", a.head_dim, 1)
-                .status());
-  BELLE_TRY(
-      Check(op)
-          .that(a.heads % a.kv_heads == 0,
-                [&] {
-                  return std::to_string(a.heads) + " heads cannot share " + std::to_string(a.kv_heads) +
-                         " kv heads evenly; num_attention_heads must be a multiple of "
-                         "num_key_value_heads";
-                })
-          .that(a.head_dim <= 4096,
-                [&] { return "head_dim is " + std::to_string(a.head_dim) + "; at most 4096 is supported"; })
-          .that(a.cu_seqlens[0] == 0,
-                [&] {
-                  return "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) +
-                         "; it must start with 0";
-                })
-          .status());
-  for (int32_t i = 0; i < a.documents; ++i) {
-    BELLE_TRY(Check(op)
-                  .that(a.cu_seqlens[i + 1] >= a.cu_seqlens[i],
-                        [&] {
-                          return "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
-                                 std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
-                                 "; it must not decrease";
-                        })
-                  .status());
-  }
-  const int64_t tokens = a.cu_seqlens[a.documents];
-  return Check(op)
-      .pointer("q", a.q, tokens)
-      .pointer("k", a.k, tokens)
-      .pointer("v", a.v, tokens)
-      .pointer("out", a.out, tokens)
-      .pointer("lse", a.lse, tokens)
-      .size("q_stride", a.q_stride, 1)
-      .size("q_head_stride", a.q_head_stride, 1)
-      .size("kv_stride", a.kv_stride, 1)
-      .size("kv_head_stride", a.kv_head_stride, 1)
-      .status();
-}
-
 bool takes_mma(const belle_attention_args& a) {
   const auto whole = [](int64_t stride) { return stride % 8 == 0; };
   return a.type == BELLE_BF16 && mma_head_dim(a.head_dim) && a.scale > 0 && aligned_16(a.q) &&
@@ -108,9 +60,7 @@ Result<Uploaded> upload(Context& cuda, const belle_attention_args& a, int32_t bl
 
 belle_status attention(void* context, const belle_attention_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
-    constexpr const char* kOp = "attention";
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
-    BELLE_TRY(check(kOp, *args));
+    BELLE_TRY(abi::check_attention(args));
     if (args->cu_seqlens[args->documents] == 0) return {};
     const bool mma = takes_mma(*args);
     BELLE_ASSIGN(const Uploaded u, upload(cuda, *args, mma ? kMmaBlock : kPlainBlock, false));
@@ -122,16 +72,9 @@ belle_status attention(void* context, const belle_attention_args* args) {
 belle_status attention_backward(void* context, const belle_attention_backward_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
     constexpr const char* kOp = "attention_backward";
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(abi::check_attention_backward(args));
     const belle_attention_args& a = args->forward;
-    BELLE_TRY(check(kOp, a));
     const int64_t tokens = a.cu_seqlens[a.documents];
-    BELLE_TRY(Check(kOp)
-                  .pointer("dout", args->dout, tokens)
-                  .pointer("dq", args->dq, tokens)
-                  .pointer("dk", args->dk, tokens)
-                  .pointer("dv", args->dv, tokens)
-                  .status());
     if (tokens == 0) return {};
     const bool mma = takes_mma(a) && aligned_16(args->dout) && aligned_16(args->dq) && aligned_16(args->dk) &&
                      aligned_16(args->dv);

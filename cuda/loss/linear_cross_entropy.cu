@@ -191,20 +191,8 @@ Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Lo
 
 belle_status linear_cross_entropy(void* context, const belle_linear_cross_entropy_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(abi::check_linear_cross_entropy(args));
     const Arguments& a = *args;
-    BELLE_TRY(Check(kOp)
-                  .dtype(a.type)
-                  .size("rows", a.rows)
-                  .size("d", a.d, 1)
-                  .size("vocab", a.vocab, 1)
-                  .size("chunk_rows", a.chunk_rows, 1)
-                  .pointer("hidden", a.hidden, a.rows)
-                  .pointer("head", a.head)
-                  .pointer("targets", a.targets, a.rows)
-                  .pointer("losses", a.losses, a.rows)
-                  .pointer("logits_scratch", a.logits_scratch, a.rows)
-                  .status());
     if (a.rows == 0) return {};
     const Logits logits = logits_of(a);
     const int64_t most = std::min(logits.most, a.rows), blocks = (a.rows + kRowThreads - 1) / kRowThreads;

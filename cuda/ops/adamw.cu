@@ -115,24 +115,8 @@ Status run(Context& cuda, const Weights& weights, bool wide_weights, const belle
 
 belle_status adamw(void* context, const belle_adamw_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("adamw").pointer("args", args).status());
+    BELLE_TRY(abi::check_adamw(args));
     const belle_adamw_args& a = *args;
-    BELLE_TRY(
-        Check("adamw")
-            .dtype(a.type)
-            .size("n", a.n)
-            .size("step", a.step, 1)
-            .pointer("weight", a.weight, a.n)
-            .pointer("remainder", a.remainder, a.type == BELLE_BF16 ? a.n : 0)
-            .pointer("grad", a.grad, a.n)
-            .pointer("m", a.m, a.n)
-            .pointer("v", a.v, a.n)
-            .that(a.beta1 >= 0 && a.beta1 < 1,
-                  [&] { return "beta1 is " + std::to_string(a.beta1) + "; it must be in [0, 1)"; })
-            .that(a.beta2 >= 0 && a.beta2 < 1,
-                  [&] { return "beta2 is " + std::to_string(a.beta2) + "; it must be in [0, 1)"; })
-            .that(a.eps >= 0, [&] { return "eps is " + std::to_string(a.eps) + "; it must not be negative"; })
-            .status());
     if (a.n == 0) return {};
     const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
     const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));

@@ -12,55 +12,6 @@ namespace {
 
 constexpr float kNoSlope = 0;
 
-Check heads_check(const char* op, int32_t heads, int32_t kv_heads, int32_t head_dim) {
-  Check check(op);
-  check.size("heads", heads, 1).size("kv_heads", kv_heads, 1).size("head_dim", head_dim, 1);
-  if (check.ok()) {
-    check.that(heads % kv_heads == 0, [&] {
-      return std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) +
-             " kv heads evenly; num_attention_heads must be a multiple of num_key_value_heads";
-    });
-    check.that(head_dim <= 4096,
-               [&] { return "head_dim is " + std::to_string(head_dim) + "; at most 4096 is supported"; });
-  }
-  return check;
-}
-
-Status check(const char* op, const belle_attention_args& a) {
-  BELLE_TRY(
-      Check(op).dtype(a.type).size("documents", a.documents).pointer("cu_seqlens", a.cu_seqlens).status());
-  BELLE_TRY(heads_check(op, a.heads, a.kv_heads, a.head_dim).status());
-  BELLE_TRY(Check(op)
-                .that(a.cu_seqlens[0] == 0,
-                      [&] {
-                        return "cu_seqlens starts with " + std::to_string(a.cu_seqlens[0]) +
-                               "; it must start with 0";
-                      })
-                .status());
-  for (int32_t i = 0; i < a.documents; ++i) {
-    BELLE_TRY(Check(op)
-                  .that(a.cu_seqlens[i + 1] >= a.cu_seqlens[i],
-                        [&] {
-                          return "cu_seqlens falls from " + std::to_string(a.cu_seqlens[i]) + " to " +
-                                 std::to_string(a.cu_seqlens[i + 1]) + " at entry " + std::to_string(i + 1) +
-                                 "; it must not decrease";
-                        })
-                  .status());
-  }
-  const int64_t tokens = a.cu_seqlens[a.documents];
-  return Check(op)
-      .pointer("q", a.q, tokens)
-      .pointer("k", a.k, tokens)
-      .pointer("v", a.v, tokens)
-      .pointer("out", a.out, tokens)
-      .pointer("lse", a.lse, tokens)
-      .size("q_stride", a.q_stride, 1)
-      .size("q_head_stride", a.q_head_stride, 1)
-      .size("kv_stride", a.kv_stride, 1)
-      .size("kv_head_stride", a.kv_head_stride, 1)
-      .status();
-}
-
 double attention_work(const belle_attention_args& a) {
   double work = 0;
   for (int32_t i = 0; i < a.documents; ++i) {
@@ -109,9 +60,8 @@ Result<BlockList> list_blocks(CpuContext& cpu, const char* op, const belle_atten
 belle_status attention(void* context, const belle_attention_args* args) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     constexpr const char* kOp = "attention";
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(abi::check_attention(args));
     const belle_attention_args& a = *args;
-    BELLE_TRY(check(kOp, a));
     const int64_t scratch = cpu.kernels.attention_scratch(a.head_dim);
     BELLE_TRY(cpu.thread_scratch(scratch, kOp));
     BELLE_ASSIGN(const BlockList list, list_blocks(cpu, kOp, a, ops::kAttentionRows));
@@ -168,16 +118,9 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
     constexpr const char* kOp = "attention_backward";
     constexpr int64_t kMostScratch =
         (int64_t{256} << 20) / 4;  // floats of a thread: longer documents in parts
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(abi::check_attention_backward(args));
     const belle_attention_args& a = args->forward;
-    BELLE_TRY(check(kOp, a));
     const int64_t tokens = a.cu_seqlens[a.documents], group = a.heads / a.kv_heads;
-    BELLE_TRY(Check(kOp)
-                  .pointer("dout", args->dout, tokens)
-                  .pointer("dq", args->dq, tokens)
-                  .pointer("dk", args->dk, tokens)
-                  .pointer("dv", args->dv, tokens)
-                  .status());
     BELLE_ASSIGN(const BlockList list, list_blocks(cpu, kOp, a, ops::kAttentionBlock));
     const auto type = static_cast<ops::Type>(a.type);
     int64_t scratch = cpu.kernels.attention_backward_scratch(a.head_dim, list.longest());
@@ -249,33 +192,10 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
 belle_status attention_decode(void* context, const belle_attention_decode_args* args) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     constexpr const char* kOp = "attention_decode";
-    BELLE_TRY(Check(kOp).pointer("args", args).status());
+    BELLE_TRY(abi::check_attention_decode(args));
     const belle_attention_decode_args& a = *args;
-    BELLE_TRY(Check(kOp)
-                  .dtype(a.type)
-                  .size("sequences", a.sequences)
-                  .size("cache_rows", a.cache_rows, 1)
-                  .pointer("lengths", a.lengths, a.sequences)
-                  .pointer("q", a.q, a.sequences)
-                  .pointer("k_cache", a.k_cache, a.sequences)
-                  .pointer("v_cache", a.v_cache, a.sequences)
-                  .pointer("out", a.out, a.sequences)
-                  .size("q_stride", a.q_stride, 1)
-                  .size("q_head_stride", a.q_head_stride, 1)
-                  .status());
-    BELLE_TRY(heads_check(kOp, a.heads, a.kv_heads, a.head_dim).status());
     double work = 0;
-    for (int32_t s = 0; s < a.sequences; ++s) {
-      BELLE_TRY(Check(kOp)
-                    .that(a.lengths[s] >= 1 && a.lengths[s] <= a.cache_rows,
-                          [&] {
-                            return "sequence " + std::to_string(s) + " has length " +
-                                   std::to_string(a.lengths[s]) + ", its cache holds 1 to " +
-                                   std::to_string(a.cache_rows) + " rows; give it a larger cache or stop it";
-                          })
-                    .status());
-      work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
-    }
+    for (int32_t s = 0; s < a.sequences; ++s) work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
     // Every range of keys leaves a part of every head; they are merged in order.
     const int64_t part = ops::decode_part(a.head_dim);
     const auto type = static_cast<ops::Type>(a.type);

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "native/abi/check.h"
+#include "native/abi/op_checks.h"
 #include "native/abi/status.h"
 #include "native/backend/cpu_context.h"
 #include "native/include/belle/backend.h"

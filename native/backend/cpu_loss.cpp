@@ -9,19 +9,7 @@ namespace belle::backend {
 
 namespace {
 
-Status check(const belle_linear_cross_entropy_args& a) {
-  BELLE_TRY(Check("linear_cross_entropy")
-                .dtype(a.type)
-                .size("rows", a.rows)
-                .size("d", a.d, 1)
-                .size("vocab", a.vocab, 1)
-                .size("chunk_rows", a.chunk_rows, 1)
-                .pointer("hidden", a.hidden, a.rows)
-                .pointer("head", a.head)
-                .pointer("targets", a.targets, a.rows)
-                .pointer("losses", a.losses, a.rows)
-                .pointer("logits_scratch", a.logits_scratch, a.rows)
-                .status());
+Status check_targets(const belle_linear_cross_entropy_args& a) {
   for (int64_t row = 0; row < a.rows; ++row) {
     BELLE_TRY(Check("linear_cross_entropy")
                   .that(a.targets[row] < a.vocab,
@@ -63,9 +51,9 @@ void run_chunk(LossChunk& chunk, const belle_linear_cross_entropy_args& a, const
 
 belle_status linear_cross_entropy(void* context, const belle_linear_cross_entropy_args* args) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("linear_cross_entropy").pointer("args", args).status());
+    BELLE_TRY(abi::check_linear_cross_entropy(args));
     const belle_linear_cross_entropy_args& a = *args;
-    BELLE_TRY(check(a));
+    BELLE_TRY(check_targets(a));
     if (a.rows == 0) return {};
     const int64_t row_bytes = a.d * element_bytes(a.type);
     // Rows without a target cost nothing: they are left out before the product with the head.

@@ -194,23 +194,7 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
                   int32_t head_dim, int64_t stride, int64_t head_stride, float theta, int32_t inverse,
                   int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("rope")
-                  .dtype(type)
-                  .size("tokens", tokens)
-                  .size("heads", heads, 1)
-                  .size("head_dim", head_dim, 2)
-                  .size("stride", stride, 1)
-                  .size("head_stride", head_stride, 1)
-                  .pointer("x", x, tokens)
-                  .pointer("positions", positions, tokens)
-                  .that(head_dim % 2 == 0,
-                        [&] {
-                          return "head_dim is " + std::to_string(head_dim) +
-                                 "; RoPE turns pairs, it must be even";
-                        })
-                  .that(theta > 0,
-                        [&] { return "theta is " + std::to_string(theta) + "; rope_theta must be above 0"; })
-                  .status());
+    BELLE_TRY(abi::check_rope(x, positions, tokens, heads, head_dim, stride, head_stride, theta, type));
     int64_t rows = 0;
     for (int64_t t = 0; t < tokens; ++t) {
       BELLE_TRY(Check("rope")
