@@ -11,16 +11,6 @@
 namespace belle::bench {
 namespace {
 
-constexpr std::array<const char*, 9> kOps = {"peak",
-                                             "gemm",
-                                             "attention",
-                                             "attention_backward",
-                                             "linear_cross_entropy",
-                                             "linear_cross_entropy_gemms",
-                                             "adamw",
-                                             "rms_norm",
-                                             "swiglu"};  // in Op's order
-constexpr std::array<const char*, 3> kLayouts = {"nn", "nt", "tn"};
 constexpr std::array<const char*, 2> kTypes = {"float32", "bfloat16"};
 
 template <size_t N>
@@ -37,12 +27,12 @@ int run(int argc, char** argv) {
   if (argc < 2) refuse("usage: bench_ops OP name=value ...; the head of bench/native/ops.cpp has examples");
   Arguments given(argc, argv, 2);
   Request r;
-  r.op = static_cast<Op>(index_of(kOps, argv[1]));
+  r.op = static_cast<Op>(index_of(kOpNames, argv[1]));
   r.type = static_cast<belle_dtype>(index_of(kTypes, given.text("dtype", "bfloat16")));
   const std::string name = given.text("backend", "cpu");
   const auto threads = static_cast<int>(given.number("threads", 0));
   r.seconds = static_cast<double>(given.number("milliseconds", 500)) / 1000;
-  r.layout = static_cast<Layout>(index_of(kLayouts, given.text("layout", "nn")));
+  r.layout = static_cast<Layout>(index_of(kLayoutNames, given.text("layout", "nn")));
   for (const auto& [key, field] :
        std::initializer_list<std::pair<const char*, int64_t*>>{{"m", &r.m},
                                                                {"n", &r.n},

@@ -10,21 +10,11 @@
 namespace belle::addon {
 namespace {
 
-constexpr std::array<const char*, 9> kOps = {"peak",  // in Op's order
-                                             "gemm",
-                                             "attention",
-                                             "attention_backward",
-                                             "linear_cross_entropy",
-                                             "linear_cross_entropy_gemms",
-                                             "adamw",
-                                             "rms_norm",
-                                             "swiglu"};
-constexpr std::array<const char*, 3> kLayouts = {"nn", "nt", "tn"};  // in Layout's order
 constexpr std::array<const char*, 3> kBackends = {"auto", "cpu", "cuda"};
 
 bench::Request parse_request(const Options& options) {
   bench::Request request;
-  request.op = static_cast<bench::Op>(options.one_of("op", kOps));
+  request.op = static_cast<bench::Op>(options.one_of("op", bench::kOpNames));
   request.type = static_cast<belle_dtype>(dtype_option(options, "dtype"));
   request.seconds = options.number("seconds");
   const auto size = [&](const char* key) { return options.integer(key, 1, INT32_MAX); };
@@ -33,7 +23,7 @@ bench::Request parse_request(const Options& options) {
       break;
     case bench::Op::gemm:
       request.m = size("m"), request.n = size("n"), request.k = size("k");
-      request.layout = static_cast<bench::Layout>(options.one_of("layout", kLayouts));
+      request.layout = static_cast<bench::Layout>(options.one_of("layout", bench::kLayoutNames));
       break;
     case bench::Op::attention:
     case bench::Op::attention_backward:

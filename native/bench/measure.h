@@ -1,5 +1,6 @@
 #pragma once
 // How long one op of a backend takes: the op behind the ABI on buffers of its own, nothing around it.
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,17 @@ enum class Op {
   rms_norm,
   swiglu,
 };
+inline constexpr std::array<const char*, 9> kOpNames = {"peak",  // in Op's order
+                                                        "gemm",
+                                                        "attention",
+                                                        "attention_backward",
+                                                        "linear_cross_entropy",
+                                                        "linear_cross_entropy_gemms",
+                                                        "adamw",
+                                                        "rms_norm",
+                                                        "swiglu"};
 enum class Layout { nn, nt, tn };  // of a and b: n as stored, t transposed
+inline constexpr std::array<const char*, 3> kLayoutNames = {"nn", "nt", "tn"};
 
 // What to measure; an op reads its own fields only. Sizes are elements.
 struct Request {
