@@ -1,26 +1,36 @@
 // libbelle_cuda.so: the two symbols that native/backend/cuda_library.cpp looks for.
 #include <memory>
+#include <string>
 
 #include "cuda/entries.h"
+#include "cuda/gemm/gemm.h"
 
 namespace belle::cuda {
 
 namespace {
 
-struct Opened {
-  Context context;
+struct Opened : Context {
   belle_backend backend = {};
+  std::string description;
 };
+
+std::string describe(const Context& cuda) {
+  const cudaDeviceProp& p = cuda.properties;
+  return std::string(p.name) + ", compute capability " + std::to_string(p.major) + "." +
+         std::to_string(p.minor) + ", " + show_bytes(p.totalGlobalMem) + "; " + gemm_library();
+}
 
 belle_status open(int32_t device, belle_backend** out) try {
   *out = nullptr;
   auto opened = std::make_unique<Opened>();
-  const Status status = opened->context.open(device);
+  const Status status = opened->open(device);
   if (!status.ok()) return abi::to_c(status);
   belle_backend& b = opened->backend;
   b.abi_version = BELLE_BACKEND_ABI_VERSION;
   b.name = "cuda";
-  b.context = &opened->context;
+  b.context = static_cast<Context*>(opened.get());
+  opened->description = describe(*opened);
+  b.description = opened->description.c_str();
   set_memory_entries(b);
   set_gemm_entries(b);
   set_attention_entries(b);
@@ -37,9 +47,8 @@ belle_status open(int32_t device, belle_backend** out) try {
   return abi::to_c(StatusCode::out_of_memory, "host memory ran out while the CUDA backend was opened");
 }
 
-// backend lies in Opened; context points to its first member.
 void close(belle_backend* backend) {
-  if (backend) delete reinterpret_cast<Opened*>(backend->context);
+  if (backend) delete static_cast<Opened*>(static_cast<Context*>(backend->context));
 }
 
 }  // namespace

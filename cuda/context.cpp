@@ -29,6 +29,12 @@ void* Scratch::reserve(cudaStream_t stream, uint64_t bytes) {
   return memory_;
 }
 
+Status scratch_missing(const char* op, int64_t bytes) {
+  return {StatusCode::out_of_memory,
+          std::string(op) + ": no " + show_bytes(static_cast<uint64_t>(bytes)) +
+              " of scratch memory left on the device; use smaller batches or max_length"};
+}
+
 Staging::~Staging() {
   for (Slot& slot : slots_) {
     if (slot.copied) cudaEventDestroy(slot.copied);

@@ -1,14 +1,14 @@
 #pragma once
-// Context: what the CUDA backend keeps between calls: the device, its stream, scratch memory, the accounts.
+// Context: what the CUDA backend keeps between calls: the device, its stream, scratch memory.
 #include <cuda_runtime.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <string>
 
+#include "cuda/device/alignment.h"
 #include "native/abi/check.h"
 #include "native/abi/status.h"
 #include "native/core/status.h"
@@ -64,6 +64,9 @@ class Staging {
   int next_ = 0;
 };
 
+// The refusal where Scratch::get had nothing to give.
+Status scratch_missing(const char* op, int64_t bytes);
+
 class CublasLt;  // gemm/cublaslt.h
 
 struct Context {
@@ -73,7 +76,6 @@ struct Context {
   std::mutex mutex;  // one op at a time: the backend's one stream
   Scratch scratch, loss_scratch;
   Staging staging;
-  std::atomic<uint64_t> bytes_in_use{0};
   std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on
   double peak[2] = {};                 // floating-point operations per second by dtype, 0: not measured yet
 
@@ -100,7 +102,6 @@ auto with_type(int32_t type, Body body) {
 }
 
 inline unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + size - 1) / size); }
-inline bool aligned_16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 std::string show_bytes(uint64_t bytes);
 
 }  // namespace belle::cuda

@@ -207,10 +207,7 @@ Status decode(Context& cuda, const belle_attention_decode_args& a) {
   const int64_t parts = a.sequences * int64_t{blocks_of(a.cache_rows, kKeys)} * a.heads;
   const int64_t floats = parts * (a.head_dim + 2);
   float* scratch = cuda.scratch.get<float>(cuda.stream, floats);
-  if (!scratch)
-    return {StatusCode::out_of_memory, std::string(kOp) + ": no " +
-                                           show_bytes(static_cast<uint64_t>(floats) * sizeof(float)) +
-                                           " of scratch memory; use fewer sequences or a smaller cache"};
+  if (!scratch) return scratch_missing(kOp, floats * 4);
   BELLE_ASSIGN(
       const void* lengths,
       cuda.staging.upload(cuda.stream, a.lengths, static_cast<uint64_t>(a.sequences) * sizeof(int32_t)));

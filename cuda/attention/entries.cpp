@@ -14,9 +14,9 @@ namespace {
 
 bool takes_mma(const belle_attention_args& a) {
   const auto whole = [](int64_t stride) { return stride % 8 == 0; };
-  return a.type == BELLE_BF16 && mma_head_dim(a.head_dim) && a.scale > 0 && aligned_16(a.q) &&
-         aligned_16(a.k) && aligned_16(a.v) && aligned_16(a.out) && whole(a.q_stride) &&
-         whole(a.q_head_stride) && whole(a.kv_stride) && whole(a.kv_head_stride);
+  return a.type == BELLE_BF16 && mma_head_dim(a.head_dim) && a.scale > 0 &&
+         all_aligned(a.q, a.k, a.v, a.out) && whole(a.q_stride) && whole(a.q_head_stride) &&
+         whole(a.kv_stride) && whole(a.kv_head_stride);
 }
 
 // A call's tasks and slopes, on the device in one piece.
@@ -71,21 +71,16 @@ belle_status attention(void* context, const belle_attention_args* args) {
 
 belle_status attention_backward(void* context, const belle_attention_backward_args* args) {
   return run_op(context, [&](Context& cuda) -> Status {
-    constexpr const char* kOp = "attention_backward";
     BELLE_TRY(abi::check_attention_backward(args));
     const belle_attention_args& a = args->forward;
     const int64_t tokens = a.cu_seqlens[a.documents];
     if (tokens == 0) return {};
-    const bool mma = takes_mma(a) && aligned_16(args->dout) && aligned_16(args->dq) && aligned_16(args->dk) &&
-                     aligned_16(args->dv);
+    const bool mma = takes_mma(a) && all_aligned(args->dout, args->dq, args->dk, args->dv);
     BELLE_ASSIGN(const Uploaded u, upload(cuda, a, mma ? kMmaBlock : kPlainBlock, true));
     auto* rows = cuda.scratch.get<AttentionRow>(cuda.stream, tokens * a.heads);
-    if (!rows) {
-      return {StatusCode::out_of_memory,
-              std::string(kOp) + ": scratch memory of " +
-                  show_bytes(static_cast<uint64_t>(tokens * a.heads) * sizeof(AttentionRow)) +
-                  " is not to be had; use smaller micro-batches"};
-    }
+    if (!rows)
+      return scratch_missing("attention_backward",
+                             tokens * a.heads * static_cast<int64_t>(sizeof(AttentionRow)));
     BELLE_TRY(attention_backward_rows(cuda, u.in, args->dout, a.type, rows));
     const AttentionGradients g = {args->dout, args->dq, args->dk, args->dv, rows};
     if (!mma) return attention_backward_plain(cuda, u.in, g, a.type, u.queries, u.keys);

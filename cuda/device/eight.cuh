@@ -3,6 +3,7 @@
 // the type and the alignment, so that sums have one order for all of them.
 #include <type_traits>
 
+#include "cuda/device/alignment.h"
 #include "cuda/device/element.cuh"
 
 namespace belle::cuda {

@@ -89,9 +89,4 @@ __device__ __forceinline__ void store_elements(T* p, const Elements<T, Count>& e
   }
 }
 
-template <class... Pointers>
-bool all_aligned(Pointers... pointers) {
-  return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
-}
-
 }  // namespace belle::cuda

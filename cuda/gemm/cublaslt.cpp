@@ -39,20 +39,20 @@ CublasLt::~CublasLt() {
   cudaFree(workspace_);
 }
 
-bool CublasLt::begin() {
-  if (!library_.loaded || handle_) return library_.loaded;
-  if (const int error = library_.functions.create(&handle_); error != 0) {
-    handle_ = nullptr;
-    library_.loaded = false;
-    library_.sentence += ", but it does not start here (status " + std::to_string(error) +
-                         "); bfloat16 products use our own kernels";
-  } else if (cudaMalloc(&workspace_, kWorkspaceBytes) != cudaSuccess) {
-    cudaGetLastError();
-    workspace_ = nullptr;
-    library_.loaded = false;
-    library_.sentence += ", but there is no memory for its workspace; bfloat16 products use our own kernels";
+Status CublasLt::begin() {
+  if (workspace_) return {};
+  if (!handle_) {
+    if (const int error = library_.functions.create(&handle_); error != 0) {
+      handle_ = nullptr;
+      return {StatusCode::internal, "gemm: " + library_.sentence + ", but it does not start (status " +
+                                        std::to_string(error) +
+                                        "); set BELLE_CUBLASLT=off to compute without it"};
+    }
   }
-  return library_.loaded;
+  if (cudaMalloc(&workspace_, kWorkspaceBytes) == cudaSuccess) return {};
+  cudaGetLastError();
+  workspace_ = nullptr;
+  return scratch_missing("gemm", kWorkspaceBytes);
 }
 
 void CublasLt::forget(Plan& plan) const {
@@ -137,7 +137,8 @@ Status CublasLt::multiply(Context& cuda, const belle_gemm_args& g, bool* done) {
   const bool odd_bias = g.bias && g.c_type == BELLE_F32;  // its bias has the type of C
   if (g.k == 0 || apart || odd_bias || g.lda % 8 != 0 || g.ldb % 8 != 0 || g.ldc % c_unit != 0) return {};
   const uint32_t alignment = alignment_of(g.a, g.b, g.c, g.residual, g.bias);
-  if (alignment < 16 || !begin()) return {};
+  if (alignment < 16 || !library_.loaded) return {};
+  BELLE_TRY(begin());
   const uint32_t kind = (g.transpose_a ? 1u : 0u) | (g.transpose_b ? 2u : 0u) | (g.bias ? 4u : 0u) |
                         (g.c_type == BELLE_F32 ? 8u : 0u);
   const Key key = {g.transpose_a ? g.m : 0, g.n, g.k, g.lda, g.ldb, g.ldc, kind, alignment};

@@ -64,7 +64,6 @@ class CublasLt {
   // *done: the product is under way. Not done, and no error, when there is no library or it cannot do this
   // product with one rounding.
   Status multiply(Context& cuda, const belle_gemm_args& args, bool* done);
-  const std::string& sentence() const { return library_.sentence; }
 
  private:
   // All that the choice of an algorithm depends on. Rows of A as it lies are not in it (m is 0): an algorithm
@@ -77,7 +76,7 @@ class CublasLt {
     bool usable = false, fits = false;
   };
 
-  bool begin();
+  Status begin();
   Plan make_plan(const belle_gemm_args& args, uint32_t alignment) const;
   bool describe(const belle_gemm_args& args, Plan& plan) const;
   bool choose(Plan& plan, uint32_t alignment) const;

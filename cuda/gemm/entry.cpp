@@ -15,7 +15,7 @@ belle_status gemm_entry(void* context, const belle_gemm_args* args) {
 
 belle_status peak_flops(void* context, int32_t type, double* out) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("peak_flops").dtype(type).pointer("out", out).status());
+    BELLE_TRY(abi::check_peak_flops(type, out));
     double& known = cuda.peak[type];
     if (known == 0) BELLE_TRY(measure_peak(cuda, type, &known));
     *out = known;

@@ -24,7 +24,7 @@ inline Epilogue epilogue_of(const belle_gemm_args& g) {
           .alpha = g.alpha,
           .beta = g.beta,
           .c_float = g.c_type == BELLE_F32,
-          .wide = aligned_16(g.c) && aligned_16(g.residual) && row_bytes % 16 == 0};
+          .wide = all_aligned(g.c, g.residual) && row_bytes % 16 == 0};
 }
 
 // 16 bytes of C, from (row, col) on, as far as the row goes (n). An element of C is read by the thread that

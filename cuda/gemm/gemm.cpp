@@ -23,8 +23,6 @@ Status gemm(Context& cuda, const belle_gemm_args& args, FewRows few) {
   return mma_gemm(cuda, args);
 }
 
-std::string gemm_library(const Context& cuda) {
-  return cuda.cublaslt ? cuda.cublaslt->sentence() : CublasLt().sentence();
-}
+std::string gemm_library() { return find_cublaslt().sentence; }
 
 }  // namespace belle::cuda

@@ -15,7 +15,7 @@ enum class FewRows { as_among_many, fast };
 Status gemm(Context& cuda, const belle_gemm_args& args, FewRows few = FewRows::as_among_many);
 
 // One sentence: which library multiplies bfloat16 matrices here, or what is missing for it.
-std::string gemm_library(const Context& cuda);
+std::string gemm_library();
 
 // Our own kernels. The sum over k runs in its order, whatever m and n are: a row of C has the same bits in
 // any company.

@@ -162,7 +162,7 @@ Status mma_gemm(Context& cuda, const belle_gemm_args& args) {
                        .tiles_m = 0,
                        .tiles_n = 0,
                        .out = epilogue_of(args)};
-  const bool wide = aligned_16(args.a) && aligned_16(args.b) && args.lda % 8 == 0 && args.ldb % 8 == 0;
+  const bool wide = all_aligned(args.a, args.b) && args.lda % 8 == 0 && args.ldb % 8 == 0;
   const int64_t large = ((args.m + 127) / 128) * ((args.n + 127) / 128);
   const auto run = [&] {
     if (!wide) return start<Medium, false>(cuda, args, g);

@@ -41,7 +41,7 @@ cudaError_t move(Context& cuda, bool gather, void* out, const void* in, const in
 }
 Status move(Context& cuda, bool gather, void* out, const void* in, const int64_t* picked, int64_t count,
             int64_t row_bytes) {
-  const bool wide = aligned_16(out) && aligned_16(in) && row_bytes % 16 == 0;
+  const bool wide = all_aligned(out, in) && row_bytes % 16 == 0;
   return check_cuda(kOp, wide ? move<uint4>(cuda, gather, out, in, picked, count, row_bytes)
                               : move<uint16_t>(cuda, gather, out, in, picked, count, row_bytes));
 }
@@ -68,10 +68,7 @@ Status carve(Context& cuda, const Arguments& a, int64_t most, int64_t blocks, Bu
                 counts = take(blocks * 4), hidden = take(rows_bytes),
                 dhidden = take(a.dhidden ? rows_bytes : 0);
   auto* base = cuda.loss_scratch.get<unsigned char>(cuda.stream, used);
-  if (!base) {
-    return {StatusCode::out_of_memory, std::string(kOp) + ": " + show_bytes(static_cast<uint64_t>(used)) +
-                                           " of scratch memory are not to be had; use smaller chunks"};
-  }
+  if (!base) return scratch_missing(kOp, used);
   *out = {.result = reinterpret_cast<int64_t*>(base + result),
           .picked = reinterpret_cast<int64_t*>(base + picked),
           .beyond = reinterpret_cast<int64_t*>(base + beyond),
@@ -108,7 +105,7 @@ struct Logits {
 };
 Logits logits_of(const Arguments& a) {
   const int64_t padded = round_up(a.vocab, 8), fitting = a.chunk_rows * a.vocab / padded;
-  if (padded == a.vocab || !aligned_16(a.logits_scratch) || fitting < std::min<int64_t>(a.chunk_rows, 64))
+  if (padded == a.vocab || !all_aligned(a.logits_scratch) || fitting < std::min<int64_t>(a.chunk_rows, 64))
     return {a.vocab, a.chunk_rows};
   return {padded, fitting};
 }
@@ -139,7 +136,7 @@ Status run_chunk(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t 
                           .losses = a.losses,
                           .grad_scale = a.grad_scale,
                           .gradient = a.dhidden != nullptr};
-  const bool wide = aligned_16(a.logits_scratch) && ld * size_of(a.type) % 16 == 0;
+  const bool wide = all_aligned(a.logits_scratch) && ld * size_of(a.type) % 16 == 0;
   BELLE_TRY(check_cuda(kOp, with_type(a.type, [&]<class T>(T) {
                          return launch(wide ? logit_rows_kernel<T, true> : logit_rows_kernel<T, false>,
                                        dim3{blocks_of(chunk.count, 1)}, dim3{kLogitThreads}, 0, cuda.stream,

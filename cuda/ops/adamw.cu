@@ -1,10 +1,9 @@
 // AdamW on float32 weights, and on weights in two halves: the same float32 step, bit for bit, whatever the
 // compiler would fuse.
-#include <cmath>
-
 #include "cuda/device/eight.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/entries.h"
+#include "native/abi/adamw_scalars.h"
 
 namespace belle::cuda {
 
@@ -12,11 +11,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Step {
-  float grad_scale, decay, beta2, one_minus_beta1, one_minus_beta2, root_correction2, eps, step_size;
-};
-
-__device__ __forceinline__ float take_step(float weight, float grad, float& m, float& v, const Step& s) {
+__device__ __forceinline__ float take_step(float weight, float grad, float& m, float& v,
+                                           const AdamWScalars& s) {
   const float g = __fmul_rn(grad, s.grad_scale), w = __fmul_rn(weight, s.decay);
   m = __fmaf_rn(s.one_minus_beta1, __fadd_rn(g, -m), m);
   v = __fmaf_rn(__fmul_rn(s.one_minus_beta2, g), g, __fmul_rn(v, s.beta2));
@@ -81,7 +77,7 @@ struct SplitWeights {
 
 template <bool Wide, class Weights>
 __device__ __forceinline__ void update(const Weights& weights, const float* grad, float* m, float* v,
-                                       int64_t i, int64_t count, const Step& step) {
+                                       int64_t i, int64_t count, const AdamWScalars& step) {
   Eight w = weights.template get<Wide>(i, count);
   const Eight g = load_eight<Wide>(grad + i, count);
   Eight m1 = load_eight<Wide>(m + i, count), v1 = load_eight<Wide>(v + i, count);
@@ -94,7 +90,7 @@ __device__ __forceinline__ void update(const Weights& weights, const float* grad
 
 template <bool Wide, class Weights>
 __global__ void __launch_bounds__(kThreads)
-    adamw_kernel(Weights weights, const float* grad, float* m, float* v, int64_t n, Step step) {
+    adamw_kernel(Weights weights, const float* grad, float* m, float* v, int64_t n, AdamWScalars step) {
   const int64_t i = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * 8;
   if (i >= n) return;
   if (Wide && i + 8 <= n) {
@@ -106,7 +102,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class Weights>
 Status run(Context& cuda, const Weights& weights, bool wide_weights, const belle_adamw_args& a,
-           const Step& step) {
+           const AdamWScalars& step) {
   return with_wide(wide_weights && all_aligned(a.grad, a.m, a.v), [&](auto wide) {
     return check_cuda("adamw", launch(adamw_kernel<wide.value, Weights>, dim3{blocks_of(a.n, 8 * kThreads)},
                                       dim3{kThreads}, 0, cuda.stream, weights, a.grad, a.m, a.v, a.n, step));
@@ -118,18 +114,7 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
     BELLE_TRY(abi::check_adamw(args));
     const belle_adamw_args& a = *args;
     if (a.n == 0) return {};
-    const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
-    const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
-    const Step step = {
-        .grad_scale = a.grad_scale,
-        .decay = static_cast<float>(1 - a.lr * a.weight_decay),
-        .beta2 = static_cast<float>(a.beta2),
-        .one_minus_beta1 = static_cast<float>(1 - a.beta1),
-        .one_minus_beta2 = static_cast<float>(1 - a.beta2),
-        .root_correction2 = static_cast<float>(std::sqrt(correction2)),
-        .eps = static_cast<float>(a.eps),
-        .step_size = static_cast<float>(a.lr / correction1),
-    };
+    const AdamWScalars step = abi::adamw_scalars(a);
     if (a.type == BELLE_F32)
       return run(cuda, WholeWeights{static_cast<float*>(a.weight)}, all_aligned(a.weight), a, step);
     return run(cuda, SplitWeights{static_cast<bf16*>(a.weight), reinterpret_cast<bf16*>(a.remainder)},

@@ -35,10 +35,8 @@ Status add_column_sums(Context& cuda, const char* op, float* out, const float* p
 
 Result<float*> scratch_floats(Context& cuda, const char* op, int64_t count) {
   float* scratch = cuda.scratch.get<float>(cuda.stream, count);
-  if (scratch) return scratch;
-  return Status(StatusCode::out_of_memory, std::string(op) + ": no " +
-                                               show_bytes(static_cast<uint64_t>(count) * sizeof(float)) +
-                                               " of scratch memory; use a smaller batch or max_length");
+  if (!scratch) return scratch_missing(op, count * 4);
+  return scratch;
 }
 
 }  // namespace belle::cuda

@@ -119,13 +119,7 @@ Status by_packs(const char* op, int32_t type, int64_t n, bool aligned, int64_t d
 belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t tokens, int64_t d,
                     int64_t stride, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("swiglu")
-                  .rows(type, tokens, d)
-                  .size("stride", stride, d)
-                  .pointer("out", out, tokens)
-                  .pointer("gate", gate, tokens)
-                  .pointer("up", up, tokens)
-                  .status());
+    BELLE_TRY(abi::check_swiglu(out, gate, up, tokens, d, stride, type));
     return by_packs("swiglu", type, tokens * d, all_aligned(out, gate, up), d, stride,
                     [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
                       return launch(swiglu_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
@@ -138,15 +132,7 @@ belle_status swiglu(void* context, void* out, const void* gate, const void* up, 
 belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* dout, const void* gate,
                              const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("swiglu_backward")
-                  .rows(type, tokens, d)
-                  .size("stride", stride, d)
-                  .pointer("dgate", dgate, tokens)
-                  .pointer("dup", dup, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("gate", gate, tokens)
-                  .pointer("up", up, tokens)
-                  .status());
+    BELLE_TRY(abi::check_swiglu_backward(dgate, dup, dout, gate, up, tokens, d, stride, type));
     return by_packs("swiglu_backward", type, tokens * d, all_aligned(dgate, dup, dout, gate, up), d, stride,
                     [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
                       return launch(swiglu_backward_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
@@ -159,7 +145,7 @@ belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* 
 
 belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("gelu_tanh").dtype(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
+    BELLE_TRY(abi::check_gelu_tanh(out, x, n, type));
     return by_packs("gelu_tanh", type, n, all_aligned(out, x), n, n,
                     [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
                       return launch(gelu_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
@@ -171,13 +157,7 @@ belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32
 belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const void* x, int64_t n,
                                 int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("gelu_tanh_backward")
-                  .dtype(type)
-                  .size("n", n)
-                  .pointer("dx", dx, n)
-                  .pointer("dout", dout, n)
-                  .pointer("x", x, n)
-                  .status());
+    BELLE_TRY(abi::check_gelu_tanh_backward(dx, dout, x, n, type));
     return by_packs("gelu_tanh_backward", type, n, all_aligned(dx, dout, x), n, n,
                     [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
                       return launch(gelu_backward_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,
@@ -189,13 +169,7 @@ belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const
 
 belle_status add(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("add")
-                  .dtype(type)
-                  .size("n", n)
-                  .pointer("out", out, n)
-                  .pointer("a", a, n)
-                  .pointer("b", b, n)
-                  .status());
+    BELLE_TRY(abi::check_add(out, a, b, n, type));
     return by_packs("add", type, n, all_aligned(out, a, b), n, n,
                     [&]<class T, int N>(T, std::integral_constant<int, N>, dim3 grid) {
                       return launch(add_kernel<T, N>, grid, dim3{kThreads}, 0, cuda.stream,

@@ -134,12 +134,7 @@ __global__ void __launch_bounds__(kOwnerThreads)
 belle_status embedding(void* context, void* out, const void* table, const int32_t* ids, int64_t tokens,
                        int64_t d, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("embedding")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("table", table)
-                  .pointer("ids", ids, tokens)
-                  .status());
+    BELLE_TRY(abi::check_embedding(out, table, ids, tokens, d, type));
     if (tokens == 0) return {};
     return with_type(type, [&]<class T>(T) {
       constexpr int pack = Pack<T>::kCount;
@@ -155,13 +150,7 @@ belle_status embedding(void* context, void* out, const void* table, const int32_
 belle_status embedding_backward(void* context, float* dtable, const void* dout, const int32_t* ids,
                                 int64_t tokens, int64_t d, int64_t vocab, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("embedding_backward")
-                  .rows(type, tokens, d)
-                  .size("vocab", vocab, 1)
-                  .pointer("dtable", dtable)
-                  .pointer("dout", dout, tokens)
-                  .pointer("ids", ids, tokens)
-                  .status());
+    BELLE_TRY(abi::check_embedding_backward(dtable, dout, ids, tokens, d, vocab, type));
     if (tokens == 0) return {};
     const dim3 grid{kOwners, blocks_of(d, 8 * kOwnerThreads)};
     return with_type(type, [&]<class T>(T) {

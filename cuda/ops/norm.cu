@@ -282,13 +282,7 @@ Status norm_backward(Context& cuda, const char* op, void* dx, float* dweight, fl
 belle_status rms_norm(void* context, void* out, float* rstd, const void* x, const void* weight, float eps,
                       int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("rms_norm")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .status());
+    BELLE_TRY(abi::check_rms_norm(out, rstd, x, weight, tokens, d, type));
     return norm<false>(cuda, "rms_norm", out, nullptr, rstd, x, weight, nullptr, eps, tokens, d, type);
   });
 }
@@ -297,14 +291,7 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
                                const void* weight, const float* rstd, const void* residual, int64_t tokens,
                                int64_t d, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("rms_norm_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dx", dx, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("rstd", rstd, tokens)
-                  .status());
+    BELLE_TRY(abi::check_rms_norm_backward(dx, dout, x, weight, rstd, tokens, d, type));
     return norm_backward<false>(cuda, "rms_norm_backward", dx, dweight, nullptr, dout, x, weight, nullptr,
                                 rstd, residual, tokens, d, type);
   });
@@ -313,15 +300,7 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
 belle_status layer_norm(void* context, void* out, float* mean, float* rstd, const void* x, const void* weight,
                         const void* bias, float eps, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("layer_norm")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("mean", mean, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("bias", bias)
-                  .status());
+    BELLE_TRY(abi::check_layer_norm(out, mean, rstd, x, weight, bias, tokens, d, type));
     return norm<true>(cuda, "layer_norm", out, mean, rstd, x, weight, bias, eps, tokens, d, type);
   });
 }
@@ -330,15 +309,7 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
                                  const void* x, const void* weight, const float* mean, const float* rstd,
                                  const void* residual, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("layer_norm_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dx", dx, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("mean", mean, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .status());
+    BELLE_TRY(abi::check_layer_norm_backward(dx, dout, x, weight, mean, rstd, tokens, d, type));
     return norm_backward<true>(cuda, "layer_norm_backward", dx, dweight, dbias, dout, x, weight, mean, rstd,
                                residual, tokens, d, type);
   });

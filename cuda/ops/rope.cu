@@ -80,7 +80,7 @@ belle_status rope(void* context, void* x, const int32_t* positions, int64_t toke
     const dim3 grid{blocks_of(tokens, kTokens), blocks_of(half, kAngles)};
     return with_type(type, [&]<class T>(T) {
       constexpr int pack = Pack<T>::kCount;
-      const bool wide = aligned_16(x) && half % pack == 0 && stride % pack == 0 && head_stride % pack == 0;
+      const bool wide = all_aligned(x) && half % pack == 0 && stride % pack == 0 && head_stride % pack == 0;
       return check_cuda("rope", launch(wide ? rope_kernel<T, pack> : rope_kernel<T, 1>, grid, dim3{kThreads},
                                        0, cuda.stream, static_cast<T*>(x), args));
     });

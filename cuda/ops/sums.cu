@@ -35,11 +35,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 belle_status bias_backward(void* context, float* dbias, const void* dout, int64_t tokens, int64_t d,
                            int32_t type) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check("bias_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dbias", dbias)
-                  .pointer("dout", dout, tokens)
-                  .status());
+    BELLE_TRY(abi::check_bias_backward(dbias, dout, tokens, d, type));
     if (tokens == 0) return {};
     const int64_t parts = blocks_of(tokens, kPartRows);
     const unsigned tiles = blocks_of(d, 8 * kColumnThreads);
@@ -89,7 +85,7 @@ __global__ void __launch_bounds__(1024) sum_parts_kernel(double* out, const doub
 template <bool Squared>
 belle_status sum_with(void* context, const char* op, const float* x, int64_t n, double* out) {
   return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(Check(op).size("n", n).pointer("x", x, n).pointer("out", out).status());
+    BELLE_TRY(abi::check_sum(op, x, n, out));
     *out = 0;
     if (n == 0) return {};
     const int64_t parts = blocks_of(n, kPartElements);

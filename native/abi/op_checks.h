@@ -183,4 +183,143 @@ inline Status check_rope(const void* x, const int32_t* positions, int64_t tokens
       .status();
 }
 
+inline Status check_rms_norm(const void* out, const float* rstd, const void* x, const void* weight,
+                             int64_t tokens, int64_t d, int32_t type) {
+  return Check("rms_norm")
+      .rows(type, tokens, d)
+      .pointer("out", out, tokens)
+      .pointer("rstd", rstd, tokens)
+      .pointer("x", x, tokens)
+      .pointer("weight", weight)
+      .status();
+}
+
+inline Status check_rms_norm_backward(const void* dx, const void* dout, const void* x, const void* weight,
+                                      const float* rstd, int64_t tokens, int64_t d, int32_t type) {
+  return Check("rms_norm_backward")
+      .rows(type, tokens, d)
+      .pointer("dx", dx, tokens)
+      .pointer("dout", dout, tokens)
+      .pointer("x", x, tokens)
+      .pointer("weight", weight)
+      .pointer("rstd", rstd, tokens)
+      .status();
+}
+
+inline Status check_layer_norm(const void* out, const float* mean, const float* rstd, const void* x,
+                               const void* weight, const void* bias, int64_t tokens, int64_t d,
+                               int32_t type) {
+  return Check("layer_norm")
+      .rows(type, tokens, d)
+      .pointer("out", out, tokens)
+      .pointer("mean", mean, tokens)
+      .pointer("rstd", rstd, tokens)
+      .pointer("x", x, tokens)
+      .pointer("weight", weight)
+      .pointer("bias", bias)
+      .status();
+}
+
+inline Status check_layer_norm_backward(const void* dx, const void* dout, const void* x, const void* weight,
+                                        const float* mean, const float* rstd, int64_t tokens, int64_t d,
+                                        int32_t type) {
+  return Check("layer_norm_backward")
+      .rows(type, tokens, d)
+      .pointer("dx", dx, tokens)
+      .pointer("dout", dout, tokens)
+      .pointer("x", x, tokens)
+      .pointer("weight", weight)
+      .pointer("mean", mean, tokens)
+      .pointer("rstd", rstd, tokens)
+      .status();
+}
+
+inline Status check_bias_backward(const float* dbias, const void* dout, int64_t tokens, int64_t d,
+                                  int32_t type) {
+  return Check("bias_backward")
+      .rows(type, tokens, d)
+      .pointer("dbias", dbias)
+      .pointer("dout", dout, tokens)
+      .status();
+}
+
+inline Status check_embedding(const void* out, const void* table, const int32_t* ids, int64_t tokens,
+                              int64_t d, int32_t type) {
+  return Check("embedding")
+      .rows(type, tokens, d)
+      .pointer("out", out, tokens)
+      .pointer("table", table)
+      .pointer("ids", ids, tokens)
+      .status();
+}
+
+inline Status check_embedding_backward(const float* dtable, const void* dout, const int32_t* ids,
+                                       int64_t tokens, int64_t d, int64_t vocab, int32_t type) {
+  return Check("embedding_backward")
+      .rows(type, tokens, d)
+      .size("vocab", vocab, 1)
+      .pointer("dtable", dtable)
+      .pointer("dout", dout, tokens)
+      .pointer("ids", ids, tokens)
+      .status();
+}
+
+inline Status check_swiglu(const void* out, const void* gate, const void* up, int64_t tokens, int64_t d,
+                           int64_t stride, int32_t type) {
+  return Check("swiglu")
+      .rows(type, tokens, d)
+      .size("stride", stride, d)
+      .pointer("out", out, tokens)
+      .pointer("gate", gate, tokens)
+      .pointer("up", up, tokens)
+      .status();
+}
+
+inline Status check_swiglu_backward(const void* dgate, const void* dup, const void* dout, const void* gate,
+                                    const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type) {
+  return Check("swiglu_backward")
+      .rows(type, tokens, d)
+      .size("stride", stride, d)
+      .pointer("dgate", dgate, tokens)
+      .pointer("dup", dup, tokens)
+      .pointer("dout", dout, tokens)
+      .pointer("gate", gate, tokens)
+      .pointer("up", up, tokens)
+      .status();
+}
+
+inline Status check_gelu_tanh(const void* out, const void* x, int64_t n, int32_t type) {
+  return Check("gelu_tanh").dtype(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status();
+}
+
+inline Status check_gelu_tanh_backward(const void* dx, const void* dout, const void* x, int64_t n,
+                                       int32_t type) {
+  return Check("gelu_tanh_backward")
+      .dtype(type)
+      .size("n", n)
+      .pointer("dx", dx, n)
+      .pointer("dout", dout, n)
+      .pointer("x", x, n)
+      .status();
+}
+
+inline Status check_add(const void* out, const void* a, const void* b, int64_t n, int32_t type) {
+  return Check("add")
+      .dtype(type)
+      .size("n", n)
+      .pointer("out", out, n)
+      .pointer("a", a, n)
+      .pointer("b", b, n)
+      .status();
+}
+
+// sum and sum_squares
+inline Status check_sum(const char* op, const float* x, int64_t n, const double* out) {
+  return Check(op).size("n", n).pointer("x", x, n).pointer("out", out).status();
+}
+
+inline Status check_peak_flops(int32_t type, const double* out) {
+  return Check("peak_flops").dtype(type).pointer("out", out).status();
+}
+
 }  // namespace belle::abi

@@ -35,6 +35,7 @@ Napi::Value backends(const Napi::CallbackInfo& info) {
     row.Set("name", list[i].name);
     row.Set("available", Napi::Boolean::New(env, list[i].available));
     row.Set("reason", list[i].reason);
+    row.Set("description", list[i].description);
     result.Set(i, row);
   }
   return result;

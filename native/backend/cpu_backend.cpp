@@ -24,6 +24,7 @@ std::shared_ptr<belle_backend> open_cpu(const ops::KernelTable& kernels, int thr
   belle_backend& backend = open->backend;
   backend.abi_version = BELLE_BACKEND_ABI_VERSION;
   backend.name = "cpu";
+  backend.description = kernels.isa;
   backend.context = &open->context;
   set_memory_entries(backend);
   set_matrix_entries(backend);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "native/abi/adamw_scalars.h"
 #include "native/backend/cpu_entries.h"
 
 namespace belle::backend {
@@ -33,13 +34,7 @@ void over_rows(CpuContext& cpu, int64_t tokens, int64_t d, double work, Body bod
 belle_status swiglu(void* context, void* out, const void* gate, const void* up, int64_t tokens, int64_t d,
                     int64_t stride, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("swiglu")
-                  .rows(type, tokens, d)
-                  .size("stride", stride, d)
-                  .pointer("out", out, tokens)
-                  .pointer("gate", gate, tokens)
-                  .pointer("up", up, tokens)
-                  .status());
+    BELLE_TRY(abi::check_swiglu(out, gate, up, tokens, d, stride, type));
     over_rows(cpu, tokens, d, 16, [&](int64_t t, int64_t rows) {
       cpu.kernels.swiglu(at(out, t * d, type), at(gate, t * stride, type), at(up, t * stride, type), rows, d,
                          stride, kernel_type(type));
@@ -51,15 +46,7 @@ belle_status swiglu(void* context, void* out, const void* gate, const void* up, 
 belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* dout, const void* gate,
                              const void* up, int64_t tokens, int64_t d, int64_t stride, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("swiglu_backward")
-                  .rows(type, tokens, d)
-                  .size("stride", stride, d)
-                  .pointer("dgate", dgate, tokens)
-                  .pointer("dup", dup, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("gate", gate, tokens)
-                  .pointer("up", up, tokens)
-                  .status());
+    BELLE_TRY(abi::check_swiglu_backward(dgate, dup, dout, gate, up, tokens, d, stride, type));
     over_rows(cpu, tokens, d, 24, [&](int64_t t, int64_t rows) {
       cpu.kernels.swiglu_backward(at(dgate, t * stride, type), at(dup, t * stride, type),
                                   at(dout, t * d, type), at(gate, t * stride, type), at(up, t * stride, type),
@@ -71,7 +58,7 @@ belle_status swiglu_backward(void* context, void* dgate, void* dup, const void* 
 
 belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("gelu_tanh").dtype(type).size("n", n).pointer("out", out, n).pointer("x", x, n).status());
+    BELLE_TRY(abi::check_gelu_tanh(out, x, n, type));
     over_elements(cpu, n, 16, [&](int64_t i, int64_t count) {
       cpu.kernels.gelu_tanh(at(out, i, type), at(x, i, type), count, kernel_type(type));
     });
@@ -82,13 +69,7 @@ belle_status gelu_tanh(void* context, void* out, const void* x, int64_t n, int32
 belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const void* x, int64_t n,
                                 int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("gelu_tanh_backward")
-                  .dtype(type)
-                  .size("n", n)
-                  .pointer("dx", dx, n)
-                  .pointer("dout", dout, n)
-                  .pointer("x", x, n)
-                  .status());
+    BELLE_TRY(abi::check_gelu_tanh_backward(dx, dout, x, n, type));
     over_elements(cpu, n, 24, [&](int64_t i, int64_t count) {
       cpu.kernels.gelu_tanh_backward(at(dx, i, type), at(dout, i, type), at(x, i, type), count,
                                      kernel_type(type));
@@ -99,13 +80,7 @@ belle_status gelu_tanh_backward(void* context, void* dx, const void* dout, const
 
 belle_status add(void* context, void* out, const void* a, const void* b, int64_t n, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("add")
-                  .dtype(type)
-                  .size("n", n)
-                  .pointer("out", out, n)
-                  .pointer("a", a, n)
-                  .pointer("b", b, n)
-                  .status());
+    BELLE_TRY(abi::check_add(out, a, b, n, type));
     over_elements(cpu, n, 4, [&](int64_t i, int64_t count) {
       cpu.kernels.add(at(out, i, type), at(a, i, type), at(b, i, type), count, kernel_type(type));
     });
@@ -117,18 +92,7 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(abi::check_adamw(args));
     const belle_adamw_args& a = *args;
-    const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
-    const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
-    const ops::AdamWScalars scalars = {
-        .grad_scale = a.grad_scale,
-        .decay = static_cast<float>(1 - a.lr * a.weight_decay),
-        .beta2 = static_cast<float>(a.beta2),
-        .one_minus_beta1 = static_cast<float>(1 - a.beta1),
-        .one_minus_beta2 = static_cast<float>(1 - a.beta2),
-        .root_correction2 = static_cast<float>(std::sqrt(correction2)),
-        .eps = static_cast<float>(a.eps),
-        .step_size = static_cast<float>(a.lr / correction1),
-    };
+    const AdamWScalars scalars = abi::adamw_scalars(a);
     over_elements(cpu, a.n, 16, [&](int64_t i, int64_t count) {
       cpu.kernels.adamw(at(a.weight, i, a.type), a.remainder ? a.remainder + i : nullptr, a.grad + i, a.m + i,
                         a.v + i, count, scalars, kernel_type(a.type));
@@ -141,7 +105,7 @@ belle_status adamw(void* context, const belle_adamw_args* args) {
 belle_status sum_with(void* context, const char* op, ops::Sum* ops::KernelTable::*kernel, const float* x,
                       int64_t n, double* out) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check(op).size("n", n).pointer("x", x, n).pointer("out", out).status());
+    BELLE_TRY(abi::check_sum(op, x, n, out));
     constexpr int64_t kStep = 65536;
     const int64_t chunks = (n + kStep - 1) / kStep;
     double* partial = cpu.partial_sums.get<double>(chunks);

@@ -36,7 +36,7 @@ belle_status gemm_entry(void* context, const belle_gemm_args* args) {
 
 belle_status peak_flops(void* context, int32_t type, double* out) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("peak_flops").dtype(type).pointer("out", out).status());
+    BELLE_TRY(abi::check_peak_flops(type, out));
     double& known = cpu.peak[type];
     if (known == 0) known = measure_peak(cpu, static_cast<ops::Type>(type));
     *out = known;

@@ -66,13 +66,7 @@ void over_parts(CpuContext& cpu, int64_t rows, int64_t d, Body body) {
 belle_status rms_norm(void* context, void* out, float* rstd, const void* x, const void* weight, float eps,
                       int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("rms_norm")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .status());
+    BELLE_TRY(abi::check_rms_norm(out, rstd, x, weight, tokens, d, type));
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
       cpu.kernels.rms_norm(at(out, row * d, type), rstd + row, at(x, row * d, type), weight, eps, rows, d,
                            kernel_type(type));
@@ -85,14 +79,7 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
                                const void* weight, const float* rstd, const void* residual, int64_t tokens,
                                int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("rms_norm_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dx", dx, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("rstd", rstd, tokens)
-                  .status());
+    BELLE_TRY(abi::check_rms_norm_backward(dx, dout, x, weight, rstd, tokens, d, type));
     BELLE_ASSIGN(const PartialSums sums,
                  PartialSums::open(cpu, "rms_norm_backward", tokens, d, dweight ? 1 : 0));
     over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
@@ -109,15 +96,7 @@ belle_status rms_norm_backward(void* context, void* dx, float* dweight, const vo
 belle_status layer_norm(void* context, void* out, float* mean, float* rstd, const void* x, const void* weight,
                         const void* bias, float eps, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("layer_norm")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("mean", mean, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("bias", bias)
-                  .status());
+    BELLE_TRY(abi::check_layer_norm(out, mean, rstd, x, weight, bias, tokens, d, type));
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
       cpu.kernels.layer_norm(at(out, row * d, type), mean + row, rstd + row, at(x, row * d, type), weight,
                              bias, eps, rows, d, kernel_type(type));
@@ -130,15 +109,7 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
                                  const void* x, const void* weight, const float* mean, const float* rstd,
                                  const void* residual, int64_t tokens, int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("layer_norm_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dx", dx, tokens)
-                  .pointer("dout", dout, tokens)
-                  .pointer("x", x, tokens)
-                  .pointer("weight", weight)
-                  .pointer("mean", mean, tokens)
-                  .pointer("rstd", rstd, tokens)
-                  .status());
+    BELLE_TRY(abi::check_layer_norm_backward(dx, dout, x, weight, mean, rstd, tokens, d, type));
     BELLE_ASSIGN(const PartialSums sums,
                  PartialSums::open(cpu, "layer_norm_backward", tokens, d, dweight || dbias ? 2 : 0));
     over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
@@ -156,11 +127,7 @@ belle_status layer_norm_backward(void* context, void* dx, float* dweight, float*
 belle_status bias_backward(void* context, float* dbias, const void* dout, int64_t tokens, int64_t d,
                            int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("bias_backward")
-                  .rows(type, tokens, d)
-                  .pointer("dbias", dbias)
-                  .pointer("dout", dout, tokens)
-                  .status());
+    BELLE_TRY(abi::check_bias_backward(dbias, dout, tokens, d, type));
     BELLE_ASSIGN(const PartialSums sums, PartialSums::open(cpu, "bias_backward", tokens, d, 1));
     over_parts(cpu, tokens, d, [&](int64_t part, int64_t row, int64_t rows) {
       cpu.kernels.column_sums(sums.of(0, part), at(dout, row * d, type), rows, d, kernel_type(type));
@@ -246,12 +213,7 @@ Status check_ids(const char* op, const int32_t* ids, int64_t tokens, int64_t voc
 belle_status embedding(void* context, void* out, const void* table, const int32_t* ids, int64_t tokens,
                        int64_t d, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("embedding")
-                  .rows(type, tokens, d)
-                  .pointer("out", out, tokens)
-                  .pointer("table", table)
-                  .pointer("ids", ids, tokens)
-                  .status());
+    BELLE_TRY(abi::check_embedding(out, table, ids, tokens, d, type));
     BELLE_TRY(
         check_ids("embedding", ids, tokens, int64_t{1} << 31));  // the ABI does not say how long the table is
     over_rows(cpu, tokens, d, [&](int64_t row, int64_t rows) {
@@ -264,13 +226,7 @@ belle_status embedding(void* context, void* out, const void* table, const int32_
 belle_status embedding_backward(void* context, float* dtable, const void* dout, const int32_t* ids,
                                 int64_t tokens, int64_t d, int64_t vocab, int32_t type) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
-    BELLE_TRY(Check("embedding_backward")
-                  .rows(type, tokens, d)
-                  .size("vocab", vocab, 1)
-                  .pointer("dtable", dtable)
-                  .pointer("dout", dout, tokens)
-                  .pointer("ids", ids, tokens)
-                  .status());
+    BELLE_TRY(abi::check_embedding_backward(dtable, dout, ids, tokens, d, vocab, type));
     BELLE_TRY(check_ids("embedding_backward", ids, tokens, vocab));
     over_columns(cpu, tokens, d, [&](int64_t first, int64_t last) {
       cpu.kernels.embedding_backward(dtable, dout, ids, tokens, d, first, last, kernel_type(type));

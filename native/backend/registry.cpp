@@ -20,10 +20,13 @@ Result<std::shared_ptr<belle_backend>> open_cpu_by_name(int threads) {
 }  // namespace
 
 std::vector<BackendInfo> list() {
-  const auto kernels = choose_kernels();
-  const auto cuda = open_cuda(0);
-  return {{.name = "cpu", .available = kernels.ok(), .reason = kernels.status().message()},
-          {.name = "cuda", .available = cuda.ok(), .reason = cuda.status().message()}};
+  const auto info = [](const char* name, const Result<std::shared_ptr<belle_backend>>& opened) {
+    return BackendInfo{.name = name,
+                       .available = opened.ok(),
+                       .reason = opened.status().message(),
+                       .description = opened.ok() ? opened.value()->description : ""};
+  };
+  return {info("cpu", open_cpu_by_name(1)), info("cuda", open_cuda(0))};
 }
 
 Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads) {

@@ -13,7 +13,8 @@ namespace belle::backend {
 struct BackendInfo {
   std::string name;
   bool available = false;
-  std::string reason;  // why not, one sentence
+  std::string reason;       // why not, one sentence
+  std::string description;  // what it is, when it is available
 };
 
 std::vector<BackendInfo> list();

@@ -1,21 +1,10 @@
 #pragma once
 // One AdamW update (Loshchilov & Hutter 2019), the operations of torch.optim.AdamW in its order and its
 // precision. Reference: adamw in test/native/ops/reference.h.
+#include "native/core/adamw_scalars.h"
 #include "native/ops/kernel.h"
 
 namespace belle::ops {
-
-// The scalars of one step, computed in double by the caller and rounded once, as torch does.
-struct AdamWScalars {
-  float grad_scale;
-  float decay;  // 1 - lr * weight_decay
-  float beta2;
-  float one_minus_beta1;
-  float one_minus_beta2;
-  float root_correction2;  // sqrt(1 - beta2^step)
-  float eps;
-  float step_size;  // lr / (1 - beta1^step)
-};
 
 // g = grad * grad_scale; w *= decay; m += (g - m) * (1 - beta1); v = v * beta2 + (1 - beta2) g g;
 // w -= step_size * m / (sqrt(v) / sqrt(1 - beta2^step) + eps). The buffers do not overlap.

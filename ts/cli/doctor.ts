@@ -113,7 +113,9 @@ function addNative(add: Add, t: (text: Text) => string): void {
     for (const backend of native.backends()) {
       // A missing GPU is no trouble unless it was asked for.
       const needed = backend.name === "cpu" || wanted === backend.name;
-      const value = backend.available ? t({ en: "usable", zh: "可用" }) : backend.reason;
+      const value = backend.available
+        ? t({ en: `usable: ${backend.description}`, zh: `可用：${backend.description}` })
+        : backend.reason;
       add(
         `backend-${backend.name}`,
         { en: `backend ${backend.name}`, zh: `后端 ${backend.name}` },

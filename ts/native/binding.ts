@@ -317,7 +317,8 @@ export interface NativeBinding {
   readonly compiler: string;
   /** { isa: "avx512bf16" | "avx512" | "avx2" | "baseline", threads } */
   cpu(): { isa: string; threads: number };
-  backends(): Array<{ name: string; available: boolean; reason: string }>;
+  /** `reason`: why it is not available; `description`: what it is, when it is. */
+  backends(): Array<{ name: string; available: boolean; reason: string; description: string }>;
 
   createStop(): NativeStop;
 

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BELLE_BACKEND_ABI_VERSION 2u
+#define BELLE_BACKEND_ABI_VERSION 3u
 
 typedef enum belle_dtype { BELLE_F32 = 0, BELLE_BF16 = 1 } belle_dtype;
 
@@ -131,8 +131,9 @@ typedef struct belle_adamw_args {
 
 typedef struct belle_backend belle_backend;
 struct belle_backend {
-  uint32_t abi_version; /* first, always: refuse on mismatch */
-  const char* name;     /* "cpu", "cuda" */
+  uint32_t abi_version;    /* first, always: refuse on mismatch */
+  const char* name;        /* "cpu", "cuda" */
+  const char* description; /* one line for people: the device and what computes on it; UTF-8 */
   void* context;
 
   /* memory */

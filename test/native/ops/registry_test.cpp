@@ -28,8 +28,9 @@ TEST("registry: cpu is always there, auto falls back to it") {
   CHECK_EQ(infos.size(), 2u);
   CHECK_EQ(infos[0].name, "cpu");
   CHECK(infos[0].available && infos[0].reason.empty());
+  CHECK_EQ(infos[0].description, backend::cpu_isa());
   CHECK_EQ(infos[1].name, "cuda");
-  CHECK(!infos[1].available);
+  CHECK(!infos[1].available && infos[1].description.empty());
   CHECK(infos[1].reason.find("BELLE_CUDA_LIB names /nowhere/libbelle_cuda.so, which cannot be loaded") == 0);
   for (const std::string name : {"cpu", "auto"}) {
     const auto opened = backend::open(name, 1);
@@ -65,12 +66,14 @@ TEST("registry: a whole backend library opens and is closed; a broken one is exp
     const auto opened = backend::open("auto", 1);
     CHECK_OK(opened.status());
     if (opened.ok()) CHECK_EQ(std::string(opened.value()->name), "cuda");
-    CHECK(backend::list()[1].available);
+    const backend::BackendInfo cuda = backend::list()[1];
+    CHECK(cuda.available && cuda.reason.empty());
+    CHECK_EQ(cuda.description, "a device that does not exist");
   }
-  const std::pair<const char*, const char*> broken[] = {
-      {"libfake_old.so",
-       "does not fit: its ABI version is 0, this build needs 2; install the backend library of the same "
-       "release"},
+  const std::string version = std::to_string(BELLE_BACKEND_ABI_VERSION);
+  const std::pair<const char*, std::string> broken[] = {
+      {"libfake_old.so", "does not fit: its ABI version is 0, this build needs " + version +
+                             "; install the backend library of the same release"},
       {"libfake_partial.so", "does not fit: it lacks attention_decode, sum"},
       {"libfake_deaf.so", "no CUDA device was found"},
       {"libfake_empty.so", "is no backend library: it does not export belle_backend_open"},

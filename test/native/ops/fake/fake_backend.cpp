@@ -23,6 +23,7 @@ EXPORT belle_status belle_backend_open(int32_t, belle_backend** out) {
   }
   fake.abi_version = BELLE_BACKEND_ABI_VERSION;
   fake.name = "cuda";
+  fake.description = "a device that does not exist";
 #ifdef FAKE_OLD
   fake.abi_version = 0;
 #endif
