@@ -4,7 +4,7 @@
 import { fork } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { buildNativeTests, emulatedRoom, rooms, runNativeTest } from "./support/native_tests.mjs";
+import { buildNativeTests, runBenchPrograms, runNativeTest, suiteNames } from "./support/native_tests.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const timeoutMs = Number(process.env.BELLE_TEST_TIMEOUT_MS ?? 600_000);
@@ -16,9 +16,9 @@ const files = readdirSync(join(root, "test"), { withFileTypes: true, recursive: 
   .map((entry) => relative(root, join(entry.parentPath, entry.name)))
   .filter(wanted)
   .sort();
-const nativeRooms = [...rooms, ...(process.arch === "x64" ? [emulatedRoom] : [])].filter((room) =>
-  wanted(`test/native/${room}`),
-);
+const nativeSuites = suiteNames.filter((name) => wanted(`test/native/${name}`));
+const benchPrograms = wanted("test/native/bench");
+const anyNative = nativeSuites.length > 0 || benchPrograms;
 
 function runFile(file) {
   return new Promise((done) => {
@@ -65,12 +65,18 @@ function record(result) {
 }
 
 if (process.argv.includes("--list")) {
-  console.log([...files, ...nativeRooms.map((room) => `test/native/${room}`)].join("\n"));
+  console.log(
+    [
+      ...files,
+      ...nativeSuites.map((name) => `test/native/${name}`),
+      ...(benchPrograms ? ["test/native/bench"] : []),
+    ].join("\n"),
+  );
   process.exit(0);
 }
 for (const file of files) record(await runFile(file));
-if (nativeRooms.length > 0) {
-  const { build, error } = buildNativeTests(root, nativeRooms);
+if (anyNative) {
+  const { build, error } = buildNativeTests(root, nativeSuites);
   if (error)
     record({
       file: "test/native",
@@ -81,9 +87,12 @@ if (nativeRooms.length > 0) {
       failed: 1,
       skipped: [],
     });
-  else for (const room of nativeRooms) record(runNativeTest(root, build, room));
+  else {
+    for (const name of nativeSuites) record(runNativeTest(root, build, name));
+    if (benchPrograms) record(runBenchPrograms(root, build));
+  }
 }
-if (files.length + nativeRooms.length === 0) {
+if (files.length === 0 && !anyNative) {
   console.log(`no test matches ${filters.join(" ")}`);
   totals.failed = 1;
 }

@@ -4,9 +4,24 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
+/** The rooms with a test program of their own, test_<room>. */
 export const rooms = ["core", "ops", "io", "tokenizer", "model", "train", "infer"];
-/** The op tests once more, on the CUDA backend whose threads are emulated (test/cuda/emulated). */
-export const emulatedRoom = "cuda";
+
+/** What is run: of a program the tests whose names hold `only`, on the backend library `backend`. */
+const suites = {
+  ...Object.fromEntries(rooms.map((room) => [room, { program: `test_${room}` }])),
+  // The CUDA backend, its threads emulated (test/cuda/emulated), with its own matrix products and with cublasLt's.
+  ...(process.arch === "x64" && {
+    cuda: { program: "test_ops", backend: "libbelle_cuda_emulated.so" },
+    cublaslt: {
+      program: "test_ops",
+      backend: "libbelle_cuda_emulated.so",
+      cublaslt: "libfake_cublaslt.so",
+      only: "gemm: every",
+    },
+  }),
+};
+export const suiteNames = Object.keys(suites);
 
 /** Configures the build tree of scripts/native-build.cjs with tests on, so that nothing is compiled twice. */
 export function buildNativeTests(root, only) {
@@ -20,9 +35,9 @@ export function buildNativeTests(root, only) {
     if (driver.status !== 0) return { error: driver.stderr };
   }
   const run = (args) => spawnSync("cmake", args, { cwd: root, encoding: "utf8" });
-  const configure = run(["-S", root, "-B", build, "-DBELLE_TESTS=ON"]);
+  const configure = run(["-S", root, "-B", build, "-DBELLE_TESTS=ON", "-DBELLE_BENCH=ON"]);
   if (configure.status !== 0) return { error: configure.stdout + configure.stderr };
-  const targets = only.map((room) => `test_${programOf(room)}`);
+  const targets = [...new Set(only.map((name) => suites[name].program)), "bench_ops", "bench_train_step"];
   const made = run([
     "--build",
     build,
@@ -37,14 +52,18 @@ export function buildNativeTests(root, only) {
   return { build };
 }
 
-const programOf = (room) => (room === emulatedRoom ? "ops" : room);
-
-export function runNativeTest(root, build, room) {
+export function runNativeTest(root, build, name) {
+  const { program, backend, cublaslt, only } = suites[name];
   const started = performance.now();
-  const library = { BELLE_TEST_BACKEND: join(build, "libbelle_cuda_emulated.so") };
-  const result = spawnSync(join(build, `test_${programOf(room)}`), [], {
+  const result = spawnSync(join(build, program), only === undefined ? [] : [only], {
     cwd: root,
-    env: { ...process.env, ...(room === emulatedRoom ? library : {}) },
+    env: {
+      ...process.env,
+      ...(backend && {
+        BELLE_TEST_BACKEND: join(build, backend),
+        BELLE_CUBLASLT: cublaslt ? join(build, cublaslt) : "off",
+      }),
+    },
     encoding: "utf8",
     timeout: 600_000,
     killSignal: "SIGKILL",
@@ -59,12 +78,37 @@ export function runNativeTest(root, build, room) {
       ? undefined
       : `exited with ${result.status} and no summary`;
   return {
-    file: `test/native/${room}`,
+    file: `test/native/${name}`,
     seconds: (performance.now() - started) / 1000,
     output,
     died,
     passed: Number(counts?.[1] ?? 0),
     failed: Number(counts?.[2] ?? 0) + (died ? 1 : 0),
     skipped,
+  };
+}
+
+/** The bench programs for machines without Node: each prints one JSON line with a speed in it. */
+export function runBenchPrograms(root, build) {
+  const started = performance.now();
+  const config = join(root, "test", "support", "tiny_llama.json");
+  const runs = [
+    ["bench_ops", ["gemm", "m=64", "n=64", "k=64", "layout=tn", "milliseconds=1"], "tflops"],
+    ["bench_ops", ["attention", "tokens=64", "heads=2", "kv_heads=1", "head_dim=16", "milliseconds=1"], "tflops"],
+    ["bench_train_step", [`config=${config}`, "tokens=64", "documents=2", "steps=2"], "tokens_per_s"],
+  ];
+  const failures = [];
+  for (const [program, args, speed] of runs) {
+    const { stdout, stderr, status } = spawnSync(join(build, program), args, { cwd: root, encoding: "utf8" });
+    const line = status === 0 ? JSON.parse(stdout) : {};
+    if (!(line[speed] > 0)) failures.push(`${program} ${args.join(" ")}: exit ${status}\n${stdout}${stderr}`);
+  }
+  return {
+    file: "test/native/bench",
+    seconds: (performance.now() - started) / 1000,
+    output: failures.join("\n"),
+    passed: runs.length - failures.length,
+    failed: failures.length,
+    skipped: [],
   };
 }

@@ -338,44 +338,45 @@ TEST("attention: blocks begin at their document's start, those with the most wor
 }
 
 TEST("attention: errors") {
-  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
-  belle_backend& b = *device;
-  std::vector<float> x(1024);
-  const std::vector<int32_t> good_seqlens = {0, 2, 4}, falling = {0, 3, 2}, late = {1, 2, 4};
-  belle_attention_args good = {};
-  good.q = good.k = good.v = x.data(), good.out = x.data() + 512, good.lse = x.data() + 900;
-  good.q_stride = good.kv_stride = 16, good.q_head_stride = good.kv_head_stride = 4;
-  good.cu_seqlens = good_seqlens.data(), good.documents = 2;
-  good.heads = good.kv_heads = 4, good.head_dim = 4, good.scale = 1;
-  CHECK_OK(from_c(b.attention(b.context, &good)));
-  auto refused = [&](auto change, StatusCode code, const std::string& text) {
-    belle_attention_args bad = good;
-    change(bad);
-    CHECK_REFUSED(b.attention(b.context, &bad), code, "attention: " + text);
-    belle_attention_backward_args backward = {};
-    backward.forward = bad;
-    CHECK_REFUSED(b.attention_backward(b.context, &backward), code, "attention_backward: " + text);
-  };
-  refused([&](auto& a) { a.cu_seqlens = falling.data(); }, StatusCode::invalid_argument,
-          "cu_seqlens falls from 3 to 2 at entry 2");
-  refused([&](auto& a) { a.cu_seqlens = late.data(); }, StatusCode::invalid_argument,
-          "cu_seqlens starts with 1; it must start with 0");
-  refused([](auto& a) { a.kv_heads = 3; }, StatusCode::invalid_argument,
-          "4 heads cannot share 3 kv heads evenly");
-  refused([](auto& a) { a.head_dim = 0; }, StatusCode::invalid_argument, "head_dim is 0");
-  refused([](auto& a) { a.head_dim = 5000; }, StatusCode::invalid_argument, "head_dim is 5000; at most 4096");
-  refused([](auto& a) { a.k = nullptr; }, StatusCode::invalid_argument, "k is NULL");
-  refused([](auto& a) { a.lse = nullptr; }, StatusCode::invalid_argument, "lse is NULL");
-  refused([](auto& a) { a.type = 2; }, StatusCode::invalid_argument, "dtype 2 is unknown");
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    Buffer x(b, std::vector<float>(1024));
+    const std::vector<int32_t> good_seqlens = {0, 2, 4}, falling = {0, 3, 2}, late = {1, 2, 4};
+    belle_attention_args good = {};
+    good.q = good.k = good.v = x.f32(), good.out = x.f32() + 512, good.lse = x.f32() + 900;
+    good.q_stride = good.kv_stride = 16, good.q_head_stride = good.kv_head_stride = 4;
+    good.cu_seqlens = good_seqlens.data(), good.documents = 2;
+    good.heads = good.kv_heads = 4, good.head_dim = 4, good.scale = 1;
+    CHECK_OK(from_c(b.attention(b.context, &good)));
+    auto refused = [&](auto change, StatusCode code, const std::string& text) {
+      belle_attention_args bad = good;
+      change(bad);
+      CHECK_REFUSED(b.attention(b.context, &bad), code, "attention: " + text);
+      belle_attention_backward_args backward = {};
+      backward.forward = bad;
+      CHECK_REFUSED(b.attention_backward(b.context, &backward), code, "attention_backward: " + text);
+    };
+    refused([&](auto& a) { a.cu_seqlens = falling.data(); }, StatusCode::invalid_argument,
+            "cu_seqlens falls from 3 to 2 at entry 2");
+    refused([&](auto& a) { a.cu_seqlens = late.data(); }, StatusCode::invalid_argument,
+            "cu_seqlens starts with 1; it must start with 0");
+    refused([](auto& a) { a.kv_heads = 3; }, StatusCode::invalid_argument,
+            "4 heads cannot share 3 kv heads evenly");
+    refused([](auto& a) { a.head_dim = 0; }, StatusCode::invalid_argument, "head_dim is 0");
+    refused([](auto& a) { a.head_dim = 5000; }, StatusCode::invalid_argument,
+            "head_dim is 5000; at most 4096");
+    refused([](auto& a) { a.k = nullptr; }, StatusCode::invalid_argument, "k is NULL");
+    refused([](auto& a) { a.lse = nullptr; }, StatusCode::invalid_argument, "lse is NULL");
+    refused([](auto& a) { a.type = 2; }, StatusCode::invalid_argument, "dtype 2 is unknown");
 
-  const std::vector<int32_t> lengths = {3, 9};
-  belle_attention_decode_args decode = {};
-  decode.q = decode.k_cache = decode.v_cache = x.data(), decode.out = x.data() + 512;
-  decode.q_stride = 16, decode.q_head_stride = 4, decode.cache_rows = 8, decode.lengths = lengths.data(),
-  decode.sequences = 2;
-  decode.heads = decode.kv_heads = 4, decode.head_dim = 4, decode.scale = 1;
-  CHECK_REFUSED(b.attention_decode(b.context, &decode), StatusCode::invalid_argument,
-                "attention_decode: sequence 1 has length 9, its cache holds 1 to 8 rows");
+    const std::vector<int32_t> lengths = {3, 9};
+    belle_attention_decode_args decode = {};
+    decode.q = decode.k_cache = decode.v_cache = x.f32(), decode.out = x.f32() + 512;
+    decode.q_stride = 16, decode.q_head_stride = 4, decode.cache_rows = 8, decode.lengths = lengths.data(),
+    decode.sequences = 2;
+    decode.heads = decode.kv_heads = 4, decode.head_dim = 4, decode.scale = 1;
+    CHECK_REFUSED(b.attention_decode(b.context, &decode), StatusCode::invalid_argument,
+                  "attention_decode: sequence 1 has length 9, its cache holds 1 to 8 rows");
+  });
 }
 
 }  // namespace belle::test

@@ -161,26 +161,26 @@ TEST("linear_cross_entropy: more rows than a scan takes at once; a target beyond
 }
 
 TEST("linear_cross_entropy: errors") {
-  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
-  belle_backend& b = *device;
-  std::vector<float> x(64), losses(2);
-  const std::vector<int32_t> targets = {1, 8};
-  belle_linear_cross_entropy_args a = {};
-  a.rows = 2, a.d = 4, a.vocab = 8, a.chunk_rows = 2;
-  a.hidden = x.data(), a.head = x.data(), a.targets = targets.data(), a.losses = losses.data(),
-  a.logits_scratch = x.data();
-  CHECK_REFUSED(
-      b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
-      "linear_cross_entropy: the target of row 1 is 8, the vocabulary has 8 rows; check the labels");
-  a.chunk_rows = 0;
-  CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
-                "linear_cross_entropy: chunk_rows is 0");
-  a.chunk_rows = 2, a.logits_scratch = nullptr;
-  CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
-                "linear_cross_entropy: logits_scratch is NULL");
-  a.type = 7;
-  CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
-                "linear_cross_entropy: dtype 7 is unknown");
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    Buffer x(b, std::vector<float>(64)), losses(b, std::vector<float>(2)),
+        targets(b, std::vector<int32_t>{1, 8});
+    belle_linear_cross_entropy_args a = {};
+    a.rows = 2, a.d = 4, a.vocab = 8, a.chunk_rows = 2;
+    a.hidden = x.data(), a.head = x.data(), a.targets = targets.i32(), a.losses = losses.f32(),
+    a.logits_scratch = x.data();
+    CHECK_REFUSED(
+        b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+        "linear_cross_entropy: the target of row 1 is 8, the vocabulary has 8 rows; check the labels");
+    a.chunk_rows = 0;
+    CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                  "linear_cross_entropy: chunk_rows is 0");
+    a.chunk_rows = 2, a.logits_scratch = nullptr;
+    CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                  "linear_cross_entropy: logits_scratch is NULL");
+    a.type = 7;
+    CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                  "linear_cross_entropy: dtype 7 is unknown");
+  });
 }
 
 }  // namespace belle::test

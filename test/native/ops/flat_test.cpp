@@ -228,33 +228,34 @@ TEST("memory: zeroed, aligned, counted, and an honest refusal") {
 }
 
 TEST("flat: errors") {
-  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
-  belle_backend& b = *device;
-  void* c = b.context;
-  std::vector<float> x(8, 1.0f);
-  float* p = x.data();
-  double out = 0;
-  constexpr auto invalid = StatusCode::invalid_argument;
-  CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 1, 8, 8, BELLE_F32), invalid, "swiglu: up is NULL");
-  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 7, BELLE_F32), invalid, "swiglu: stride is 7; it must be from 8");
-  CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 8, -1), invalid,
-                "swiglu: dtype -1 is unknown; use BELLE_F32 (0) or BELLE_BF16 (1)");
-  CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 1, 8, 8, BELLE_F32), invalid,
-                "swiglu_backward: dup is NULL");
-  CHECK_REFUSED(b.gelu_tanh(c, p, p, -8, BELLE_F32), invalid, "gelu_tanh: n is -8");
-  CHECK_REFUSED(b.gelu_tanh_backward(c, p, p, nullptr, 8, BELLE_F32), invalid,
-                "gelu_tanh_backward: x is NULL");
-  CHECK_REFUSED(b.add(c, p, p, p, 8, 5), invalid, "add: dtype 5 is unknown");
-  CHECK_REFUSED(b.sum(c, nullptr, 8, &out), invalid, "sum: x is NULL");
-  CHECK_REFUSED(b.sum_squares(c, p, 8, nullptr), invalid, "sum_squares: out is NULL");
-  belle_adamw_args args = {8, p, nullptr, BELLE_F32, p, p, p, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0};
-  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: step is 0; it must be from 1");
-  args.step = 1, args.beta2 = 1;
-  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: beta2 is 1.000000; it must be in [0, 1)");
-  args.beta2 = 0.999, args.grad = nullptr;
-  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: grad is NULL");
-  args.grad = p, args.type = BELLE_BF16;
-  CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: remainder is NULL");
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    void* c = b.context;
+    Buffer x(b, std::vector<float>(8, 1.0f));
+    float* p = x.f32();
+    double out = 0;
+    constexpr auto invalid = StatusCode::invalid_argument;
+    CHECK_REFUSED(b.swiglu(c, p, p, nullptr, 1, 8, 8, BELLE_F32), invalid, "swiglu: up is NULL");
+    CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 7, BELLE_F32), invalid,
+                  "swiglu: stride is 7; it must be from 8");
+    CHECK_REFUSED(b.swiglu(c, p, p, p, 1, 8, 8, -1), invalid,
+                  "swiglu: dtype -1 is unknown; use BELLE_F32 (0) or BELLE_BF16 (1)");
+    CHECK_REFUSED(b.swiglu_backward(c, p, nullptr, p, p, p, 1, 8, 8, BELLE_F32), invalid,
+                  "swiglu_backward: dup is NULL");
+    CHECK_REFUSED(b.gelu_tanh(c, p, p, -8, BELLE_F32), invalid, "gelu_tanh: n is -8");
+    CHECK_REFUSED(b.gelu_tanh_backward(c, p, p, nullptr, 8, BELLE_F32), invalid,
+                  "gelu_tanh_backward: x is NULL");
+    CHECK_REFUSED(b.add(c, p, p, p, 8, 5), invalid, "add: dtype 5 is unknown");
+    CHECK_REFUSED(b.sum(c, nullptr, 8, &out), invalid, "sum: x is NULL");
+    CHECK_REFUSED(b.sum_squares(c, p, 8, nullptr), invalid, "sum_squares: out is NULL");
+    belle_adamw_args args = {8, p, nullptr, BELLE_F32, p, p, p, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0};
+    CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: step is 0; it must be from 1");
+    args.step = 1, args.beta2 = 1;
+    CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: beta2 is 1.000000; it must be in [0, 1)");
+    args.beta2 = 0.999, args.grad = nullptr;
+    CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: grad is NULL");
+    args.grad = p, args.type = BELLE_BF16;
+    CHECK_REFUSED(b.adamw(c, &args), invalid, "adamw: remainder is NULL");
+  });
 }
 
 }  // namespace belle::test

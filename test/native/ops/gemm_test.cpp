@@ -1,3 +1,6 @@
+#include <dlfcn.h>
+
+#include <cstdlib>
 #include <tuple>
 
 #include "test/native/ops/kit.h"
@@ -226,6 +229,37 @@ TEST("gemm: rows of whole 16 bytes, NaN between them, every layout; fewer rows o
   }
 }
 
+TEST("gemm: every product that cublasLt can round once goes to it, and no other") {
+  const char* path = std::getenv("BELLE_CUBLASLT");
+  void* library = on_library() && path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
+  void* symbol = library ? dlsym(library, "fake_cublaslt_products") : nullptr;
+  if (symbol == nullptr) return skip("needs the stand-in for cublasLt in BELLE_CUBLASLT");
+  const auto products = reinterpret_cast<int64_t (*)()>(symbol);
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    CHECK(std::string(b.description).find(path) != std::string::npos);
+    void* memory = nullptr;
+    CHECK_OK(from_c(b.alloc(b.context, 4 * 64 * 64 * 4, &memory)));  // aligned, as a model's
+    belle_gemm_args g = {};
+    g.m = g.n = g.k = g.lda = g.ldb = g.ldc = 64, g.alpha = 1;
+    g.a = g.b = memory, g.c = static_cast<char*>(memory) + 3 * 64 * 64 * 4;
+    g.a_type = g.b_type = g.c_type = BELLE_BF16;
+    const auto sent = [&](auto change) {
+      belle_gemm_args args = g;
+      change(args);
+      const int64_t before = products();
+      CHECK_OK(from_c(b.gemm(b.context, &args)));
+      return products() - before;
+    };
+    CHECK_EQ(sent([](auto&) {}), int64_t{1});
+    CHECK_EQ(sent([](auto& a) { a.transpose_a = 1, a.c_type = BELLE_F32, a.beta = 1; }), int64_t{1});
+    CHECK_EQ(sent([](auto& a) { a.transpose_b = 1, a.bias = a.a, a.residual = a.c; }), int64_t{1});
+    CHECK_EQ(sent([](auto& a) { a.beta = 0.5f, a.residual = a.a; }), int64_t{0});  // two additions
+    CHECK_EQ(sent([](auto& a) { a.a = static_cast<const char*>(a.a) + 2; }), int64_t{0});
+    CHECK_EQ(sent([](auto& a) { a.a_type = a.b_type = a.c_type = BELLE_F32; }), int64_t{0});
+    b.free(b.context, memory);
+  });
+}
+
 TEST("peak_flops: measured once, kept") {
   on_every_isa(2, [&](belle_backend& b, const std::string&) {
     for (const int32_t type : kTypes) {
@@ -240,32 +274,32 @@ TEST("peak_flops: measured once, kept") {
 }
 
 TEST("gemm: errors") {
-  const auto device = backend::open_cpu(*backend::usable_kernels().front(), 1);
-  belle_backend& b = *device;
-  std::vector<float> x(64);
-  belle_gemm_args good = {};
-  good.m = good.n = good.k = 4;
-  good.a = x.data(), good.b = x.data(), good.c = x.data() + 32;
-  good.lda = good.ldb = good.ldc = 4;
-  good.alpha = 1;
-  CHECK_OK(from_c(b.gemm(b.context, &good)));
-  auto refused = [&](auto change, StatusCode code, const std::string& text) {
-    belle_gemm_args bad = good;
-    change(bad);
-    CHECK_REFUSED(b.gemm(b.context, &bad), code, text);
-  };
-  refused([](auto& g) { g.m = -1; }, StatusCode::invalid_argument, "gemm: m is -1; it must be from 0");
-  refused([](auto& g) { g.lda = 3; }, StatusCode::invalid_argument, "gemm: lda is 3; it must be from 4");
-  refused([](auto& g) { g.ldb = 3; }, StatusCode::invalid_argument, "gemm: ldb is 3");
-  refused([](auto& g) { g.ldc = 0; }, StatusCode::invalid_argument, "gemm: ldc is 0");
-  refused([](auto& g) { g.b = nullptr; }, StatusCode::invalid_argument,
-          "gemm: b is NULL; pass a buffer from alloc()");
-  refused([](auto& g) { g.b_type = BELLE_BF16; }, StatusCode::invalid_argument,
-          "gemm: a and b have different dtypes; cast one of them");
-  refused([](auto& g) { g.c_type = BELLE_BF16; }, StatusCode::invalid_argument,
-          "gemm: c must be float32 or have the dtype of a and b");
-  refused([](auto& g) { g.c_type = 7; }, StatusCode::invalid_argument, "gemm: dtype 7 is unknown");
-  CHECK_REFUSED(b.gemm(b.context, nullptr), StatusCode::invalid_argument, "gemm: args is NULL");
+  on_every_isa(1, [&](belle_backend& b, const std::string&) {
+    Buffer x(b, std::vector<float>(64));
+    belle_gemm_args good = {};
+    good.m = good.n = good.k = 4;
+    good.a = x.f32(), good.b = x.f32(), good.c = x.f32() + 32;
+    good.lda = good.ldb = good.ldc = 4;
+    good.alpha = 1;
+    CHECK_OK(from_c(b.gemm(b.context, &good)));
+    auto refused = [&](auto change, StatusCode code, const std::string& text) {
+      belle_gemm_args bad = good;
+      change(bad);
+      CHECK_REFUSED(b.gemm(b.context, &bad), code, text);
+    };
+    refused([](auto& g) { g.m = -1; }, StatusCode::invalid_argument, "gemm: m is -1; it must be from 0");
+    refused([](auto& g) { g.lda = 3; }, StatusCode::invalid_argument, "gemm: lda is 3; it must be from 4");
+    refused([](auto& g) { g.ldb = 3; }, StatusCode::invalid_argument, "gemm: ldb is 3");
+    refused([](auto& g) { g.ldc = 0; }, StatusCode::invalid_argument, "gemm: ldc is 0");
+    refused([](auto& g) { g.b = nullptr; }, StatusCode::invalid_argument,
+            "gemm: b is NULL; pass a buffer from alloc()");
+    refused([](auto& g) { g.b_type = BELLE_BF16; }, StatusCode::invalid_argument,
+            "gemm: a and b have different dtypes; cast one of them");
+    refused([](auto& g) { g.c_type = BELLE_BF16; }, StatusCode::invalid_argument,
+            "gemm: c must be float32 or have the dtype of a and b");
+    refused([](auto& g) { g.c_type = 7; }, StatusCode::invalid_argument, "gemm: dtype 7 is unknown");
+    CHECK_REFUSED(b.gemm(b.context, nullptr), StatusCode::invalid_argument, "gemm: args is NULL");
+  });
 }
 
 }  // namespace belle::test

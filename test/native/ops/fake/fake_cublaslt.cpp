@@ -154,6 +154,10 @@ EXPORT int cublasLtMatmulAlgoCheck(void*, void* product, void* a, void* b, void*
              ? kOk
              : kUnsupported;
 }
+// How many products were asked for, for the test that asks.
+static int64_t products = 0;
+EXPORT int64_t fake_cublaslt_products() { return products; }
+
 EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a, void* a_layout,
                           const void* b, void* b_layout, const void* beta, const void* c, void* c_layout,
                           void* d, void*, const uint64_t* algorithm, void* workspace, size_t, void*) {
@@ -163,6 +167,7 @@ EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a
   if (!possible(p, la, lb, lc) || algorithm[0] != 0xbe11e || !aligned(a) || !aligned(b) || !aligned(c) ||
       !aligned(d) || !aligned(workspace))
     return kInvalid;
+  ++products;
   const int64_t depth = p.transpose_a ? la.rows : la.cols;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
   for (int64_t col = 0; col < lc.cols; ++col) {
