@@ -73,7 +73,8 @@ def train(a):
 
     torch.manual_seed(0)
     config = AutoConfig.for_model(**json.load(open(a.config, encoding="utf8")))
-    model = AutoModelForCausalLM.from_config(config, torch_dtype=torch.bfloat16, attn_implementation="sdpa").cuda()
+    with torch.device("cuda"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=a.attention)
     model.gradient_checkpointing_disable()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
@@ -106,6 +107,7 @@ for name, default in {
     parser.add_argument(f"--{name}", type=int, default=default)
 parser.add_argument("--sdpa", choices=["flash", "cudnn"], default="flash")
 parser.add_argument("--layout", choices=["nn", "nt", "tn"], default="nt")
+parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="of transformers; BLOOM has eager alone")
 parser.add_argument("--config")
 arguments = parser.parse_args()
 figures = {"attention": attention, "gemm": gemm, "train": train}[arguments.what](arguments)
