@@ -198,9 +198,10 @@ struct belle_backend {
   belle_status (*peak_flops)(void* context, int32_t type, double* out);
 };
 
-/* A backend in a library of its own (libbelle_cuda.so) exports these two symbols. open fills *out with a
- * backend whose every entry is set; close ends it and frees what it still holds. The library itself is never
- * unloaded. */
+/* A backend in a library of its own (libbelle_cuda.so) exports these symbols, and `const uint32_t
+ * belle_backend_abi` = BELLE_BACKEND_ABI_VERSION, which is compared before anything of the library is called.
+ * open fills *out with a backend whose every entry is set; close ends it and frees what it still holds. A
+ * library that was opened is never unloaded. */
 typedef belle_status (*belle_backend_open_fn)(int32_t device, belle_backend** out); /* "belle_backend_open" */
 typedef void (*belle_backend_close_fn)(belle_backend*); /* "belle_backend_close" */
 

@@ -8,6 +8,15 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 #ifndef FAKE_EMPTY
+#ifdef FAKE_OLD
+constexpr uint32_t kVersion = 0;
+#else
+constexpr uint32_t kVersion = BELLE_BACKEND_ABI_VERSION;
+#endif
+
+EXPORT const uint32_t belle_backend_abi;
+const uint32_t belle_backend_abi = kVersion;
+
 EXPORT belle_status belle_backend_open(int32_t, belle_backend** out) {
   belle_status status = {};
 #ifdef FAKE_DEAF
@@ -21,12 +30,9 @@ EXPORT belle_status belle_backend_open(int32_t, belle_backend** out) {
   for (size_t at = offsetof(belle_backend, alloc); at < sizeof(fake); at += sizeof(void*)) {
     std::memcpy(reinterpret_cast<char*>(&fake) + at, &entry, sizeof(entry));
   }
-  fake.abi_version = BELLE_BACKEND_ABI_VERSION;
+  fake.abi_version = kVersion;
   fake.name = "cuda";
   fake.description = "a device that does not exist";
-#ifdef FAKE_OLD
-  fake.abi_version = 0;
-#endif
 #ifdef FAKE_PARTIAL
   fake.attention_decode = nullptr;
   fake.sum = nullptr;
