@@ -17,6 +17,13 @@ struct Case {
   std::function<void()> body;
 };
 std::vector<Case>& cases();
+// What a test has another process do: this program, started with --child <name> <arguments>. Its result is
+// the exit status.
+struct Child {
+  std::string name;
+  std::function<int(const std::vector<std::string>&)> body;
+};
+std::vector<Child>& children();
 void fail(const char* file, int line, const std::string& what);
 void skip(const std::string& why);  // marks the running case as skipped
 // The shared reference material (goldens, data): BELLE_SHARED or ../shared; empty when absent.
@@ -27,6 +34,11 @@ std::string temporary_folder();
 struct Register {
   Register(std::string name, std::function<void()> body) {
     cases().push_back({std::move(name), std::move(body)});
+  }
+};
+struct RegisterChild {
+  RegisterChild(std::string name, std::function<int(const std::vector<std::string>&)> body) {
+    children().push_back({std::move(name), std::move(body)});
   }
 };
 template <class T>

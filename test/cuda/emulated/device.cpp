@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "test/cuda/emulated/arena.h"
 #include "test/cuda/emulated/fibers.h"
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -58,6 +59,7 @@ cudaError_t run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::func
   if (threads == 0 || threads > kMaxThreads || shared_bytes > kSharedBytes || grid.x == 0 || grid.y == 0 ||
       grid.y > 65535 || grid.z == 0 || grid.z > 65535)
     return cudaErrorInvalidValue;
+  const OpenMemory open;
   gridDim = grid, blockDim = block;
   bool backwards = false;
   for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z) {
@@ -121,6 +123,10 @@ void cp_async_upto_16(void* shared, const void* global, int bytes) {
   if (reinterpret_cast<uintptr_t>(shared) % 16 != 0 ||
       (bytes > 0 && reinterpret_cast<uintptr_t>(global) % 16 != 0)) {
     std::fprintf(stderr, "cp.async: an address is not 16-byte aligned\n");
+    std::abort();
+  }
+  if (bytes > 0 && !Arena::one().holds(global, static_cast<size_t>(bytes))) {
+    std::fprintf(stderr, "cp.async: an address is not in one piece of device memory\n");
     std::abort();
   }
   Copy copy = {shared, {}};

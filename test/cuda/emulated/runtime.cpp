@@ -4,6 +4,12 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "test/cuda/emulated/arena.h"
+#include "test/cuda/emulated/stream.h"
+
+using belle::cuda::emulated::Arena;
+using belle::cuda::emulated::OpenMemory;
+
 struct belle_emulated_event {
   std::chrono::steady_clock::time_point at;
 };
@@ -26,7 +32,8 @@ const char* cudaGetErrorName(cudaError_t error) { return error == cudaSuccess ? 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = nullptr;
+  static belle_emulated_stream only = {[] { Arena::one().open(); }, [] { Arena::one().close(); }};
+  *stream = &only;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
@@ -47,25 +54,38 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaMalloc(void** out, size_t bytes) {
-  if (bytes > size_t{16} << 30) return cudaErrorMemoryAllocation;
+  *out = bytes > 0 ? Arena::one().allocate(bytes) : nullptr;
+  return bytes == 0 || *out != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFree(void* buffer) {
+  return buffer == nullptr || Arena::one().release(buffer) ? cudaSuccess : cudaErrorInvalidValue;
+}
+cudaError_t cudaMallocHost(void** out, size_t bytes) {
   *out = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   return *out != nullptr || bytes == 0 ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-cudaError_t cudaFree(void* buffer) {
+cudaError_t cudaFreeHost(void* buffer) {
   std::free(buffer);
   return cudaSuccess;
 }
-cudaError_t cudaMallocHost(void** out, size_t bytes) { return cudaMalloc(out, bytes); }
-cudaError_t cudaFreeHost(void* buffer) { return cudaFree(buffer); }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *free = *total = size_t{8} << 30;
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  Arena& arena = Arena::one();
+  const auto fits = [&](const void* memory, bool of_device) {
+    return of_device ? arena.holds(memory, bytes) : !arena.covers(reinterpret_cast<uintptr_t>(memory));
+  };
+  if (!fits(to, kind != cudaMemcpyDeviceToHost) || !fits(from, kind != cudaMemcpyHostToDevice))
+    return cudaErrorInvalidValue;
+  const OpenMemory open;
   std::memmove(to, from, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* device, int value, size_t bytes, cudaStream_t) {
+  if (!Arena::one().holds(device, bytes)) return cudaErrorInvalidValue;
+  const OpenMemory open;
   std::memset(device, value, bytes);
   return cudaSuccess;
 }

@@ -1,5 +1,7 @@
 // Against transformers and PyTorch: losses, gradient norms, learning rates and final weights of whole runs.
 #include <cstring>
+#include <functional>
+#include <optional>
 
 #include "native/io/safetensors.h"
 #include "test/native/backend_name.h"
@@ -36,14 +38,18 @@ struct Golden {
   Json json;
   io::SafetensorsFile tensors;
 
-  static Golden open(const std::string& model) {
+  // None, with a failed check, where a file is missing.
+  static std::optional<Golden> open(const std::string& model) {
     const std::string folder = test::shared_folder() + "/goldens/" + model;
     auto json = io::read_json_file(folder + "/golden.json");
     auto tensors = io::SafetensorsFile::open(folder + "/golden.safetensors");
     CHECK_OK(json.status());
     CHECK_OK(tensors.status());
-    return {folder, json.take(), tensors.take()};
+    if (!json.ok() || !tensors.ok()) return std::nullopt;
+    return Golden{folder, json.take(), tensors.take()};
   }
+
+  std::string name() const { return folder.substr(folder.rfind('/') + 1); }
 
   // [batches, rows, 32]: each row is its own document.
   std::vector<Batch> batches(const std::string& prefix) const {
@@ -103,8 +109,8 @@ std::unique_ptr<model::Model> train_as(const Golden& golden, const char* run,
   }
   const double loss = worst(losses, numbers(*expected.find("losses")));
   const double norm = worst(norms, numbers(*expected.find("grad_norms")));
-  std::cout << "    " << golden.folder.substr(golden.folder.rfind('/') + 1) << " " << run
-            << ": worst relative loss " << loss << ", gradient norm " << norm << "\n";
+  std::cout << "    " << golden.name() << " " << run << ": worst relative loss " << loss << ", gradient norm "
+            << norm << "\n";
   CHECK(loss <= 1e-4);
   CHECK(norm <= 1e-3);
   if (const Json* lrs = expected.find("lrs")) CHECK(rates == numbers(*lrs));
@@ -115,16 +121,24 @@ std::unique_ptr<model::Model> train_as(const Golden& golden, const char* run,
 std::unique_ptr<model::Model> load(const Golden& golden) {
   auto model = model::Model::load(golden.folder, {.backend = test::backend_name(), .threads = 2});
   CHECK_OK(model.status());
-  return model.take();
+  return model.ok() ? model.take() : nullptr;
+}
+
+// f on every golden whose files and model can be read.
+void on_each(const std::function<void(const Golden&, std::unique_ptr<model::Model>)>& f) {
+  for (const char* name : kModels) {
+    const auto golden = Golden::open(name);
+    auto model = golden ? load(*golden) : nullptr;
+    if (model) f(*golden, std::move(model));
+  }
 }
 
 }  // namespace
 
 TEST("goldens: 20 AdamW steps with accumulation, warm-up, cosine and clipping") {
   if (test::shared_folder().empty()) return test::skip("no shared folder");
-  for (const char* name : kModels) {
-    const Golden golden = Golden::open(name);
-    const auto model = train_as(golden, "train", load(golden), Trainable::all, "train");
+  on_each([](const Golden& golden, std::unique_ptr<model::Model> loaded) {
+    const auto model = train_as(golden, "train", std::move(loaded), Trainable::all, "train");
     double worst = 0;
     for (const model::Parameter& parameter : model->parameters()) {
       const io::TensorView* view = golden.tensors.find("train.param." + parameter.name);
@@ -140,24 +154,21 @@ TEST("goldens: 20 AdamW steps with accumulation, warm-up, cosine and clipping") 
       }
       worst = std::max(worst, std::sqrt(difference / norm));
     }
-    std::cout << "    " << name << " train: worst relative weight difference " << worst << "\n";
+    std::cout << "    " << golden.name() << " train: worst relative weight difference " << worst << "\n";
     CHECK(worst <= 1e-3);
-  }
+  });
 }
 
 TEST("goldens: 10 steps at a constant rate") {
   if (test::shared_folder().empty()) return test::skip("no shared folder");
-  for (const char* name : kModels) {
-    const Golden golden = Golden::open(name);
-    train_as(golden, "train_constant", load(golden), Trainable::all, "train");
-  }
+  on_each([](const Golden& golden, std::unique_ptr<model::Model> model) {
+    train_as(golden, "train_constant", std::move(model), Trainable::all, "train");
+  });
 }
 
 TEST("goldens: extended vocabulary, embeddings-only training leaves every other weight alone") {
   if (test::shared_folder().empty()) return test::skip("no shared folder");
-  for (const char* name : kModels) {
-    const Golden golden = Golden::open(name);
-    auto model = load(golden);
+  on_each([](const Golden& golden, std::unique_ptr<model::Model> model) {
     model::ResizeRequest resize;
     for (const Json& row : *golden.json.find("extend")->find("sub_tokens")->array()) {
       auto& ids = resize.sub_tokens.emplace_back();
@@ -173,5 +184,5 @@ TEST("goldens: extended vocabulary, embeddings-only training leaves every other 
       const model::Parameter& parameter = model->parameters()[i];
       CHECK_EQ(model->read_parameter(parameter).take() == before[i], !parameter.embedding);
     }
-  }
+  });
 }

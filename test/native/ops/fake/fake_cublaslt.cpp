@@ -1,8 +1,10 @@
-// A libcublasLt in plain loops on host memory, for the emulated CUDA backend: BELLE_CUBLASLT=<this library>
+// A libcublasLt in plain loops, for the emulated CUDA backend: BELLE_CUBLASLT=<this library>
 // lets the op tests see the layouts, types and epilogues that the backend asks cublasLt for.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "test/cuda/emulated/stream.h"
 
 namespace {
 
@@ -160,7 +162,8 @@ EXPORT int64_t fake_cublaslt_products() { return products; }
 
 EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a, void* a_layout,
                           const void* b, void* b_layout, const void* beta, const void* c, void* c_layout,
-                          void* d, void*, const uint64_t* algorithm, void* workspace, size_t, void*) {
+                          void* d, void*, const uint64_t* algorithm, void* workspace, size_t,
+                          belle_emulated_stream* stream) {
   const auto& p = *static_cast<Product*>(product);
   const auto &la = *static_cast<Layout*>(a_layout), &lb = *static_cast<Layout*>(b_layout),
              &lc = *static_cast<Layout*>(c_layout);
@@ -170,6 +173,7 @@ EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a
   ++products;
   const int64_t depth = p.transpose_a ? la.rows : la.cols;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
+  stream->open_memory();
   for (int64_t col = 0; col < lc.cols; ++col) {
     for (int64_t row = 0; row < lc.rows; ++row) {
       float sum = 0;
@@ -183,5 +187,6 @@ EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a
       store(d, col * lc.ld + row, lc.type, x);
     }
   }
+  stream->close_memory();
   return kOk;
 }
