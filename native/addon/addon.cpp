@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "native/addon/arguments.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/version.h"
@@ -28,7 +29,7 @@ Napi::Value cpu(const Napi::CallbackInfo& info) {
 
 Napi::Value backends(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto list = backend::list();
+  const auto list = backend::list(instance(env).cuda_package);
   Napi::Array result = Napi::Array::New(env, list.size());
   for (uint32_t i = 0; i < result.Length(); ++i) {
     Napi::Object row = Napi::Object::New(env);
@@ -36,9 +37,25 @@ Napi::Value backends(const Napi::CallbackInfo& info) {
     row.Set("available", Napi::Boolean::New(env, list[i].available));
     row.Set("reason", list[i].reason);
     row.Set("description", list[i].description);
+    Napi::Array places = Napi::Array::New(env, list[i].places.size());
+    for (uint32_t j = 0; j < places.Length(); ++j) {
+      const backend::CudaPlace& looked = list[i].places[j];
+      Napi::Object place = Napi::Object::New(env);
+      place.Set("kind", looked.kind);
+      place.Set("path", looked.path);
+      place.Set("state", backend::state_name(looked.state));
+      place.Set("reason", looked.reason);
+      places.Set(j, place);
+    }
+    row.Set("places", places);
     result.Set(i, row);
   }
   return result;
+}
+
+Napi::Value set_cuda_package(const Napi::CallbackInfo& info) {
+  instance(info.Env()).cuda_package = path_argument(info[0], "package");
+  return info.Env().Undefined();
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -53,6 +70,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("compiler", kCompiler);
   exports.Set("cpu", Napi::Function::New<cpu>(env, "cpu"));
   exports.Set("backends", Napi::Function::New<backends>(env, "backends"));
+  exports.Set("setCudaPackage", Napi::Function::New<set_cuda_package>(env, "setCudaPackage"));
   for (const auto define : {define_stop, define_tokenizer, define_bpe_trainer, define_merge, define_model,
                             define_trainer, define_shards, define_files, define_plan, define_bench}) {
     define(env, exports);

@@ -73,8 +73,9 @@ Napi::Value bench_kernel(const Napi::CallbackInfo& info) {
   const StopFlag stop = stop_argument(info, 1, "stop");
   return Job::start(
       info.Env(),
-      [request, backend, threads](Job& job) -> Result<Job::Settle> {
-        BELLE_ASSIGN(const auto opened, backend::open(backend, threads));
+      [request, backend, threads,
+       package = instance(info.Env()).cuda_package](Job& job) -> Result<Job::Settle> {
+        BELLE_ASSIGN(const auto opened, backend::open(backend, threads, package));
         BELLE_ASSIGN(const bench::Figure figure, bench::measure_op(opened, request, job.stop()));
         std::string isa = opened->name == std::string("cpu") ? backend::cpu_isa() : "";
         return Job::Settle([figure, isa = std::move(isa)](Napi::Env env) -> Napi::Value {

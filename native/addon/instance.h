@@ -3,6 +3,7 @@
 // globals.
 #include <napi.h>
 
+#include <string>
 #include <unordered_set>
 
 namespace belle::addon {
@@ -12,6 +13,7 @@ class Job;
 struct Instance {
   // Constructors of the classes that JS receives but never calls itself.
   Napi::FunctionReference stop, tokenizer, model, trainer, shard_writer;
+  std::string cuda_package;       // libbelle_cuda.so of the npm package, as JavaScript resolved it; or empty
   std::unordered_set<Job*> jobs;  // running; used on the JS thread only
 };
 

@@ -35,6 +35,7 @@ model::ModelOptions model_options(const Napi::CallbackInfo& info, size_t index) 
   request.backend = options.string("backend");
   request.threads = static_cast<int>(options.integer("threads", 0, 1024));
   request.dtype = dtype_option(options, "dtype");
+  request.cuda_package = instance(info.Env()).cuda_package;
   return request;
 }
 

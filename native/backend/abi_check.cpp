@@ -53,12 +53,15 @@ static_assert(sizeof(kEntries) / sizeof(Entry) ==
 
 }  // namespace
 
+Status check_abi_version(uint32_t version) {
+  if (version == BELLE_BACKEND_ABI_VERSION) return {};
+  return {StatusCode::unsupported, "its ABI version is " + std::to_string(version) + ", this build needs " +
+                                       std::to_string(BELLE_BACKEND_ABI_VERSION) +
+                                       "; install the backend library of the same release"};
+}
+
 Status check_abi(const belle_backend& backend) {
-  if (backend.abi_version != BELLE_BACKEND_ABI_VERSION) {
-    return {StatusCode::unsupported, "its ABI version is " + std::to_string(backend.abi_version) +
-                                         ", this build needs " + std::to_string(BELLE_BACKEND_ABI_VERSION) +
-                                         "; install the backend library of the same release"};
-  }
+  BELLE_TRY(check_abi_version(backend.abi_version));
   std::string missing;
   for (const Entry& entry : kEntries) {
     void* pointer;

@@ -5,6 +5,9 @@
 
 namespace belle::backend {
 
+// unsupported when it is not this build's.
+Status check_abi_version(uint32_t version);
+
 // unsupported when the ABI version differs or an entry is NULL; the message names them.
 Status check_abi(const belle_backend& backend);
 

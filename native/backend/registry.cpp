@@ -2,7 +2,7 @@
 
 #include "native/backend/cpu_backend.h"
 #include "native/backend/cpu_isa.h"
-#include "native/backend/cuda_library.h"
+#include "native/backend/cuda_search.h"
 
 namespace belle::backend {
 
@@ -19,22 +19,28 @@ Result<std::shared_ptr<belle_backend>> open_cpu_by_name(int threads) {
 
 }  // namespace
 
-std::vector<BackendInfo> list() {
-  const auto info = [](const char* name, const Result<std::shared_ptr<belle_backend>>& opened) {
-    return BackendInfo{.name = name,
-                       .available = opened.ok(),
-                       .reason = opened.status().message(),
-                       .description = opened.ok() ? opened.value()->description : ""};
-  };
-  return {info("cpu", open_cpu_by_name(1)), info("cuda", open_cuda(0))};
+std::vector<BackendInfo> list(const std::string& cuda_package) {
+  const auto cpu = open_cpu_by_name(1);
+  const CudaSearch cuda = search_cuda(0, cuda_package);
+  return {{.name = "cpu",
+           .available = cpu.ok(),
+           .reason = cpu.status().message(),
+           .description = cpu.ok() ? cpu.value()->description : "",
+           .places = {}},
+          {.name = "cuda",
+           .available = cuda.backend != nullptr,
+           .reason = cuda.status.message(),
+           .description = cuda.backend ? cuda.backend->description : "",
+           .places = cuda.places}};
 }
 
-Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads) {
+Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads,
+                                            const std::string& cuda_package) {
   if (name == "cpu") return open_cpu_by_name(threads);
-  if (name == "cuda") return open_cuda(0);
-  if (name == "auto") {
-    auto cuda = open_cuda(0);
-    if (cuda.ok()) return cuda;
+  if (name == "cuda" || name == "auto") {
+    CudaSearch cuda = search_cuda(0, cuda_package);
+    if (cuda.backend) return std::move(cuda.backend);
+    if (name == "cuda") return cuda.status;
     return open_cpu_by_name(threads);
   }
   return Status(StatusCode::invalid_argument,

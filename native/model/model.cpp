@@ -24,7 +24,7 @@ Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, co
   state->dtype = options.dtype;
   state->map = make_weight_map(config);
   if (config.alibi()) state->slopes = alibi_slopes(config.num_attention_heads);
-  BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads));
+  BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads, options.cuda_package));
   BELLE_ASSIGN(state->weights, allocate_weights(state->backend, state->map.elements, state->dtype));
   return state;
 }

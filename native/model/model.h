@@ -17,9 +17,10 @@
 namespace belle::model {
 
 struct ModelOptions {
-  std::string backend = "auto";  // auto | cpu | cuda
-  int threads = 0;               // CPU threads; 0 = all usable cores
-  DType dtype = DType::f32;      // of weights and activations: f32 or bf16
+  std::string backend = "auto";   // auto | cpu | cuda
+  int threads = 0;                // CPU threads; 0 = all usable cores
+  DType dtype = DType::f32;       // of weights and activations: f32 or bf16
+  std::string cuda_package = {};  // libbelle_cuda.so of the npm package; empty: not installed
 };
 
 struct Parameter {
