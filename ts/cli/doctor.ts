@@ -4,8 +4,10 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, release, totalmem } from "node:os";
 import { promisify } from "node:util";
 import type { Language, Text } from "../config/language.ts";
+import type { NativeBackend, NativePlace } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding, bindingPath } from "../native/load.ts";
+import { cudaHint } from "./doctor_cuda.ts";
 import { packageRoot } from "./version.ts";
 
 export interface Check {
@@ -15,11 +17,13 @@ export interface Check {
   /** Not there, and not needed. */
   absent?: true;
   value: string;
-  /** How to mend it. */
+  /** How to mend it; also what to do for one that is absent. */
   hint?: string;
+  /** Where its file was looked for, in order. */
+  places?: NativePlace[];
 }
 
-type Add = (id: string, name: Text, ok: boolean, value: string, hint?: Text, absent?: boolean) => void;
+type Add = (id: string, name: Text, ok: boolean, value: string, hint?: Text, backend?: Partial<Check>) => void;
 
 const minimumNode = [20, 19, 0];
 const minimumDisk = 1e9;
@@ -68,14 +72,14 @@ function cpuFlags(): string[] {
 export async function examine(language: Language): Promise<Check[]> {
   const t = (text: Text) => text[language];
   const checks: Check[] = [];
-  const add: Add = (id, name, ok, value, hint, absent = false) =>
+  const add: Add = (id, name, ok, value, hint, more = {}) =>
     checks.push({
       id,
       name: t(name),
       ok,
       value,
-      ...(absent ? { absent: true as const } : {}),
-      ...(ok || hint === undefined ? {} : { hint: t(hint) }),
+      ...more,
+      ...((ok && !more.absent) || hint === undefined ? {} : { hint: t(hint) }),
     });
 
   add("node", { en: "Node", zh: "Node" }, atLeast(process.versions.node, minimumNode), process.versions.node, {
@@ -109,25 +113,7 @@ function addNative(add: Add, t: (text: Text) => string): void {
       true,
       `${isa}, ${threads} ${t({ en: "threads", zh: "线程" })}`,
     );
-    const wanted = process.env.BELLE_BACKEND;
-    for (const backend of native.backends()) {
-      // A missing GPU is no trouble unless it was asked for.
-      const needed = backend.name === "cpu" || wanted === backend.name;
-      const value = backend.available
-        ? t({ en: `usable: ${backend.description}`, zh: `可用：${backend.description}` })
-        : backend.reason;
-      add(
-        `backend-${backend.name}`,
-        { en: `backend ${backend.name}`, zh: `后端 ${backend.name}` },
-        backend.available || !needed,
-        value,
-        {
-          en: "unset BELLE_BACKEND to compute on the CPU, or mend what the reason names",
-          zh: "取消设置 BELLE_BACKEND 以使用 CPU，或按原因修复",
-        },
-        !backend.available && !needed,
-      );
-    }
+    for (const backend of native.backends()) addBackend(add, t, backend);
     const free = native.freeSpace(process.cwd());
     add("disk", { en: "free disk here", zh: "当前目录可用磁盘" }, free >= minimumDisk, gigabytes(free), {
       en: "checkpoints need space: free some, or set train.output_dir elsewhere",
@@ -140,4 +126,34 @@ function addNative(add: Add, t: (text: Text) => string): void {
       zh: `请构建：npx belle-train native build（包位于 ${packageRoot}）`,
     });
   }
+}
+
+function addBackend(add: Add, t: (text: Text) => string, backend: NativeBackend): void {
+  const wanted = process.env.BELLE_BACKEND;
+  // A missing GPU is no trouble unless it was asked for.
+  const needed = backend.name === "cpu" || wanted === backend.name;
+  const value = backend.available
+    ? t({ en: `usable: ${backend.description}`, zh: `可用：${backend.description}` })
+    : backend.reason;
+  add(
+    `backend-${backend.name}`,
+    { en: `backend ${backend.name}`, zh: `后端 ${backend.name}` },
+    backend.available || !needed,
+    value,
+    hintFor(backend, wanted === backend.name),
+    {
+      ...(backend.available || needed ? {} : { absent: true }),
+      ...(backend.places.length > 0 ? { places: backend.places } : {}),
+    },
+  );
+}
+
+function hintFor(backend: NativeBackend, wanted: boolean): Text {
+  if (backend.name !== "cuda") return { en: "mend what the reason names", zh: "请按原因修复" };
+  const { en, zh } = cudaHint(backend);
+  if (!wanted) return { en, zh };
+  return {
+    en: `${en}; or unset BELLE_BACKEND to compute on the CPU`,
+    zh: `${zh}；或取消设置 BELLE_BACKEND 以使用 CPU`,
+  };
 }

@@ -311,14 +311,37 @@ export interface NativeKernelFigure {
   isa: string;
 }
 
+/** A place where a backend's library was looked for. */
+export interface NativePlace {
+  kind: "BELLE_CUDA_LIB" | "package" | "addon" | "loader" | "toolkit" | "python";
+  /** The file; empty where there is no such place. */
+  path: string;
+  /** `failed`: it fits and opens no device. */
+  state: "absent" | "refused" | "failed" | "used";
+  /** Why it is not used. */
+  reason: string;
+}
+
+export interface NativeBackend {
+  name: string;
+  available: boolean;
+  /** Why it is not available. */
+  reason: string;
+  /** What it is, when it is available. */
+  description: string;
+  /** In the order they were looked at; empty for a backend that is built in. */
+  places: NativePlace[];
+}
+
 export interface NativeBinding {
   readonly version: string;
   readonly backendAbi: number;
   readonly compiler: string;
   /** { isa: "avx512bf16" | "avx512" | "avx2" | "baseline", threads } */
   cpu(): { isa: string; threads: number };
-  /** `reason`: why it is not available; `description`: what it is, when it is. */
-  backends(): Array<{ name: string; available: boolean; reason: string; description: string }>;
+  backends(): NativeBackend[];
+  /** libbelle_cuda.so of the optional package; looked at after BELLE_CUDA_LIB. */
+  setCudaPackage(path: string): void;
 
   createStop(): NativeStop;
 

@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { NativeBinding } from "./binding.ts";
+import { cudaPackageLibrary } from "./cuda_package.ts";
 import { BelleError } from "./errors.ts";
 
 // ts/native or dist/native: the package root is two folders up either way.
@@ -26,8 +27,9 @@ function load(): { binding: NativeBinding; path: string } {
       { cause: error, details: { root: packageRoot, platform, libc } },
     );
   }
+  let binding: NativeBinding;
   try {
-    return { binding: require(path) as NativeBinding, path };
+    binding = require(path) as NativeBinding;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BelleError(
@@ -36,6 +38,9 @@ function load(): { binding: NativeBinding; path: string } {
       { cause: error, details: { path } },
     );
   }
+  const cuda = cudaPackageLibrary(packageRoot);
+  if (cuda !== undefined) binding.setCudaPackage(cuda);
+  return { binding, path };
 }
 
 function hasGlibc(): boolean {
