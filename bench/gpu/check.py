@@ -2,9 +2,14 @@
 
   python3 bench/gpu/check.py --out results            all of it
   python3 bench/gpu/check.py --only build,tests       parts: build, tests, sanitizer, attention, gemm, ops, train
+  python3 bench/gpu/check.py --prebuilt DIR           builds nothing: DIR is a build folder made elsewhere
+  python3 bench/gpu/check.py --shared DIR             the golden models of the tests are in DIR/goldens
 
-Writes OUT/gpu.json with device, driver and date, and OUT/<part>.log. Ends with "N passed, N failed" over the tests; the
-figures are beside PyTorch's where torch is installed, in alternation. No Node is needed.
+Writes OUT/gpu.json with device, driver and date after every figure, and OUT/<part>.log while a program runs, so that an
+interruption keeps what was measured. Ends with "N passed, N failed" over the tests; the figures are beside PyTorch's
+where torch is installed, in alternation. The tests take ten minutes at the most. No Node is needed.
+
+Of a build folder --prebuilt needs test_*, bench_*, fake/ and libbelle_cuda.so (beside them or in out/).
 """
 import argparse
 import datetime
@@ -21,38 +26,65 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--only", default=",".join(PARTS))
 parser.add_argument("--out", default="gpu-results")
 parser.add_argument("--build", default=str(ROOT / "build" / "gpu"))
+parser.add_argument("--prebuilt")
+parser.add_argument("--shared")
 parser.add_argument("--rounds", type=int, default=3)
 a = parser.parse_args()
-wanted = a.only.split(",")
+wanted = [part for part in a.only.split(",") if part != "build" or not a.prebuilt]
 if unknown := set(wanted) - set(PARTS):
     sys.exit(f"no part is called {', '.join(sorted(unknown))}; they are {', '.join(PARTS)}")
-out, build = pathlib.Path(a.out), pathlib.Path(a.build)
+out, build = pathlib.Path(a.out).resolve(), pathlib.Path(a.prebuilt or a.build).resolve()
 out.mkdir(parents=True, exist_ok=True)
-library = build / "out" / "libbelle_cuda.so"
+library = build / "libbelle_cuda.so"
+if not (a.prebuilt and library.exists()):
+    library = build / "out" / "libbelle_cuda.so"
+if a.prebuilt and not library.exists():
+    sys.exit(f"{build} holds no libbelle_cuda.so, neither beside the programs nor in out/; name a build folder")
 environment = {**os.environ, "BELLE_TEST_BACKEND": str(library), "BELLE_CUDA_LIB": str(library)}
+if a.shared:
+    if not (pathlib.Path(a.shared) / "goldens").is_dir():
+        sys.exit(f"{a.shared} has no folder goldens; name the folder that holds it, or leave --shared out")
+    environment["BELLE_SHARED"] = str(pathlib.Path(a.shared).resolve())
 passed = failed = 0
-figures = {}
+figures, tests, done = {}, [], []
 
 
-def run(command, log, timeout=900):
-    """The program's output, which also goes to the log."""
+def save():
+    result = {"date": datetime.date.today().isoformat(), "device": device, "parts": wanted, "done": done,
+              "passed": passed, "failed": failed, "tests": tests, "figures": figures}
+    whole = out / "gpu.json.part"
+    whole.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf8")
+    whole.replace(out / "gpu.json")
+
+
+def run(command, log, timeout=120):
+    """The program's output, which goes to the log as it comes, and its exit status: 124 when time ran out."""
     print("+", " ".join(map(str, command)), flush=True)
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, timeout=timeout, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-        text, code = done.stdout, done.returncode
-    except subprocess.TimeoutExpired as late:
-        text, code = (late.stdout or b"").decode(errors="replace") + f"\nover {timeout} s\n", 124
-    with open(out / f"{log}.log", "a", encoding="utf8") as file:
-        file.write(f"+ {' '.join(map(str, command))}\n{text}\nexit {code}\n")
-    return text, code
+    path = out / f"{log}.log"
+    with open(path, "a", encoding="utf8") as file:
+        file.write(f"+ {' '.join(map(str, command))}\n")
+        file.flush()
+        begin = path.stat().st_size
+        try:
+            code = subprocess.run(
+                command, cwd=ROOT, env=environment, timeout=timeout, stdout=file, stderr=subprocess.STDOUT
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = 124
+        except OSError as error:  # no such program
+            file.write(str(error))
+            file.flush()
+            code = 127
+        end = path.stat().st_size
+        file.write(f"\nexit {code}{f', over {timeout} s' if code == 124 else ''}\n")
+    with open(path, "rb") as file:
+        file.seek(begin)
+        return file.read(end - begin).decode(errors="replace"), code
 
 
-def answer(command, log):
+def answer(command, log, timeout=300):
     """The last line of a program that prints JSON, or None with its reason in the log."""
-    text, code = run(command, log)
+    text, code = run(command, log, timeout)
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if code != 0 or not lines:
         print(text[-2000:])
@@ -63,13 +95,18 @@ def answer(command, log):
 def count(good, name, text=""):
     global passed, failed
     passed, failed = passed + good, failed + (not good)
+    tests.append({"test": name, "passed": good})
+    save()
     print("ok  " if good else "FAIL", name, "" if good else text[-3000:], flush=True)
 
 
 def alternate(name, mine, peers):
     """Rounds of ours and each peer, one after the other."""
-    rounds = [{"ours": answer(mine, name), **{k: answer(p, name) for k, p in peers.items()}} for _ in range(a.rounds)]
+    rounds = []
     figures.setdefault(name, []).append({"command": " ".join(map(str, mine[1:])), "rounds": rounds})
+    for _ in range(a.rounds):
+        rounds.append({"ours": answer(mine, name), **{k: answer(p, name) for k, p in peers.items()}})
+        save()
     print(json.dumps(rounds[-1]), flush=True)
 
 
@@ -86,15 +123,16 @@ def build_part():
         ["cmake", "-S", ".", "-B", build, "-DBELLE_ADDON=OFF", "-DBELLE_TESTS=ON", "-DBELLE_BENCH=ON", "-DBELLE_CUDA=ON"],
         ["cmake", "--build", build, "--parallel", str(os.cpu_count())],
     ):
-        text, code = run(command, "build", 1800)
+        text, code = run(command, "build", 3600)
         count(code == 0, " ".join(map(str, command[:3])), text)
 
 
 def tests_part():
-    for room in ("ops", "model", "train"):
-        text, code = run([build / f"test_{room}"], "tests", 1800)
+    for room, seconds in {"ops": 150, "model": 90, "train": 270, "infer": 60}.items():
+        text, code = run([build / f"test_{room}"], "tests", seconds)
         found = re.search(r"(\d+) passed, (\d+) failed", text.strip().splitlines()[-1] if text.strip() else "")
-        count(code == 0 and found is not None and found[2] == "0", f"test_{room} {found[0] if found else code}", text)
+        said = found[0] if found else f"ended with {code} before its summary"
+        count(code == 0 and found is not None and found[2] == "0", f"test_{room}: {said}", text)
 
 
 def sanitizer_part():
@@ -163,16 +201,21 @@ def train_part():
         alternate("train", ours, {"torch": peer} if torch_there else {})
 
 
+def device_name():
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        return "no nvidia-smi"
+
+
+device = device_name()
 torch_there = not {"attention", "gemm", "train"}.isdisjoint(wanted) and has_torch()
+save()
 for part in PARTS:
     if part in wanted:
         globals()[f"{part}_part"]()
-smi = subprocess.run(
-    ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"],
-    capture_output=True, text=True,
-).stdout.strip() if subprocess.run(["which", "nvidia-smi"], capture_output=True).returncode == 0 else "no nvidia-smi"
-result = {"date": datetime.date.today().isoformat(), "device": smi, "parts": wanted, "passed": passed, "failed": failed,
-          "figures": figures}
-(out / "gpu.json").write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf8")
+        done.append(part)
+        save()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)
