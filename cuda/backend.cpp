@@ -1,7 +1,9 @@
-// libbelle_cuda.so: the two symbols that native/backend/cuda_library.cpp looks for.
+// libbelle_cuda.so: the two symbols that native/backend/cuda_library.cpp looks for (collective/entries.cpp
+// has those of collectives).
 #include <memory>
 #include <string>
 
+#include "cuda/collective/nccl.h"
 #include "cuda/entries.h"
 #include "cuda/gemm/gemm.h"
 
@@ -17,7 +19,8 @@ struct Opened : Context {
 std::string describe(const Context& cuda) {
   const cudaDeviceProp& p = cuda.properties;
   return std::string(p.name) + ", compute capability " + std::to_string(p.major) + "." +
-         std::to_string(p.minor) + ", " + show_bytes(p.totalGlobalMem) + "; " + gemm_library();
+         std::to_string(p.minor) + ", " + show_bytes(p.totalGlobalMem) + "; " + gemm_library() + "; " +
+         find_nccl().sentence;
 }
 
 belle_status open(int32_t device, belle_backend** out) try {

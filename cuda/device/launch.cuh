@@ -25,8 +25,9 @@ __device__ __forceinline__ unsigned char* dynamic_shared() {
 #else
 
 template <class... Parameters, class... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t,
-                   Arguments... arguments) {
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                   cudaStream_t stream, Arguments... arguments) {
+  cudaStreamSynchronize(stream);
   return emulated::run_grid(grid, block, shared_bytes, [&] { kernel(arguments...); });
 }
 

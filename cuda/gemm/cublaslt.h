@@ -51,7 +51,7 @@ struct LtLibrary {
   bool loaded = false;
   std::string sentence;  // which file it is, or what is missing
 };
-// In this order: BELLE_CUBLASLT (a file; "off": none), the loader's path, CUDA_HOME, Python environments.
+// As find_library (library/find_library.h) looks for it, by BELLE_CUBLASLT.
 LtLibrary find_cublaslt();
 
 class CublasLt {

@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 /** The rooms with a test program of their own, test_<room>. */
-export const rooms = ["core", "ops", "io", "tokenizer", "model", "train", "infer"];
+export const rooms = ["core", "ops", "dist", "io", "tokenizer", "model", "train", "infer"];
 
 /** What is run: of a program the tests whose names hold `only`, on the backend library `backend`. */
 const suites = {
@@ -19,6 +19,8 @@ const suites = {
       cublaslt: "libfake_cublaslt.so",
       only: "gemm: every",
     },
+    // Several ranks need a device and NCCL: emulated, and a stand-in.
+    dist: { program: "test_dist", backend: "libbelle_cuda_emulated.so", nccl: "libfake_nccl.so" },
   }),
 };
 export const suiteNames = Object.keys(suites);
@@ -53,7 +55,7 @@ export function buildNativeTests(root, only) {
 }
 
 export function runNativeTest(root, build, name) {
-  const { program, backend, cublaslt, only } = suites[name];
+  const { program, backend, cublaslt, nccl, only } = suites[name];
   const started = performance.now();
   const result = spawnSync(join(build, program), only === undefined ? [] : [only], {
     cwd: root,
@@ -62,6 +64,7 @@ export function runNativeTest(root, build, name) {
       ...(backend && {
         BELLE_TEST_BACKEND: join(build, backend),
         BELLE_CUBLASLT: cublaslt ? join(build, cublaslt) : "off",
+        BELLE_NCCL: nccl ? join(build, nccl) : "off",
       }),
     },
     encoding: "utf8",

@@ -19,6 +19,7 @@ const nativeRooms: Record<string, readonly string[]> = {
   model: ["backend", "io", "core"],
   train: ["model", "io", "core"],
   infer: ["model", "core"],
+  dist: ["backend", "core", "include"],
   bench: ["backend", "core", "include"],
   addon: ["include", "core", "abi", "ops", "backend", "io", "tokenizer", "model", "train", "infer", "bench"],
 };

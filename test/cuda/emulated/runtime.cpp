@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "test/cuda/emulated/arena.h"
 #include "test/cuda/emulated/stream.h"
@@ -12,6 +13,8 @@ using belle::cuda::emulated::OpenMemory;
 
 struct belle_emulated_event {
   std::chrono::steady_clock::time_point at;
+  cudaStream_t stream = nullptr;
+  int64_t behind = 0;  // of a stand-in's work on the stream
 };
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -22,6 +25,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInsufficientDriver:
       return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNotReady:
+      return "device not ready";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
     default:
@@ -32,12 +37,17 @@ const char* cudaGetErrorName(cudaError_t error) { return error == cudaSuccess ? 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  static belle_emulated_stream only = {[] { Arena::one().open(); }, [] { Arena::one().close(); }};
-  *stream = &only;
+  *stream = new belle_emulated_stream{[] { Arena::one().open(); }, [] { Arena::one().close(); }};
   return cudaSuccess;
 }
-cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  while (stream && stream->done < stream->begun) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  return cudaSuccess;
+}
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
@@ -72,7 +82,9 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *free = *total = size_t{8} << 30;
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  cudaStreamSynchronize(stream);
   Arena& arena = Arena::one();
   const auto fits = [&](const void* memory, bool of_device) {
     return of_device ? arena.holds(memory, bytes) : !arena.covers(reinterpret_cast<uintptr_t>(memory));
@@ -83,7 +95,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   std::memmove(to, from, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void* device, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* device, int value, size_t bytes, cudaStream_t stream) {
+  cudaStreamSynchronize(stream);
   if (!Arena::one().holds(device, bytes)) return cudaErrorInvalidValue;
   const OpenMemory open;
   std::memset(device, value, bytes);
@@ -94,15 +107,24 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new belle_emulated_event;
   return cudaSuccess;
 }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return cudaEventCreate(event); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->at = std::chrono::steady_clock::now();
+  event->stream = stream;
+  event->behind = stream ? stream->begun.load() : 0;
   return cudaSuccess;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  return event->stream && event->stream->done < event->behind ? cudaErrorNotReady : cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  while (cudaEventQuery(event) != cudaSuccess) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  return cudaSuccess;
+}
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
   *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
   return cudaSuccess;
