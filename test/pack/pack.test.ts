@@ -1,9 +1,19 @@
 // The tarball a user gets: packed, installed offline without scripts into an empty folder, and run from there.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { buildFakeCuda, packageCuda } from "../support/fake_cuda.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { root } from "../support/paths.ts";
 
@@ -137,6 +147,73 @@ test("the addon needs glibc 2.35 at most, exports two symbols and links no CUDA 
     needed.filter((name) => /cuda|cublas|nccl|stdc\+\+/.test(name)),
     [],
   );
+});
+
+interface CudaCheck {
+  id: string;
+  value: string;
+  absent?: boolean;
+  hint?: string;
+  places: Array<{ kind: string; path: string; state: string; reason: string }>;
+}
+
+/** What the installed program says of its CUDA backend. */
+function cudaCheck(home: string): CudaCheck {
+  const env = { PREBUILDS_ONLY: "1", BELLE_CUDA_LIB: "" };
+  const output = run("npx", ["--offline", "belle-train", "doctor", "--json"], home, env);
+  return (JSON.parse(output) as { checks: CudaCheck[] }).checks.find(({ id }) => id === "backend-cuda")!;
+}
+
+const install = (home: string, ...what: string[]) =>
+  run("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", ...what], home);
+
+test("the package of the CUDA backend is found once it is installed, and refused with the next command when it does not fit", () => {
+  const home = join(state.folder, "user");
+  const { version, peerDependenciesMeta } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    version: string;
+    peerDependenciesMeta: Record<string, { optional: boolean }>;
+  };
+  const name = "belle-train-cuda-linux-x64";
+  assert.equal(peerDependenciesMeta, { [name]: { optional: true } });
+  const without = cudaCheck(home);
+  assert.is(without.absent, true);
+  assert.is(without.places.find(({ kind }) => kind === "package")?.reason, `${name} is not installed`);
+  assert.ok(without.hint?.includes(`npm install ./${name}-${version}.tgz`), without.hint);
+
+  const good = buildFakeCuda(join(state.folder, "libbelle_cuda.so"));
+  const packed = packageCuda(good, state.folder);
+  assert.is(packed.code, 0, packed.err);
+  install(home, join(state.folder, `${name}-${version}.tgz`));
+  const library = join(home, "node_modules", name, "libbelle_cuda.so");
+  const used = cudaCheck(home);
+  assert.is(used.value, "usable: a device that does not exist");
+  assert.equal(used.places.at(-1), { kind: "package", path: library, state: "used", reason: "" });
+
+  const broken: Array<[Buffer, string]> = [
+    [readFileSync(buildFakeCuda(join(state.folder, "old.so"), ["FAKE_OLD"])), "does not fit: its ABI version is 0, "],
+    [
+      readFileSync(good).subarray(0, 9000),
+      "cannot be loaded (it is cut off after 9000 bytes; copy or install it again)",
+    ],
+  ];
+  for (const [bytes, why] of broken) {
+    writeFileSync(`${library}.new`, bytes);
+    renameSync(`${library}.new`, library);
+    const refused = cudaCheck(home);
+    assert.ok(refused.value.startsWith(`${library} ${why}`), refused.value);
+    assert.is(refused.places.find(({ kind }) => kind === "package")?.state, "refused");
+    assert.is(refused.hint, `replace it by the one of this release: npm install ./${name}-${version}.tgz`);
+  }
+});
+
+test("a CUDA package of another version hinders no installation: the ABI decides", () => {
+  const other = join(state.folder, "other");
+  mkdirSync(other);
+  writeFileSync(join(other, "package.json"), `{"name":"belle-train-cuda-linux-x64","version":"9.9.9"}\n`);
+  const tarball = (JSON.parse(run("npm", ["pack", "--json"], other)) as Packed[])[0]!.filename;
+  install(join(state.folder, "user"), join(other, tarball));
+  const check = cudaCheck(join(state.folder, "user"));
+  assert.is(check.places.find(({ kind }) => kind === "package")?.reason, "there is no such file");
 });
 
 test.run();
