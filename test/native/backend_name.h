@@ -1,6 +1,7 @@
 #pragma once
 // Which backend the tests of models and trainers run on.
 #include <cstdlib>
+#include <string>
 
 namespace belle::test {
 
@@ -10,6 +11,12 @@ inline const char* backend_name() {
   if (library == nullptr) return "cpu";
   setenv("BELLE_CUDA_LIB", library, 1);
   return "cuda";
+}
+
+// Thread by thread on the CPU (test/cuda/emulated): slow, and the same every time.
+inline bool on_emulated_device() {
+  const char* library = std::getenv("BELLE_TEST_BACKEND");
+  return library != nullptr && std::string(library).find("emulated") != std::string::npos;
 }
 
 }  // namespace belle::test

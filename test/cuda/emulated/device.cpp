@@ -48,6 +48,11 @@ float widen_half(uint32_t word, int half) {
   return __uint_as_float(half == 0 ? word << 16 : word & 0xffff0000u);
 }
 
+float cut(double x) {
+  const auto nearest = static_cast<float>(x);
+  return std::fabs(nearest) > std::fabs(x) ? std::nextafter(nearest, 0.0f) : nearest;
+}
+
 void deliver(std::vector<Copy>& group) {
   for (const Copy& copy : group) std::memcpy(copy.to, copy.bytes, 16);
 }
@@ -103,15 +108,17 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
   const unsigned g = lane() / 4, t = lane() % 4;
   for (unsigned i = 0; i < 4; ++i) {
     const unsigned row_half = i / 2, col = 2 * t + i % 2;
-    float sum = 0;
+    // As an A100 does: eight products and what was there, added exactly, then cut to float32 toward zero.
+    double sum = d[i];
     for (unsigned k = 0; k < 16; ++k) {
       const unsigned quad = k % 8 / 2, half = k % 2, far = k / 8;
       const Slot& of_a = slot_of(warp_begin() + 4 * g + quad);
       const Slot& of_b = slot_of(warp_begin() + 4 * col + quad);
-      sum += widen_half(of_a.words[2 * far + row_half], static_cast<int>(half)) *
+      sum += double{widen_half(of_a.words[2 * far + row_half], static_cast<int>(half))} *
              widen_half(of_b.words[4 + far], static_cast<int>(half));
+      if (k % 8 == 7) sum = cut(sum);
     }
-    d[i] += sum;
+    d[i] = static_cast<float>(sum);
   }
   warp_barrier();
 }

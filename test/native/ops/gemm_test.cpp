@@ -19,6 +19,15 @@ struct Types {
 };
 constexpr Types kCombinations[] = {{BELLE_F32, BELLE_F32}, {BELLE_BF16, BELLE_BF16}, {BELLE_BF16, BELLE_F32}};
 
+// What a plain implementation on this backend gets of operands of `type`.
+static std::vector<float> plain_gemm(int32_t type, const Shape& s, const std::vector<float>& a,
+                                     const std::vector<float>& b, const std::vector<float>& c,
+                                     const std::vector<float>& bias) {
+  const bool tensor_cores = on_library() && type == BELLE_BF16;
+  const auto gemm = tensor_cores ? reference::gemm<float, reference::TensorCoreSum> : reference::gemm<float>;
+  return gemm(s.m, s.n, s.k, a, s.ta, b, s.tb, c, s.alpha, s.beta, bias);
+}
+
 static std::vector<float> run_gemm(belle_backend& b, const Shape& s, const std::vector<float>& a,
                                    const std::vector<float>& bm, const std::vector<float>& c,
                                    const std::vector<float>& bias, Types types = {},
@@ -58,7 +67,7 @@ TEST("gemm: every layout, edge tiles, several depth blocks, alpha, beta, bias, r
       const auto bias = s.bias ? rounded(random_normal(s.n, 4), types.in) : std::vector<float>();
       const auto residual =
           s.residual ? rounded(random_normal(s.m * s.n, 5), types.out) : std::vector<float>();
-      Expected expected = {reference::gemm<float>(s.m, s.n, s.k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, bias),
+      Expected expected = {plain_gemm(types.in, s, a, bm, c, bias),
                            reference::gemm<double>(s.m, s.n, s.k, reference::to<double>(a), s.ta,
                                                    reference::to<double>(bm), s.tb, reference::to<double>(c),
                                                    s.alpha, s.beta, reference::to<double>(bias))};
@@ -220,7 +229,7 @@ TEST("gemm: rows of whole 16 bytes, NaN between them, every layout; fewer rows o
               }
               return std::vector<Output>{{"c", whole}};
             },
-            {stored_as(types.out, {reference::gemm<float>(m, n, k, a, s.ta, bm, s.tb, c, s.alpha, s.beta, {}),
+            {stored_as(types.out, {plain_gemm(types.in, s, a, bm, c, {}),
                                    reference::gemm<double>(m, n, k, reference::to<double>(a), s.ta,
                                                            reference::to<double>(bm), s.tb,
                                                            reference::to<double>(c), s.alpha, s.beta, {})})});

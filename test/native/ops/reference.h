@@ -16,16 +16,46 @@ Vec<T> to(const std::vector<float>& x) {
   return Vec<T>(x.begin(), x.end());
 }
 
-// c[m,n] = alpha op(a) op(b) + beta c (+ bias)
 template <class T>
+class Sum {
+ public:
+  void add(T a, T b) { sum_ += a * b; }
+  T value() const { return sum_; }
+
+ private:
+  T sum_ = 0;
+};
+
+// The plain sum of bfloat16 products on a tensor core: one step adds eight of them (A100; later ones sixteen)
+// and what was there exactly, and cuts the result to float32 toward zero instead of rounding it to nearest.
+// Each cut errs to the same side, so that the errors of a long sum add up.
+class TensorCoreSum {
+ public:
+  void add(float a, float b) {
+    sum_ += double{a} * b;
+    if (++products_ % 8 == 0) sum_ = cut(sum_);
+  }
+  float value() const { return cut(sum_); }
+
+ private:
+  static float cut(double x) {
+    const auto nearest = static_cast<float>(x);
+    return std::fabs(nearest) > std::fabs(x) ? std::nextafter(nearest, 0.0f) : nearest;
+  }
+  double sum_ = 0;
+  int products_ = 0;
+};
+
+// c[m,n] = alpha op(a) op(b) + beta c (+ bias)
+template <class T, class S = Sum<T>>
 Vec<T> gemm(int64_t m, int64_t n, int64_t k, const Vec<T>& a, bool ta, const Vec<T>& b, bool tb, Vec<T> c,
             T alpha, T beta, const Vec<T>& bias) {
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
-      T sum = 0;
+      S sum;
       for (int64_t p = 0; p < k; ++p)
-        sum += (ta ? a[p * m + i] : a[i * k + p]) * (tb ? b[j * k + p] : b[p * n + j]);
-      T value = alpha * sum;
+        sum.add(ta ? a[p * m + i] : a[i * k + p], tb ? b[j * k + p] : b[p * n + j]);
+      T value = alpha * sum.value();
       if (beta != 0) value += beta * c[i * n + j];
       if (!bias.empty()) value += bias[j];
       c[i * n + j] = value;
