@@ -12,8 +12,8 @@
 namespace belle::cuda {
 
 // Values of NCCL's enums (nccl.h).
-constexpr int kNcclSuccess = 0, kNcclCudaError = 1, kNcclSystemError = 2, kNcclInvalidArgument = 4,
-              kNcclInvalidUsage = 5, kNcclRemoteError = 6, kNcclInProgress = 7;
+constexpr int kNcclSuccess = 0, kNcclSystemError = 2, kNcclInvalidArgument = 4, kNcclInvalidUsage = 5,
+              kNcclRemoteError = 6, kNcclInProgress = 7;
 constexpr int kNcclInt8 = 0, kNcclFloat32 = 7, kNcclBfloat16 = 9;
 constexpr int kNcclSum = 0;
 

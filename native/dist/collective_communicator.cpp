@@ -65,8 +65,9 @@ Status CollectiveCommunicator::begin() {
   belle_collective* raw = nullptr;
   BELLE_TRY(told(from_c(library.open(backend_.get(), &options, &raw))));
   if (!raw) return {StatusCode::internal, show_rank() + ": no communicator was opened, for no reason given"};
-  table_ = {raw, library.close};
-  BELLE_TRY(told(backend::check_collective(*table_)));
+  std::unique_ptr<belle_collective, belle_collective_close_fn> table(raw, library.close);
+  BELLE_TRY(told(backend::check_collective(*table)));
+  table_ = std::move(table);
   BELLE_TRY(told(from_c(backend_->alloc(backend_->context, sizeof(float), &token_))));
   bool in_time = false;
   BELLE_TRY(told(settle(options_.open_limit, &in_time)));
