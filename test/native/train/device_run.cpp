@@ -64,7 +64,7 @@ struct Plan {
 
   TrainConfig config() const {
     TrainConfig config = quick_config();
-    config.learning_rate = 3e-3;
+    config.learning_rate = 5e-4;  // smooth: no spike that bfloat16 alone moves by a step
     config.max_steps = steps;
     return config;
   }
@@ -128,7 +128,7 @@ void check_run(const char* name, model::Family family) {
             << "); from the CPU's losses " << ours.mean << " in the mean, " << ours.most
             << " at most; bfloat16 from float32 on the CPU " << theirs.mean << ", " << theirs.most << "\n";
   CHECK(ours.mean <= 2 * theirs.mean);
-  CHECK(device.losses.back() < device.losses.front());
+  if (!emulated) CHECK(device.losses.back() < device.losses.front() / 2);
   CHECK(resumed == device);
   if (!emulated) CHECK(plan.run(test::backend_name(), DType::bf16) == device);
 }
