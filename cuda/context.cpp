@@ -1,6 +1,7 @@
 #include "cuda/context.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace belle::cuda {
@@ -102,6 +103,8 @@ Status Context::open(int number) {
                 "." + std::to_string(properties.minor) + "; bfloat16 tensor cores need 8.0 (A100) or later"};
   }
   device = number;
+  const char* attention = std::getenv("BELLE_CUDA_ATTENTION");
+  hopper_attention = properties.major == 9 && (attention == nullptr || std::strcmp(attention, "mma") != 0);
   BELLE_TRY(check_cuda("open", cudaSetDevice(number)));
   return check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
 }

@@ -72,9 +72,10 @@ class CublasLt;  // gemm/cublaslt.h
 struct Context {
   int device = 0;
   cudaDeviceProp properties = {};
+  bool hopper_attention = false;  // attention/hopper, not the kernels of sm_80
   cudaStream_t stream = nullptr;
   std::mutex mutex;  // one op at a time: the backend's one stream
-  Scratch scratch, loss_scratch;
+  Scratch scratch, loss_scratch, dq_scratch;
   Staging staging;
   std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on
   double peak[2] = {};                 // floating-point operations per second by dtype, 0: not measured yet

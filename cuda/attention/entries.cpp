@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/attention/attention.h"
+#include "cuda/attention/hopper/hopper.h"
 
 namespace belle::cuda {
 
@@ -64,8 +65,9 @@ belle_status attention(void* context, const belle_attention_args* args) {
     if (args->cu_seqlens[args->documents] == 0) return {};
     const bool mma = takes_mma(*args);
     BELLE_ASSIGN(const Uploaded u, upload(cuda, *args, mma ? kMmaBlock : kPlainBlock, false));
-    return mma ? attention_forward_mma(cuda, u.in, u.queries)
-               : attention_forward_plain(cuda, u.in, args->type, u.queries);
+    if (!mma) return attention_forward_plain(cuda, u.in, args->type, u.queries);
+    return hopper_takes(cuda, u.in) ? attention_forward_hopper(cuda, u.in, u.queries)
+                                    : attention_forward_mma(cuda, u.in, u.queries);
   });
 }
 
@@ -84,6 +86,7 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
     BELLE_TRY(attention_backward_rows(cuda, u.in, args->dout, a.type, rows));
     const AttentionGradients g = {args->dout, args->dq, args->dk, args->dv, rows};
     if (!mma) return attention_backward_plain(cuda, u.in, g, a.type, u.queries, u.keys);
+    if (hopper_takes(cuda, u.in)) return attention_backward_hopper(cuda, u.in, g, a.documents, u.keys);
     BELLE_TRY(attention_backward_keys_mma(cuda, u.in, g, u.keys));
     return attention_backward_queries_mma(cuda, u.in, g, u.queries);
   });

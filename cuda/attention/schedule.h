@@ -11,6 +11,7 @@ namespace belle::cuda {
 struct AttentionTask {
   int32_t start, length;  // of the document, in tokens
   int32_t first;          // the block's first token, counted from the document's start
+  int32_t document;
 };
 
 // Those with the most work first: thread blocks start in this order, and the short ones fill the gaps at the
@@ -22,7 +23,7 @@ inline void append_tasks(const int32_t* cu_seqlens, int32_t documents, int32_t s
   for (int32_t i = 0; i < documents; ++i) {
     const int32_t start = cu_seqlens[i], length = cu_seqlens[i + 1] - start;
     for (int64_t first = 0; first < length; first += size)
-      tasks->push_back({start, length, static_cast<int32_t>(first)});
+      tasks->push_back({start, length, static_cast<int32_t>(first), i});
   }
   const auto work = [&](const AttentionTask& t) -> int64_t {
     return kind == AttentionBlocks::keys ? int64_t{t.length} - t.first

@@ -46,6 +46,19 @@ Status move(Context& cuda, bool gather, void* out, const void* in, const int64_t
                               : move<uint16_t>(cuda, gather, out, in, picked, count, row_bytes));
 }
 
+// out[row, j] = sums[row, j] + sum over the last columns of logits of gradient[row, v] head[v, j], rounded
+// once.
+__global__ void __launch_bounds__(kCopyThreads)
+    finish_hidden(bf16* out, const float* sums, const bf16* gradient, int64_t ld, const bf16* head,
+                  int columns, int64_t d) {
+  const int64_t row = blockIdx.x;
+  for (int64_t j = threadIdx.x; j < d; j += kCopyThreads) {
+    float sum = sums[row * d + j];
+    for (int v = 0; v < columns; ++v) sum = fmaf(widen(gradient[row * ld + v]), widen(head[v * d + j]), sum);
+    narrow(sum, out + row * d + j);
+  }
+}
+
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 int64_t size_of(int32_t type) { return type == BELLE_F32 ? 4 : 2; }
 
@@ -55,8 +68,16 @@ struct Buffers {
   int64_t *picked, *beyond;
   int32_t* counts;
   unsigned char *hidden, *dhidden;  // [most, d]: rows gathered, or not yet scattered
+  float* sums;                      // [most, d], where the vocabulary is cut
 };
-Status carve(Context& cuda, const Arguments& a, int64_t most, int64_t blocks, Buffers* out) {
+
+// cublasLt multiplies an odd vocabulary at a third of its speed (H200: 240 of 680 TFLOP/s), aligned rows or
+// not: the columns past the last multiple of 8 are products of their own.
+int64_t whole_vocab(const Arguments& a, int64_t ld) {
+  const int64_t whole = a.vocab / 8 * 8;
+  return a.type == BELLE_BF16 && ld != a.vocab && whole > 0 ? whole : a.vocab;
+}
+Status carve(Context& cuda, const Arguments& a, int64_t most, bool cut, int64_t blocks, Buffers* out) {
   int64_t used = 0;
   const auto take = [&](int64_t bytes) {
     const int64_t at = used;
@@ -66,7 +87,8 @@ Status carve(Context& cuda, const Arguments& a, int64_t most, int64_t blocks, Bu
   const int64_t rows_bytes = most * a.d * size_of(a.type);
   const int64_t result = take(8), picked = take(a.rows * 8), beyond = take(blocks * 8),
                 counts = take(blocks * 4), hidden = take(rows_bytes),
-                dhidden = take(a.dhidden ? rows_bytes : 0);
+                dhidden = take(a.dhidden ? rows_bytes : 0),
+                sums = take(a.dhidden && cut ? most * a.d * 4 : 0);
   auto* base = cuda.loss_scratch.get<unsigned char>(cuda.stream, used);
   if (!base) return scratch_missing(kOp, used);
   *out = {.result = reinterpret_cast<int64_t*>(base + result),
@@ -74,7 +96,8 @@ Status carve(Context& cuda, const Arguments& a, int64_t most, int64_t blocks, Bu
           .beyond = reinterpret_cast<int64_t*>(base + beyond),
           .counts = reinterpret_cast<int32_t*>(base + counts),
           .hidden = base + hidden,
-          .dhidden = base + dhidden};
+          .dhidden = base + dhidden,
+          .sums = reinterpret_cast<float*>(base + sums)};
   return {};
 }
 
@@ -116,17 +139,65 @@ struct Chunk {
   int64_t count;
   const void* hidden;
   void* dhidden;
+  float* sums;
 };
 
+const void* offset(const void* base, int64_t elements, int32_t type) {
+  return static_cast<const char*>(base) + elements * size_of(type);
+}
+void* offset(void* base, int64_t elements, int32_t type) {
+  return static_cast<char*>(base) + elements * size_of(type);
+}
+
+// logits = hidden head^T, of the vocabulary's rows [from, from + count).
+Status multiply_logits(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t ld, int64_t from,
+                       int64_t count) {
+  belle_gemm_args g = {};
+  g.m = chunk.count, g.n = count, g.k = a.d;
+  g.a = chunk.hidden, g.lda = a.d;
+  g.b = offset(a.head, from * a.d, a.type), g.ldb = a.d, g.transpose_b = 1;
+  g.c = offset(a.logits_scratch, from, a.type), g.ldc = ld;
+  g.alpha = 1;
+  g.a_type = g.b_type = g.c_type = a.type;
+  return gemm(cuda, g);
+}
+
+// dhidden = dlogits head.
+Status multiply_hidden(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t ld, int64_t whole) {
+  const bool cut = whole != a.vocab;
+  belle_gemm_args g = {};
+  g.m = chunk.count, g.n = a.d, g.k = whole;
+  g.a = a.logits_scratch, g.lda = ld;
+  g.b = a.head, g.ldb = a.d;
+  g.c = cut ? chunk.sums : chunk.dhidden, g.ldc = a.d;
+  g.alpha = 1;
+  g.a_type = g.b_type = a.type, g.c_type = cut ? BELLE_F32 : a.type;
+  BELLE_TRY(gemm(cuda, g));
+  if (!cut) return {};
+  return check_cuda(kOp, launch(finish_hidden, dim3{blocks_of(chunk.count, 1)}, dim3{kCopyThreads}, 0,
+                                cuda.stream, static_cast<bf16*>(chunk.dhidden), chunk.sums,
+                                static_cast<const bf16*>(offset(a.logits_scratch, whole, a.type)), ld,
+                                static_cast<const bf16*>(offset(a.head, whole * a.d, a.type)),
+                                static_cast<int>(a.vocab - whole), a.d));
+}
+
+// dhead += dlogits^T hidden, of the vocabulary's rows [from, from + count).
+Status multiply_head(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t ld, int64_t from,
+                     int64_t count, bool accumulate) {
+  belle_gemm_args g = {};
+  g.m = count, g.n = a.d, g.k = chunk.count;
+  g.a = offset(a.logits_scratch, from, a.type), g.lda = ld, g.transpose_a = 1;
+  g.b = chunk.hidden, g.ldb = a.d;
+  g.c = a.dhead + from * a.d, g.ldc = a.d;
+  g.alpha = 1, g.beta = accumulate ? 1.0f : 0.0f;
+  g.a_type = g.b_type = a.type, g.c_type = BELLE_F32;
+  return gemm(cuda, g);
+}
+
 Status run_chunk(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t ld, bool accumulate) {
-  belle_gemm_args logits = {};
-  logits.m = chunk.count, logits.n = a.vocab, logits.k = a.d;
-  logits.a = chunk.hidden, logits.lda = a.d;
-  logits.b = a.head, logits.ldb = a.d, logits.transpose_b = 1;
-  logits.c = a.logits_scratch, logits.ldc = ld;
-  logits.alpha = 1;
-  logits.a_type = logits.b_type = logits.c_type = a.type;
-  BELLE_TRY(gemm(cuda, logits));
+  const int64_t whole = whole_vocab(a, ld), rest = a.vocab - whole;
+  BELLE_TRY(multiply_logits(cuda, a, chunk, ld, 0, whole));
+  if (rest > 0) BELLE_TRY(multiply_logits(cuda, a, chunk, ld, whole, rest));
 
   const LogitRows rows = {.logits = a.logits_scratch,
                           .ld = ld,
@@ -143,24 +214,10 @@ Status run_chunk(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t 
                                        rows);
                        })));
   if (!a.dhidden) return {};
-
-  belle_gemm_args back = {};
-  back.m = chunk.count, back.n = a.d, back.k = a.vocab;
-  back.a = a.logits_scratch, back.lda = ld;
-  back.b = a.head, back.ldb = a.d;
-  back.c = chunk.dhidden, back.ldc = a.d;
-  back.alpha = 1;
-  back.a_type = back.b_type = back.c_type = a.type;
-  BELLE_TRY(gemm(cuda, back));
+  BELLE_TRY(multiply_hidden(cuda, a, chunk, ld, whole));
   if (!a.dhead) return {};
-  belle_gemm_args head = {};
-  head.m = a.vocab, head.n = a.d, head.k = chunk.count;
-  head.a = a.logits_scratch, head.lda = ld, head.transpose_a = 1;
-  head.b = chunk.hidden, head.ldb = a.d;
-  head.c = a.dhead, head.ldc = a.d;
-  head.alpha = 1, head.beta = accumulate ? 1.0f : 0.0f;
-  head.a_type = head.b_type = a.type, head.c_type = BELLE_F32;
-  return gemm(cuda, head);
+  BELLE_TRY(multiply_head(cuda, a, chunk, ld, 0, whole, accumulate));
+  return rest > 0 ? multiply_head(cuda, a, chunk, ld, whole, rest, accumulate) : Status{};
 }
 
 Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Logits& logits,
@@ -172,7 +229,7 @@ Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Lo
   // Chunks of one size, in whole tiles of a product.
   const int64_t rows = std::min(logits.most, round_up((supervised + chunks - 1) / chunks, 128));
   for (int64_t i = 0; i < supervised; i += rows) {
-    Chunk chunk = {at.picked + i, std::min(rows, supervised - i), at.hidden, at.dhidden};
+    Chunk chunk = {at.picked + i, std::min(rows, supervised - i), at.hidden, at.dhidden, at.sums};
     if (every_row) {
       chunk.hidden = static_cast<const char*>(a.hidden) + i * row_bytes;
       chunk.dhidden = a.dhidden ? static_cast<char*>(a.dhidden) + i * row_bytes : nullptr;
@@ -194,7 +251,8 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     const Logits logits = logits_of(a);
     const int64_t most = std::min(logits.most, a.rows), blocks = (a.rows + kRowThreads - 1) / kRowThreads;
     Buffers at = {};
-    BELLE_TRY(carve(cuda, a, most, blocks, &at));
+    const bool cut = whole_vocab(a, logits.ld) != a.vocab;
+    BELLE_TRY(carve(cuda, a, most, cut, blocks, &at));
     int64_t supervised = 0;
     BELLE_TRY(find_supervised(cuda, a, at, blocks, &supervised));
     const auto zero = [&](void* p, int64_t bytes) {

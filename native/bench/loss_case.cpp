@@ -7,9 +7,10 @@
 namespace belle::bench {
 namespace {
 
-int64_t chunk_rows(const Request& r) {
+int64_t chunk_rows(const Request& r, const belle_backend& b) {
   if (r.chunk_rows > 0) return std::min(r.chunk_rows, r.rows);
-  return std::min(r.rows, backend::logit_rows(r.vocab, static_cast<int64_t>(size_of(r.type))));
+  return std::min(r.rows, backend::logit_rows(r.vocab, static_cast<int64_t>(size_of(r.type)),
+                                              backend::logit_room(b.name)));
 }
 
 struct Matrices {
@@ -18,10 +19,10 @@ struct Matrices {
   int64_t chunk;
 };
 
-Result<Matrices> allocate(Buffers& buffers, const Request& r) {
+Result<Matrices> allocate(const belle_backend& backend, Buffers& buffers, const Request& r) {
   BELLE_TRY(elements({r.rows, r.vocab, r.d}).status());
   Matrices matrices = {};
-  matrices.chunk = chunk_rows(r);
+  matrices.chunk = chunk_rows(r, backend);
   BELLE_ASSIGN(matrices.hidden, buffers.normal({r.rows, r.d}, r.type));
   BELLE_ASSIGN(matrices.head, buffers.normal({r.vocab, r.d}, r.type, 0.02f));
   BELLE_ASSIGN(matrices.logits, buffers.normal({matrices.chunk, r.vocab}, r.type, 0.02f));
@@ -42,7 +43,7 @@ int64_t logits_bytes(const Request& r, int64_t chunk) {
 }  // namespace
 
 Result<Case> loss_case(belle_backend& backend, Buffers& buffers, const Request& r) {
-  BELLE_ASSIGN(const Matrices matrices, allocate(buffers, r));
+  BELLE_ASSIGN(const Matrices matrices, allocate(backend, buffers, r));
   belle_linear_cross_entropy_args args = {};
   args.rows = r.rows, args.d = r.d, args.vocab = r.vocab;
   args.hidden = matrices.hidden, args.head = matrices.head;
@@ -63,7 +64,7 @@ Result<Case> loss_case(belle_backend& backend, Buffers& buffers, const Request& 
 }
 
 Result<Case> loss_gemms_case(belle_backend& backend, Buffers& buffers, const Request& r) {
-  BELLE_ASSIGN(const Matrices all, allocate(buffers, r));
+  BELLE_ASSIGN(const Matrices all, allocate(backend, buffers, r));
   const auto call = [&backend, all, r]() -> Status {
     const size_t row = static_cast<size_t>(r.d) * size_of(r.type);
     for (int64_t at = 0; at < r.rows; at += all.chunk) {

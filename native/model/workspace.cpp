@@ -134,11 +134,11 @@ struct Plan {
   }
 };
 
-WorkspaceBytes plan_all(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec, void* base,
-                        Activations* out) {
+WorkspaceBytes plan_all(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec,
+                        backend::LogitRoom room, void* base, Activations* out) {
   Planner planner(base, dtype);
-  Plan plan{config, spec, backend::logit_rows(config.vocab_size, static_cast<int64_t>(dtype_size(dtype))),
-            planner};
+  Plan plan{config, spec,
+            backend::logit_rows(config.vocab_size, static_cast<int64_t>(dtype_size(dtype)), room), planner};
   plan.saved();
   const uint64_t saved = planner.used();
   plan.scratch();
@@ -150,14 +150,16 @@ WorkspaceBytes plan_all(const DecoderConfig& config, DType dtype, const Workspac
 
 }  // namespace
 
-WorkspaceBytes Workspace::plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec) {
-  return plan_all(config, dtype, spec, nullptr, nullptr);
+WorkspaceBytes Workspace::plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec,
+                               backend::LogitRoom room) {
+  return plan_all(config, dtype, spec, room, nullptr, nullptr);
 }
 
 Result<std::unique_ptr<Workspace>> Workspace::create(std::shared_ptr<belle_backend> backend,
                                                      const DecoderConfig& config, DType dtype,
                                                      const WorkspaceSpec& spec) {
-  const uint64_t bytes = plan(config, dtype, spec).total();
+  const backend::LogitRoom room = backend::logit_room(backend->name);
+  const uint64_t bytes = plan(config, dtype, spec, room).total();
   auto memory = DeviceBuffer::allocate(std::move(backend), bytes);
   if (!memory.ok()) {
     return Status(memory.status().code(), "the activations of " + std::to_string(spec.tokens) +
@@ -168,7 +170,7 @@ Result<std::unique_ptr<Workspace>> Workspace::create(std::shared_ptr<belle_backe
   std::unique_ptr<Workspace> workspace(new Workspace());
   workspace->spec_ = spec;
   workspace->memory_ = memory.take();
-  plan_all(config, dtype, spec, workspace->memory_.data(), &workspace->activations_);
+  plan_all(config, dtype, spec, room, workspace->memory_.data(), &workspace->activations_);
   return workspace;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/backend/logit_rows.h"
 #include "native/core/dtype.h"
 #include "native/core/status.h"
 #include "native/model/decoder_config.h"
@@ -66,7 +67,8 @@ struct WorkspaceBytes {
 class Workspace {
  public:
   // UINT64_MAX altogether when the sizes pass 64 bits.
-  static WorkspaceBytes plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec);
+  static WorkspaceBytes plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec,
+                             backend::LogitRoom room = {});
   // out_of_memory names the bytes, the tokens and what to lower.
   static Result<std::unique_ptr<Workspace>> create(std::shared_ptr<belle_backend> backend,
                                                    const DecoderConfig& config, DType dtype,

@@ -20,11 +20,11 @@ model::WorkspaceSpec workspace_spec(const TrainConfig& config, int64_t tokens_pe
 
 MemoryPlan plan_memory(const model::DecoderConfig& config, const model::WeightMap& map, DType dtype,
                        const TrainConfig& train, int64_t tokens_per_micro_batch,
-                       int64_t micro_batches_in_window) {
+                       int64_t micro_batches_in_window, backend::LogitRoom room) {
   const auto trained = static_cast<uint64_t>(trained_range(map, train.trainable).elements());
   model::WorkspaceSpec spec = workspace_spec(train, tokens_per_micro_batch);
   spec.lora_rank = map.lora_rank;
-  const model::WorkspaceBytes activations = model::Workspace::plan(config, dtype, spec);
+  const model::WorkspaceBytes activations = model::Workspace::plan(config, dtype, spec, room);
   // Of each micro-batch ids, labels and at most as many documents; of the running one positions and targets.
   const auto tokens = static_cast<uint64_t>(tokens_per_micro_batch);
   const uint64_t window = static_cast<uint64_t>(micro_batches_in_window) * (3 * tokens + 1) + 2 * tokens;

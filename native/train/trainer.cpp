@@ -126,8 +126,9 @@ Result<std::unique_ptr<Trainer>> Trainer::create(model::Model& model, std::uniqu
   for (Batch& batch : s.window) reserve_batch(&batch, tokens);
   reserve_batch(&s.eval_batch, s.eval ? tokens : 0);
   const auto held = static_cast<int64_t>(s.window.size()) + (s.eval ? 1 : 0);
-  s.planned_bytes =
-      plan_memory(model.config(), model.state().map, model.dtype(), s.config, tokens, held).total();
+  s.planned_bytes = plan_memory(model.config(), model.state().map, model.dtype(), s.config, tokens, held,
+                                backend::logit_room(model.backend().name))
+                        .total();
   s.progress.seed = s.config.seed;
   s.progress.data_fingerprint = s.data->fingerprint();
   s.progress.config_fingerprint = s.config.config_fingerprint;

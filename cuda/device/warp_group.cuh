@@ -1,0 +1,220 @@
+#pragma once
+// What only Hopper (sm_90a) has: products of a warp group (wgmma), whose operands lie in shared memory as
+// tiles of 64 columns with the 128-byte swizzle; the copy engine that fills such tiles (TMA) and the barriers
+// it reports to; registers handed from one warp group to another.
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/device/tensor_core.cuh"
+
+namespace belle::cuda {
+
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+
+// ---- barriers in shared memory --------------------------------------------------------------------------
+
+__device__ __forceinline__ void barrier_init(uint64_t* barrier, int arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(shared_address(barrier)), "r"(arrivals));
+}
+// Before a __syncthreads: the copy engine sees the barriers too.
+__device__ __forceinline__ void barriers_ready() {
+  asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory");
+}
+__device__ __forceinline__ void arrive(uint64_t* barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(shared_address(barrier)) : "memory");
+}
+// Arrives, and the barrier waits for `bytes` of copies too.
+__device__ __forceinline__ void arrive_and_expect(uint64_t* barrier, int bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;\n" ::"r"(shared_address(barrier)),
+               "r"(bytes)
+               : "memory");
+}
+// Until the phase of this parity has ended; the phase before a barrier's first has parity 1.
+__device__ __forceinline__ void wait(uint64_t* barrier, int parity) {
+  uint32_t done = 0;
+  while (done == 0) {
+    asm volatile(
+        "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}\n"
+        : "=r"(done)
+        : "r"(shared_address(barrier)), "r"(parity)
+        : "memory");
+  }
+}
+// Barriers of the thread block, of `threads` threads, by number (0 is __syncthreads).
+__device__ __forceinline__ void named_sync(int number, int threads) {
+  asm volatile("bar.sync %0, %1;\n" ::"r"(number), "r"(threads) : "memory");
+}
+__device__ __forceinline__ void named_arrive(int number, int threads) {
+  asm volatile("bar.arrive %0, %1;\n" ::"r"(number), "r"(threads) : "memory");
+}
+
+// ---- the copy engine ------------------------------------------------------------------------------------
+
+__device__ __forceinline__ void copy_tile(void* shared, const CUtensorMap* map, int x, int y, int z,
+                                          uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], "
+      "[%5];\n" ::"r"(shared_address(shared)),
+      "l"(map), "r"(x), "r"(y), "r"(z), "r"(shared_address(barrier))
+      : "memory");
+}
+// bytes: a multiple of 16, as are the addresses.
+__device__ __forceinline__ void copy_bytes(void* shared, const void* global, int bytes, uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];\n" ::"r"(
+          shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      : "memory");
+}
+// Float32 from shared to global memory: in place of what is there, or added to it.
+__device__ __forceinline__ void store_bytes(float* global, const float* shared, int bytes) {
+  asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;\n" ::"l"(global),
+               "r"(shared_address(shared)), "r"(bytes)
+               : "memory");
+}
+__device__ __forceinline__ void add_bytes(float* global, const float* shared, int bytes) {
+  asm volatile("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%0], [%1], %2;\n" ::"l"(global),
+               "r"(shared_address(shared)), "r"(bytes)
+               : "memory");
+}
+__device__ __forceinline__ void stores_commit() { asm volatile("cp.async.bulk.commit_group;\n" ::); }
+// Until this thread's stores have read shared memory.
+__device__ __forceinline__ void stores_read() {
+  asm volatile("cp.async.bulk.wait_group.read 0;\n" ::: "memory");
+}
+// Until they are done, and seen.
+__device__ __forceinline__ void stores_wait() { asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory"); }
+// Shared memory that this thread wrote, for the copy engine and the products.
+__device__ __forceinline__ void shared_written() {
+  asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+}
+
+// Known to be the same in all threads of a warp.
+__device__ __forceinline__ int group_of_thread() {
+  return __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128, 0);
+}
+
+// ---- registers ------------------------------------------------------------------------------------------
+
+template <int Count>
+__device__ __forceinline__ void registers_up() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;\n" ::"n"(Count));
+}
+template <int Count>
+__device__ __forceinline__ void registers_down() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;\n" ::"n"(Count));
+}
+
+// ---- products -------------------------------------------------------------------------------------------
+
+// An operand in shared memory: tiles of 64 columns (128 bytes a row), 1024-byte aligned, one after the other.
+// Stored by rows of A or B^T ("along k"), or with k as the rows ("across").
+__device__ __forceinline__ uint64_t operand_at(const void* tile, int column_tile_bytes) {
+  const uint64_t address = (shared_address(tile) >> 4) & 0x3fff, eight_rows = 1024 >> 4;
+  return address | static_cast<uint64_t>(column_tile_bytes >> 4) << 16 | eight_rows << 32 | uint64_t{1} << 62;
+}
+__device__ __forceinline__ uint64_t operand_plus(uint64_t operand, int bytes) {
+  return operand + static_cast<uint64_t>(bytes >> 4);
+}
+
+__device__ __forceinline__ void products_begin() { asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory"); }
+__device__ __forceinline__ void products_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
+}
+template <int Pending>
+__device__ __forceinline__ void products_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;\n" ::"n"(Pending) : "memory");
+}
+// After a wait: what reads these sums is not moved before it.
+template <int N>
+__device__ __forceinline__ void products_done(float (&d)[N][4]) {
+#pragma unroll
+  for (int n = 0; n < N; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) asm volatile("" : "+f"(d[n][i])::"memory");
+  }
+}
+
+#define BELLE_D8(mode, d, n)                                                                        \
+  mode(d[n][0]), mode(d[n][1]), mode(d[n][2]), mode(d[n][3]), mode(d[n + 1][0]), mode(d[n + 1][1]), \
+      mode(d[n + 1][2]), mode(d[n + 1][3])
+#define BELLE_D16(mode, d, n) BELLE_D8(mode, d, n), BELLE_D8(mode, d, n + 2)
+#define BELLE_D32(mode, d, n) BELLE_D16(mode, d, n), BELLE_D16(mode, d, n + 4)
+#define BELLE_D64(mode, d, n) BELLE_D32(mode, d, n), BELLE_D32(mode, d, n + 8)
+#define BELLE_R16 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}"
+#define BELLE_R32                                                                               \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
+  "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
+#define BELLE_R64                                                                               \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
+  "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "  \
+  "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "  \
+  "%56, %57, %58, %59, %60, %61, %62, %63}"
+
+// D[64, 8 N] = A[64, 16] B[16, 8 N] (First) or += that; d[n] is what mma_m16n8k16 makes of columns 8 n to
+// 8 n + 7, the group's warps one below the other. AcrossA, AcrossB: k is the rows of the tile.
+template <bool First, int AcrossA, int AcrossB, int N>
+__device__ __forceinline__ void product_16(float (&d)[N][4], uint64_t a, uint64_t b) {
+  static_assert(N == 4 || N == 8 || N == 16);
+  if constexpr (First && N == 4) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 " BELLE_R16
+                 ", %16, %17, 0, 1, 1, %18, %19;\n"
+                 : BELLE_D16("=f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  } else if constexpr (!First && N == 4) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 " BELLE_R16
+                 ", %16, %17, 1, 1, 1, %18, %19;\n"
+                 : BELLE_D16("+f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  } else if constexpr (First && N == 8) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
+                 ", %32, %33, 0, 1, 1, %34, %35;\n"
+                 : BELLE_D32("=f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  } else if constexpr (!First && N == 8) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
+                 ", %32, %33, 1, 1, 1, %34, %35;\n"
+                 : BELLE_D32("+f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  } else if constexpr (First && N == 16) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
+                 ", %64, %65, 0, 1, 1, %66, %67;\n"
+                 : BELLE_D64("=f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  } else if constexpr (!First && N == 16) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
+                 ", %64, %65, 1, 1, 1, %66, %67;\n"
+                 : BELLE_D64("+f", d, 0)
+                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
+  }
+}
+// D += A B with A in registers, as mma_m16n8k16 takes it.
+template <int AcrossB, int N>
+__device__ __forceinline__ void product_16(float (&d)[N][4], const uint32_t (&a)[4], uint64_t b) {
+  static_assert(N == 8 || N == 16);
+  if constexpr (N == 8) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
+                 ", {%32, %33, %34, %35}, %36, 1, 1, 1, %37;\n"
+                 : BELLE_D32("+f", d, 0)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(AcrossB));
+  } else {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
+                 ", {%64, %65, %66, %67}, %68, 1, 1, 1, %69;\n"
+                 : BELLE_D64("+f", d, 0)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(AcrossB));
+  }
+}
+
+#undef BELLE_D8
+#undef BELLE_D16
+#undef BELLE_D32
+#undef BELLE_D64
+#undef BELLE_R16
+#undef BELLE_R32
+#undef BELLE_R64
+
+#endif
+
+}  // namespace belle::cuda
