@@ -71,6 +71,7 @@ Result<const void*> Staging::upload(cudaStream_t stream, const void* host, uint6
 Context::~Context() {
   if (stream) {
     cudaStreamSynchronize(stream);
+    cudaFree(counter);
     cudaStreamDestroy(stream);
   }
 }
@@ -106,7 +107,9 @@ Status Context::open(int number) {
   const char* attention = std::getenv("BELLE_CUDA_ATTENTION");
   hopper_attention = properties.major == 9 && (attention == nullptr || std::strcmp(attention, "mma") != 0);
   BELLE_TRY(check_cuda("open", cudaSetDevice(number)));
-  return check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  BELLE_TRY(check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)));
+  BELLE_TRY(check_cuda("open", cudaMalloc(reinterpret_cast<void**>(&counter), sizeof *counter)));
+  return check_cuda("open", cudaMemsetAsync(counter, 0, sizeof *counter, stream));
 }
 
 std::string show_bytes(uint64_t bytes) {

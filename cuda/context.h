@@ -76,6 +76,7 @@ struct Context {
   cudaStream_t stream = nullptr;
   std::mutex mutex;  // one op at a time: the backend's one stream
   Scratch scratch, loss_scratch, dq_scratch;
+  uint32_t* counter = nullptr;  // of a kernel that hands out work; zero between kernels
   Staging staging;
   std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on
   double peak[2] = {};                 // floating-point operations per second by dtype, 0: not measured yet

@@ -4,6 +4,7 @@
 // the pack.
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace belle::cuda {
@@ -14,23 +15,25 @@ struct AttentionTask {
   int32_t document;
 };
 
-// Those with the most work first: thread blocks start in this order, and the short ones fill the gaps at the
-// end. A block of queries sees the keys up to its last one; a block of keys is seen from its first one on.
+// Thread blocks start in this order. Long documents first, and of a document those with the most work first:
+// short ones fill the gaps at the end. One document after the other, so that blocks that run at the same time
+// share what they read: at 7B the heads of one document of 2,048 tokens fill an L2 cache. A block of queries
+// sees the keys up to its last one; a block of keys is seen from its first one on.
 enum class AttentionBlocks { queries, keys };
 inline void append_tasks(const int32_t* cu_seqlens, int32_t documents, int32_t size, AttentionBlocks kind,
                          std::vector<AttentionTask>* tasks) {
-  const auto begin = static_cast<std::ptrdiff_t>(tasks->size());
-  for (int32_t i = 0; i < documents; ++i) {
-    const int32_t start = cu_seqlens[i], length = cu_seqlens[i + 1] - start;
-    for (int64_t first = 0; first < length; first += size)
-      tasks->push_back({start, length, static_cast<int32_t>(first), i});
+  const auto length = [&](int32_t i) { return cu_seqlens[i + 1] - cu_seqlens[i]; };
+  std::vector<int32_t> order(static_cast<size_t>(documents));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return length(a) > length(b); });
+  for (const int32_t i : order) {
+    const int32_t blocks = static_cast<int32_t>((int64_t{length(i)} + size - 1) / size);
+    for (int32_t n = 0; n < blocks; ++n)
+      tasks->push_back({.start = cu_seqlens[i],
+                        .length = length(i),
+                        .first = (kind == AttentionBlocks::keys ? n : blocks - 1 - n) * size,
+                        .document = i});
   }
-  const auto work = [&](const AttentionTask& t) -> int64_t {
-    return kind == AttentionBlocks::keys ? int64_t{t.length} - t.first
-                                         : std::min<int64_t>(t.length, int64_t{t.first} + size);
-  };
-  std::stable_sort(tasks->begin() + begin, tasks->end(),
-                   [&](const AttentionTask& a, const AttentionTask& b) { return work(a) > work(b); });
 }
 
 }  // namespace belle::cuda

@@ -111,13 +111,6 @@ __device__ __forceinline__ void copy_all(const AttentionInputs& in, const Attent
                                          Shared<D> shared) {
   using Of = Shared<D>;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const auto expect = [&](uint64_t* full, int bytes, bool rows_too) {
-    if (lane == 0) {
-      arrive_and_expect(full, bytes);
-    } else if (rows_too) {
-      arrive(full);
-    }
-  };
   if (lane == 0) {
     arrive_and_expect(shared.k_full(), Of::kKeyTile);
     copy_columns<D>(shared.k(), Of::kKeyColumns, maps.k, kv_head, task.start + task.first, shared.k_full());
@@ -128,6 +121,11 @@ __device__ __forceinline__ void copy_all(const AttentionInputs& in, const Attent
   for (Steps at(task, kv_head, in.heads / in.kv_heads); at.there(); at.next(), turn.next()) {
     const int token = task.start + at.query;
     wait(shared.q_empty(turn.stage), turn.parity ^ 1);
+    if (lane == 0) {
+      arrive_and_expect(shared.q_full(turn.stage), Of::kQueryTile);
+      copy_columns<D>(shared.q(turn.stage), Of::kQueryColumns, maps.q, at.head, token,
+                      shared.q_full(turn.stage));
+    }
 #pragma unroll
     for (int i = lane; i < kQueries; i += 32) {
       // A row past the document's end has no weight.
@@ -135,15 +133,13 @@ __device__ __forceinline__ void copy_all(const AttentionInputs& in, const Attent
       if (at.query + i < task.length) row = rows[at.head * in.tokens + token + i];
       shared.rows(turn.stage)[i] = row;
     }
-    expect(shared.q_full(turn.stage), Of::kQueryTile, true);
-    if (lane == 0)
-      copy_columns<D>(shared.q(turn.stage), Of::kQueryColumns, maps.q, at.head, token,
-                      shared.q_full(turn.stage));
+    arrive(shared.q_full(turn.stage));
     wait(shared.dout_empty(turn.stage), turn.parity ^ 1);
-    expect(shared.dout_full(turn.stage), Of::kQueryTile, false);
-    if (lane == 0)
+    if (lane == 0) {
+      arrive_and_expect(shared.dout_full(turn.stage), Of::kQueryTile);
       copy_columns<D>(shared.dout(turn.stage), Of::kQueryColumns, maps.dout, at.head, token,
                       shared.dout_full(turn.stage));
+    }
     __syncwarp();
   }
 }
@@ -368,7 +364,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     barrier_init(shared.k_full(), 1);
     barrier_init(shared.v_full(), 1);
     for (int i = 0; i < kStages; ++i) {
-      barrier_init(shared.q_full(i), 32);
+      barrier_init(shared.q_full(i), 1 + 32);  // the copy, and the rows by every thread of its warp
       barrier_init(shared.dout_full(i), 1);
       barrier_init(shared.q_empty(i), kWarps);
       barrier_init(shared.dout_empty(i), kWarps);

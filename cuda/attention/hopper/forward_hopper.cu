@@ -1,8 +1,7 @@
 // Attention forward on Hopper: 128 queries of one head at a time, 64 in each of two warp groups, against
 // tiles of 128 keys that one thread of a third group keeps copying. The scores of a tile are multiplied while
 // the values of the tile before are; the two groups take turns, so that one's exponentials run beside the
-// other's products. A thread block stays on its multiprocessor and works through its share of the blocks of
-// queries.
+// other's products. A thread block stays on its multiprocessor and takes one block of queries after the other.
 #include "cuda/attention/hopper/hopper.h"
 #include "cuda/attention/hopper/tensor_map.h"
 #include "cuda/attention/mma_tile.cuh"
@@ -24,8 +23,8 @@ struct Maps {
 template <int D>
 struct Shared {
   static constexpr int kColumnTile = 128 * 2 * kMapColumns, kTile = D / kMapColumns * kColumnTile;
-  static constexpr int kBarriers = 2 + 4 * kStages;
-  static constexpr int kBytes = (2 + 2 * kStages) * kTile + kBarriers * 8;
+  static constexpr int kBarriers = 2 + 6 * kStages, kBarriersAt = (2 + 2 * kStages) * kTile;
+  static constexpr int kBytes = kBarriersAt + (kBarriers + kStages) * 8;
   unsigned char* base;
   __device__ __forceinline__ unsigned char* q() const { return base; }
   __device__ __forceinline__ unsigned char* out() const { return base + kTile; }
@@ -34,7 +33,7 @@ struct Shared {
     return base + (2 + kStages + stage) * kTile;
   }
   __device__ __forceinline__ uint64_t* barrier(int i) const {
-    return reinterpret_cast<uint64_t*>(base + (2 + 2 * kStages) * kTile) + i;
+    return reinterpret_cast<uint64_t*>(base + kBarriersAt) + i;
   }
   // Full: copied. Empty: every warp is done with it.
   __device__ __forceinline__ uint64_t* q_full() const { return barrier(0); }
@@ -43,6 +42,14 @@ struct Shared {
   __device__ __forceinline__ uint64_t* k_empty(int stage) const { return barrier(2 + kStages + stage); }
   __device__ __forceinline__ uint64_t* v_full(int stage) const { return barrier(2 + 2 * kStages + stage); }
   __device__ __forceinline__ uint64_t* v_empty(int stage) const { return barrier(2 + 3 * kStages + stage); }
+  // The items of work that the copying thread got: their numbers.
+  __device__ __forceinline__ uint64_t* item_full(int stage) const { return barrier(2 + 4 * kStages + stage); }
+  __device__ __forceinline__ uint64_t* item_empty(int stage) const {
+    return barrier(2 + 5 * kStages + stage);
+  }
+  __device__ __forceinline__ int* item(int stage) const {
+    return reinterpret_cast<int*>(barrier(kBarriers + stage));
+  }
 };
 
 // Which buffer is next, and the parity of its turn.
@@ -53,19 +60,21 @@ struct Turn {
   }
 };
 
-// A thread block's work: one of the blocks of each row of gridDim.x of them, which are sorted by size; back
-// and forth, so that every thread block gets as much.
+// A block of queries of one head.
 struct Work {
   AttentionTask task;
   int head;
 };
-__device__ __forceinline__ int64_t item_of(int64_t round) {
-  const int64_t width = gridDim.x, at = round % 2 == 0 ? blockIdx.x : width - 1 - blockIdx.x;
-  return round * width + at;
+__device__ __forceinline__ Work work_of(const AttentionTask* tasks, int heads, int item) {
+  return {tasks[item / heads], item % heads};
 }
-__device__ __forceinline__ Work work_of(const AttentionTask* tasks, int heads, int64_t item) {
-  return {tasks[item / heads], static_cast<int>(item % heads)};
-}
+// Work goes to whichever thread block asks next: item blockIdx.x first, then what the counter says. As many
+// ask as there are items; the last to ask leaves the counter at zero.
+struct Queue {
+  const AttentionTask* tasks;
+  int items;
+  uint32_t* counter;
+};
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
@@ -78,15 +87,26 @@ __device__ __forceinline__ void copy_rows_of(unsigned char* tile, const CUtensor
     copy_tile(tile + i * Shared<D>::kColumnTile, &map, i * kMapColumns, head, token, full);
 }
 
+__device__ __forceinline__ int ask(const Queue& queue) {
+  const uint32_t asked = atomicAdd(queue.counter, 1u);
+  if (asked == static_cast<uint32_t>(queue.items) - 1) *queue.counter = 0;
+  return static_cast<int>(gridDim.x + asked);
+}
+
 // The copying thread.
 template <int D>
-__device__ __forceinline__ void copy_all(const AttentionInputs& in, const Maps& maps,
-                                         const AttentionTask* tasks, int64_t items, Shared<D> shared) {
-  Turn turn;
+__device__ __forceinline__ void copy_all(const AttentionInputs& in, const Maps& maps, const Queue& queue,
+                                         Shared<D> shared) {
+  Turn turn, item_turn;
   int q_parity = 0;
   const int group = in.heads / in.kv_heads;
-  for (int64_t round = 0; item_of(round) < items; ++round, q_parity ^= 1) {
-    const Work at = work_of(tasks, in.heads, item_of(round));
+  for (int item = static_cast<int>(blockIdx.x);; q_parity ^= 1, item_turn.next()) {
+    wait(shared.item_empty(item_turn.stage), item_turn.parity ^ 1);
+    *shared.item(item_turn.stage) = item;
+    arrive(shared.item_full(item_turn.stage));
+    if (item >= queue.items) return;
+    const int next = ask(queue);
+    const Work at = work_of(queue.tasks, in.heads, item);
     const int kv_head = at.head / group;
     wait(shared.q_empty(), q_parity ^ 1);
     copy_rows_of<D>(shared.q(), maps.q, at.head, at.task.start + at.task.first, shared.q_full());
@@ -96,6 +116,7 @@ __device__ __forceinline__ void copy_all(const AttentionInputs& in, const Maps& 
       wait(shared.v_empty(turn.stage), turn.parity ^ 1);
       copy_rows_of<D>(shared.v(turn.stage), maps.v, kv_head, at.task.start + key, shared.v_full(turn.stage));
     }
+    item = next;
   }
 }
 
@@ -191,8 +212,8 @@ __device__ __forceinline__ void narrow(uint32_t (&p)[kKeys / 16][4], const float
 
 // A warp group that computes.
 template <int D>
-__device__ __forceinline__ void compute(const AttentionInputs& in, const AttentionTask* tasks, int64_t items,
-                                        Shared<D> shared, int group) {
+__device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& queue, Shared<D> shared,
+                                        int group) {
   const int thread = static_cast<int>(threadIdx.x) % kGroupThreads, warp = thread / 32, lane = thread % 32;
   const int g = lane / 4, t = lane % 4, warp_row = 64 * group + 16 * warp;
   const bool first_lane = lane == 0;
@@ -207,10 +228,14 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
   const auto your_turn = [&] { named_arrive(2 - group, kGroups * kGroupThreads); };
   if (group == 1) your_turn();
 
-  Turn turn;
-  int q_parity = 0;
-  for (int64_t round = 0; item_of(round) < items; ++round, q_parity ^= 1) {
-    const Work at = work_of(tasks, in.heads, item_of(round));
+  Turn turn, item_turn;
+  for (int q_parity = 0;; q_parity ^= 1, item_turn.next()) {
+    wait(shared.item_full(item_turn.stage), item_turn.parity);
+    const int item = *shared.item(item_turn.stage);
+    __syncwarp();
+    done_with(shared.item_empty(item_turn.stage));
+    if (item >= queue.items) return;
+    const Work at = work_of(queue.tasks, in.heads, item);
     const float slope = in.slopes ? in.slopes[at.head] / in.scale : 0.0f;
     int column = 2 * t - (warp_row + g);  // of the last tile, whose first key is the block's first query
     float s[kKeys / 8][4], out[1][D / 8][4];
@@ -291,8 +316,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
 
 template <int D>
 __global__ void __launch_bounds__(kThreads, 1)
-    forward_kernel(AttentionInputs in, const __grid_constant__ Maps maps, const AttentionTask* tasks,
-                   int64_t items) {
+    forward_kernel(AttentionInputs in, const __grid_constant__ Maps maps, Queue queue) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   const Shared<D> shared = {dynamic_shared()};
   if (threadIdx.x == 0) {
@@ -303,6 +327,8 @@ __global__ void __launch_bounds__(kThreads, 1)
       barrier_init(shared.v_full(i), 1);
       barrier_init(shared.k_empty(i), kWarps);
       barrier_init(shared.v_empty(i), kWarps);
+      barrier_init(shared.item_full(i), 1);
+      barrier_init(shared.item_empty(i), kWarps);
     }
     barriers_ready();
   }
@@ -310,10 +336,10 @@ __global__ void __launch_bounds__(kThreads, 1)
   const int group = group_of_thread();
   if (group == 0) {
     registers_down<24>();
-    if (threadIdx.x == 0) copy_all<D>(in, maps, tasks, items, shared);
+    if (threadIdx.x == 0) copy_all<D>(in, maps, queue, shared);
   } else {
     registers_up<240>();
-    compute<D>(in, tasks, items, shared, group - 1);
+    compute<D>(in, queue, shared, group - 1);
   }
 #endif
 }
@@ -327,10 +353,10 @@ Status forward(Context& cuda, const AttentionInputs& in, AttentionTasks queries)
   BELLE_TRY(make_tensor_map(kv, kKeys, &maps.k));
   kv.base = in.v;
   BELLE_TRY(make_tensor_map(kv, kKeys, &maps.v));
-  const int64_t items = queries.count * in.heads;
-  const int64_t blocks = std::min<int64_t>(items, cuda.properties.multiProcessorCount);
+  const Queue queue = {queries.tasks, static_cast<int>(queries.count * in.heads), cuda.counter};
+  const int blocks = std::min(queue.items, cuda.properties.multiProcessorCount);
   return check_cuda("attention", launch_large(forward_kernel<D>, blocks, kThreads, Shared<D>::kBytes,
-                                              cuda.stream, in, maps, queries.tasks, items));
+                                              cuda.stream, in, maps, queue));
 }
 
 }  // namespace
