@@ -16,8 +16,8 @@ constexpr int kGroupThreads = 128, kGroups = 2, kThreads = (kGroups + 1) * kGrou
 constexpr int kKeys = 64 * kGroups, kQueries = 64, kStages = 2;
 constexpr int kComputing = kGroups * kGroupThreads, kWarps = kComputing / 32;
 static_assert(kKeys == kMmaBlock);
-// Barriers of the thread block, by number.
-constexpr int kDqFull = 1, kDqEmpty = 2, kScoresFull = 3;
+// Barriers of the thread block, by number; two of them for each of kDqStages.
+constexpr int kDqStages = 2, kDqFull = 1, kDqEmpty = kDqFull + kDqStages, kScoresFull = kDqEmpty + kDqStages;
 
 struct Maps {
   CUtensorMap q, k, v, dout;
@@ -42,7 +42,7 @@ struct Shared {
   static constexpr int kScores = kKeys * 128, kDq = kQueries * D * 4;
   static constexpr int kRows = kQueries * static_cast<int>(sizeof(AttentionRow));
   static constexpr int kScoresAt = 2 * kKeyTile + 2 * kStages * kQueryTile, kDqAt = kScoresAt + kScores,
-                       kRowsAt = kDqAt + kDq, kBarriersAt = kRowsAt + kStages * kRows,
+                       kRowsAt = kDqAt + kDqStages * kDq, kBarriersAt = kRowsAt + kStages * kRows,
                        kBytes = kBarriersAt + (2 + 4 * kStages) * 8;
   unsigned char* base;
   __device__ __forceinline__ unsigned char* k() const { return base; }
@@ -54,7 +54,9 @@ struct Shared {
     return base + 2 * kKeyTile + (kStages + stage) * kQueryTile;
   }
   __device__ __forceinline__ unsigned char* scores() const { return base + kScoresAt; }  // their gradients
-  __device__ __forceinline__ float* dq() const { return reinterpret_cast<float*>(base + kDqAt); }
+  __device__ __forceinline__ float* dq(int stage) const {
+    return reinterpret_cast<float*>(base + kDqAt + stage * kDq);
+  }
   __device__ __forceinline__ AttentionRow* rows(int stage) const {
     return reinterpret_cast<AttentionRow*>(base + kRowsAt + stage * kRows);
   }
@@ -154,35 +156,41 @@ __device__ __forceinline__ void store_release(int32_t* p, int32_t value) {
 }
 __device__ __forceinline__ void between_proxies() { asm volatile("fence.proxy.async;\n" ::: "memory"); }
 
-// The warp that adds parts of dq, in turn.
+// The warps that add parts of dq, each in turn: one has the even steps, one the odd ones, and a buffer each.
+// A turn is waited for while the part is still being computed.
 template <int D>
 __device__ __forceinline__ void add_all(const AttentionInputs& in, const DqSums& dq,
-                                        const AttentionTask& task, int kv_head, Shared<D> shared) {
+                                        const AttentionTask& task, int kv_head, Shared<D> shared, int stage) {
   constexpr int kWith = kComputing + 32;
   const int turn = task.first / kKeys;
-  named_arrive(kDqEmpty, kWith);
+  const bool first_lane = threadIdx.x % 32 == 0;
+  named_arrive(kDqEmpty + stage, kWith);
   Steps at(task, kv_head, in.heads / in.kv_heads);
+  for (int i = 0; i < stage; ++i) at.next();
   while (at.there()) {
     const int64_t slot = at.head * dq.slots + slot_of(task, at.query);
-    at.next();
+    for (int i = 0; i < kDqStages && at.there(); ++i) at.next();
     const bool more = at.there();
-    named_sync(kDqFull, kWith);
-    if (threadIdx.x % 32 == 0) {
+    if (first_lane && turn > 0) {
+      while (load_acquire(dq.turns + slot) != turn) {
+      }
+      between_proxies();
+    }
+    __syncwarp();
+    named_sync(kDqFull + stage, kWith);
+    if (first_lane) {
       float* const to = dq.sums + slot * (kQueries * D);
       if (turn == 0) {
-        store_bytes(to, shared.dq(), Shared<D>::kDq);
+        store_bytes(to, shared.dq(stage), Shared<D>::kDq);
       } else {
-        while (load_acquire(dq.turns + slot) != turn) {
-        }
-        between_proxies();
-        add_bytes(to, shared.dq(), Shared<D>::kDq);
+        add_bytes(to, shared.dq(stage), Shared<D>::kDq);
       }
       stores_commit();
       stores_read();
     }
     __syncwarp();
-    if (more) named_arrive(kDqEmpty, kWith);
-    if (threadIdx.x % 32 == 0) {
+    if (more) named_arrive(kDqEmpty + stage, kWith);
+    if (first_lane) {
       stores_wait();
       between_proxies();
       store_release(dq.turns + slot, turn + 1);
@@ -242,7 +250,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
   const uint64_t half_keys =
       operand_at(D == 128 ? shared.k() + group * Of::kKeyColumns : shared.k() + group * 64, 16);
   float4* const dq_places =
-      reinterpret_cast<float4*>(shared.dq()) + group * (D / 16) * kGroupThreads + thread;
+      reinterpret_cast<float4*>(shared.dq(0)) + group * (D / 16) * kGroupThreads + thread;
   const auto done_with = [&](uint64_t* empty) {
     if (lane == 0) arrive(empty);
   };
@@ -262,7 +270,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
   products_wait<0>();
   products_done(s[0]);
   wait(shared.v_full(), 0);
-  while (true) {
+  for (int dq_stage = 0;;) {
     float dp[1][kQueries / 8][4];
     uint32_t weights[kQueries / 16][4], ds[kQueries / 16][4];
     wait(shared.dout_full(turn.stage), turn.parity);
@@ -326,13 +334,15 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
     products_commit();
     products_wait<2>();
     products_done(dq);
-    // Both groups are done with the scores' gradients, and the warp that adds with the part before.
-    named_sync(kDqEmpty, kWith);
+    // Both groups are done with the scores' gradients, and the warp that adds with this buffer.
+    named_sync(kDqEmpty + dq_stage, kWith);
+    float4* const dq_place = dq_places + dq_stage * (Of::kDq / 16);
 #pragma unroll
     for (int n = 0; n < D / 16; ++n)
-      dq_places[n * kGroupThreads] = make_float4(dq[n][0], dq[n][1], dq[n][2], dq[n][3]);
+      dq_place[n * kGroupThreads] = make_float4(dq[n][0], dq[n][1], dq[n][2], dq[n][3]);
     shared_written();
-    named_arrive(kDqFull, kWith);
+    named_arrive(kDqFull + dq_stage, kWith);
+    dq_stage ^= 1;
     products_wait<0>();
     products_done(s[0]);
     products_done(dk[0]);
@@ -380,8 +390,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int warp = __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 32, 0);
     if (warp == 0) {
       copy_all<D>(in, gradients.rows, maps, task, kv_head, shared);
-    } else if (warp == 1) {
-      add_all<D>(in, dq, task, kv_head, shared);
+    } else if (warp <= kDqStages) {
+      add_all<D>(in, dq, task, kv_head, shared, warp - 1);
     }
   } else {
     registers_up<240>();

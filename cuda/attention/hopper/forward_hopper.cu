@@ -1,7 +1,8 @@
 // Attention forward on Hopper: 128 queries of one head at a time, 64 in each of two warp groups, against
 // tiles of 128 keys that one thread of a third group keeps copying. The scores of a tile are multiplied while
 // the values of the tile before are; the two groups take turns, so that one's exponentials run beside the
-// other's products. A thread block stays on its multiprocessor and takes one block of queries after the other.
+// other's products. A thread block stays on its multiprocessor and takes one block of queries after the
+// other.
 #include "cuda/attention/hopper/hopper.h"
 #include "cuda/attention/hopper/tensor_map.h"
 #include "cuda/attention/mma_tile.cuh"

@@ -77,6 +77,8 @@ TEST("no allocation inside a step: the counter counts") {
 }
 
 TEST("an op without memory for its error text says that memory ran out") {
+  if (test::backend_name() != std::string("cpu") && !test::on_emulated_device())
+    return test::skip("the library brings its own operator new, which nothing here can refuse");
   const auto model = fixture::tiny_model();
   const belle_backend& b = model->backend();
   void* block = nullptr;
