@@ -252,6 +252,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
   float4* const dq_places =
       reinterpret_cast<float4*>(shared.dq(0)) + group * (D / 16) * kGroupThreads + thread;
   const auto done_with = [&](uint64_t* empty) {
+    __syncwarp();
     if (lane == 0) arrive(empty);
   };
 

@@ -222,6 +222,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& 
   const unsigned char* const q = shared.q() + 64 * group * 128;
   unsigned char* const staging = shared.out() + (4 * group + warp) * 16 * MmaTile<D>::kRowBytes;
   const auto done_with = [&](uint64_t* empty) {
+    __syncwarp();
     if (first_lane) arrive(empty);
   };
   // Turns between the groups: barrier 1 + group ends a group's waiting.
@@ -233,7 +234,6 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& 
   for (int q_parity = 0;; q_parity ^= 1, item_turn.next()) {
     wait(shared.item_full(item_turn.stage), item_turn.parity);
     const int item = *shared.item(item_turn.stage);
-    __syncwarp();
     done_with(shared.item_empty(item_turn.stage));
     if (item >= queue.items) return;
     const Work at = work_of(queue.tasks, in.heads, item);
