@@ -19,6 +19,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["build", "tests", "sanitizer", "attention", "gemm", "ops", "train"]
@@ -100,14 +101,42 @@ def count(good, name, text=""):
     print("ok  " if good else "FAIL", name, "" if good else text[-3000:], flush=True)
 
 
-def alternate(name, mine, peers):
-    """Rounds of ours and each peer, one after the other."""
+def alternate(name, mine, peer=None, watch=False):
+    """Rounds of all of ours and then the peer, one after the other."""
     rounds = []
-    figures.setdefault(name, []).append({"command": " ".join(map(str, mine[1:])), "rounds": rounds})
+    figures.setdefault(name, []).append(rounds)
     for _ in range(a.rounds):
-        rounds.append({"ours": answer(mine, name), **{k: answer(p, name) for k, p in peers.items()}})
+        ours = []
+        for command in mine:
+            with Memory(watch) as memory:
+                ours.append(answer(command, name))
+            if watch and ours[-1]:
+                ours[-1]["peak_bytes"] = memory.most
+        rounds.append({"ours": ours, **({"torch": answer(peer, name)} if peer and torch_there else {})})
         save()
     print(json.dumps(rounds[-1]), flush=True)
+
+
+class Memory:
+    """The most device memory in use while the body runs, twice a second, as nvidia-smi says."""
+
+    def __init__(self, watch):
+        self.most, self.watch, self.ended = 0, watch, threading.Event()
+
+    def __enter__(self):
+        if self.watch:
+            self.thread = threading.Thread(target=self.sample)
+            self.thread.start()
+        return self
+
+    def sample(self):
+        while not self.ended.wait(0.5):
+            self.most = max(self.most, int(float(ask_device("memory.used", "nounits") or 0) * (1 << 20)))
+
+    def __exit__(self, *_):
+        self.ended.set()
+        if self.watch:
+            self.thread.join()
 
 
 def has_torch():
@@ -133,6 +162,8 @@ def tests_part():
         found = re.search(r"(\d+) passed, (\d+) failed", text.strip().splitlines()[-1] if text.strip() else "")
         said = found[0] if found else f"ended with {code} before its summary"
         count(code == 0 and found is not None and found[2] == "0", f"test_{room}: {said}", text)
+    text, code = run([build / "test_dist", "one rank"], "tests", 60)  # NCCL, alone
+    count(code == 0, f"test_dist one rank: {(text.strip().splitlines() or [code])[-1]}", text)
 
 
 def sanitizer_part():
@@ -142,40 +173,54 @@ def sanitizer_part():
         count(code == 0, f"compute-sanitizer {tool}", text)
 
 
+def ours(program, *given, **values):
+    return [build / program, *given, "backend=cuda", *words(**values)]
+
+
 def attention_part():
-    for tokens in (2048, 4096, 8192, 16384):
-        shape = words(tokens=tokens, documents=1, heads=32, kv_heads=32, head_dim=128)
-        peers = {}
-        if torch_there:
-            for sdpa in ("flash", "cudnn"):
-                peers[sdpa] = [sys.executable, "bench/gpu/peer.py", "attention", "--tokens", str(tokens), "--sdpa", sdpa]
-        for op in ("attention", "attention_backward"):
-            alternate("attention", [build / "bench_ops", op, "backend=cuda", *shape], peers)
-            alternate("attention", [build / "bench_ops", op, "backend=cuda", *shape, "alibi=1"], {})
+    sizes = (2048, 4096, 8192, 16384)
+    shape = dict(documents=1, heads=32, kv_heads=32, head_dim=128)
+    alternate(
+        "attention",
+        [
+            ours("bench_ops", op, tokens=tokens, **shape, **alibi)
+            for tokens in sizes
+            for op in ("attention", "attention_backward")
+            for alibi in ({}, {"alibi": 1})
+        ],
+        [sys.executable, "bench/gpu/peer.py", "attention", "--tokens", ",".join(map(str, sizes))],
+    )
 
 
 def gemm_part():
-    for m, n, k in ((8192, 12288, 4096), (8192, 4096, 4096), (8192, 22016, 4096), (8192, 4096, 11008)):
-        for layout in ("nt", "nn", "tn"):
-            ours = [build / "bench_ops", "gemm", "backend=cuda", *words(m=m, n=n, k=k, layout=layout)]
-            peer = [sys.executable, "bench/gpu/peer.py", "gemm", "--layout", layout]
-            for name, value in {"m": m, "n": n, "k": k}.items():
-                peer += [f"--{name}", str(value)]
-            alternate("gemm", ours, {"torch": peer} if torch_there else {})
+    shapes = ((8192, 12288, 4096), (8192, 4096, 4096), (8192, 22016, 4096), (8192, 4096, 11008))
+    alternate(
+        "gemm",
+        [
+            ours("bench_ops", "gemm", m=m, n=n, k=k, layout=layout)
+            for m, n, k in shapes
+            for layout in ("nt", "nn", "tn")
+        ],
+        [sys.executable, "bench/gpu/peer.py", "gemm", "--shapes", ",".join("x".join(map(str, s)) for s in shapes)],
+    )
 
 
 def ops_part():
-    for op, shape in (
-        ("linear_cross_entropy", words(rows=8192, d=4096, vocab=79458, chunk_rows=2048)),
-        ("linear_cross_entropy_gemms", words(rows=8192, d=4096, vocab=79458, chunk_rows=2048)),
-        ("linear_cross_entropy", words(rows=8192, d=4096, vocab=250880, chunk_rows=1024)),
-        ("linear_cross_entropy_gemms", words(rows=8192, d=4096, vocab=250880, chunk_rows=1024)),
-        ("adamw", words(n=1 << 28)),
-        ("rms_norm", words(rows=8192, d=4096)),
-        ("swiglu", words(rows=8192, d=11008)),
-        ("peak", []),
-    ):
-        alternate("ops", [build / "bench_ops", op, "backend=cuda", *shape], {})
+    alternate(
+        "ops",
+        [
+            ours("bench_ops", op, **shape)
+            for op, shape in (
+                ("linear_cross_entropy", dict(rows=8192, d=4096, vocab=79458)),
+                ("linear_cross_entropy", dict(rows=8192, d=4096, vocab=250880)),
+                ("linear_cross_entropy_gemms", dict(rows=8192, d=4096, vocab=250880)),
+                ("adamw", dict(n=1 << 28)),
+                ("rms_norm", dict(rows=8192, d=4096)),
+                ("swiglu", dict(rows=8192, d=11008)),
+                ("peak", {}),
+            )
+        ],
+    )
 
 
 SHAPES = {
@@ -193,23 +238,30 @@ SHAPES = {
 
 
 def train_part():
-    for name, config in SHAPES.items():
+    for name, accumulation in (("llama-7b-79458", 1), ("llama-7b-79458", 4), ("bloomz-7b1", 1)):
         path = out / f"{name}.json"
-        path.write_text(json.dumps(config), encoding="utf8")
-        ours = [build / "bench_train_step", *words(config=path.resolve(), backend="cuda", tokens=8192, documents=4)]
-        peer = [sys.executable, "bench/gpu/peer.py", "train", "--config", path.resolve(), "--tokens", "8192"]
-        alternate("train", ours, {"torch": peer} if torch_there else {})
+        path.write_text(json.dumps(SHAPES[name]), encoding="utf8")
+        steps = 12 // accumulation
+        values = dict(config=path, tokens=8192, documents=4, steps=steps, accumulation=accumulation)
+        peer = ["--config", path, "--tokens", "8192", "--steps", str(steps), "--accumulation", str(accumulation)]
+        eager = ["--attention", "eager"] if name.startswith("bloom") else []
+        alternate(
+            "train",
+            [ours("bench_train_step", **values)],
+            [sys.executable, "bench/gpu/peer.py", "train", *peer, *eager],
+            watch=True,
+        )
 
 
-def device_name():
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+def ask_device(query, *form):
+    command = ["nvidia-smi", f"--query-gpu={query}", f"--format={','.join(('csv', 'noheader', *form))}"]
     try:
-        return subprocess.run(query, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
-        return "no nvidia-smi"
+        return ""
 
 
-device = device_name()
+device = ask_device("name,driver_version,memory.total") or "no nvidia-smi"
 torch_there = not {"attention", "gemm", "train"}.isdisjoint(wanted) and has_torch()
 save()
 for part in PARTS:

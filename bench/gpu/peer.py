@@ -1,12 +1,13 @@
 """What PyTorch does on the same GPU. One JSON line a run.
 
-  peer.py attention --tokens 8192 --heads 32 --kv-heads 32 --head-dim 128 --sdpa flash|cudnn
-  peer.py gemm --m 8192 --n 4096 --k 4096 --layout nn|nt|tn
-  peer.py train --config config.json --tokens 8192 --documents 4 --steps 8
+  peer.py attention --tokens 2048,8192 --heads 32 --kv-heads 32 --head-dim 128 --sdpa flash,cudnn
+  peer.py gemm --shapes 8192x4096x4096,8192x12288x4096        every layout of every shape
+  peer.py train --config config.json --tokens 8192 --documents 4 --steps 8 --accumulation 1
 
 Needs: torch with CUDA, transformers for `train`.
 """
 import argparse
+import gc
 import json
 import statistics
 import time
@@ -34,41 +35,65 @@ def seconds_of(body, budget=0.5):
 def attention(a):
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    backend = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION}[a.sdpa]
-    torch.manual_seed(0)
-    make = lambda heads: torch.randn(
-        1, heads, a.tokens, a.head_dim, device="cuda", dtype=torch.bfloat16, requires_grad=True
-    )
-    q, k, v = make(a.heads), make(a.kv_heads), make(a.kv_heads)
-    dout = torch.randn_like(q)
-    attend = lambda: torch.nn.functional.scaled_dot_product_attention(
-        q, k, v, is_causal=True, enable_gqa=a.heads != a.kv_heads
-    )
-    with sdpa_kernel(backend):
-        with torch.no_grad():
-            forward = seconds_of(attend)
-        out = attend()
-        backward = seconds_of(lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True))
-    flops = 4 * a.heads * a.head_dim * a.tokens * (a.tokens + 1) / 2
-    return {
-        "sdpa": a.sdpa,
-        "tokens": a.tokens,
-        "forward_tflops": flops / forward * 1e-12,
-        "backward_tflops": 2.5 * flops / backward * 1e-12,
-    }
+    backends = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION}
+    figures = []
+    for tokens in map(int, a.tokens.split(",")):
+        torch.manual_seed(0)
+        make = lambda heads: torch.randn(
+            1, heads, tokens, a.head_dim, device="cuda", dtype=torch.bfloat16, requires_grad=True
+        )
+        q, k, v = make(a.heads), make(a.kv_heads), make(a.kv_heads)
+        dout = torch.randn_like(q)
+        attend = lambda: torch.nn.functional.scaled_dot_product_attention(
+            q, k, v, is_causal=True, enable_gqa=a.heads != a.kv_heads
+        )
+        flops = 4 * a.heads * a.head_dim * tokens * (tokens + 1) / 2
+        for name in a.sdpa.split(","):
+            with sdpa_kernel(backends[name]):
+                with torch.no_grad():
+                    forward = seconds_of(attend)
+                out = attend()
+                backward = seconds_of(lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True))
+            figures.append({
+                "sdpa": name,
+                "tokens": tokens,
+                "forward_tflops": flops / forward * 1e-12,
+                "backward_tflops": 2.5 * flops / backward * 1e-12,
+            })
+    return {"figures": figures}
 
 
 def gemm(a):
-    left = torch.randn((a.k, a.m) if a.layout == "tn" else (a.m, a.k), device="cuda", dtype=torch.bfloat16)
-    right = torch.randn((a.n, a.k) if a.layout == "nt" else (a.k, a.n), device="cuda", dtype=torch.bfloat16)
-    left = left.T if a.layout == "tn" else left
-    right = right.T if a.layout == "nt" else right
-    out = torch.empty((a.m, a.n), device="cuda", dtype=torch.bfloat16)
-    seconds = seconds_of(lambda: torch.matmul(left, right, out=out))
-    return {"layout": a.layout, "m": a.m, "n": a.n, "k": a.k, "tflops": 2 * a.m * a.n * a.k / seconds * 1e-12}
+    figures = []
+    for shape in a.shapes.split(","):
+        m, n, k = map(int, shape.split("x"))
+        for layout in ("nt", "nn", "tn"):
+            left = torch.randn((k, m) if layout == "tn" else (m, k), device="cuda", dtype=torch.bfloat16)
+            right = torch.randn((n, k) if layout == "nt" else (k, n), device="cuda", dtype=torch.bfloat16)
+            left = left.T if layout == "tn" else left
+            right = right.T if layout == "nt" else right
+            out = torch.empty((m, n), device="cuda", dtype=torch.bfloat16)
+            seconds = seconds_of(lambda: torch.matmul(left, right, out=out))
+            figures.append({"layout": layout, "m": m, "n": n, "k": k, "tflops": 2 * m * n * k / seconds * 1e-12})
+    return {"figures": figures}
 
 
 def train(a):
+    """Fewer documents at a time where the memory does not suffice; `tokens` says how many fitted."""
+    documents = a.documents
+    while True:
+        try:
+            return steps(a, documents)
+        except torch.cuda.OutOfMemoryError:
+            documents //= 2
+            if documents == 0:
+                raise
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def steps(a, documents):
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
@@ -78,14 +103,16 @@ def train(a):
     model.gradient_checkpointing_disable()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
-    ids = torch.randint(0, config.vocab_size, (a.documents, a.tokens // a.documents), device="cuda")
+    length = int(a.tokens) // a.documents
+    ids = torch.randint(0, config.vocab_size, (a.accumulation, documents, length), device="cuda")
     times = []
     for step in range(a.steps + 2):
         torch.cuda.synchronize()
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
+        for batch in ids:
+            loss = model(input_ids=batch, labels=batch).loss / a.accumulation
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         torch.cuda.synchronize()
@@ -93,20 +120,19 @@ def train(a):
             times.append(time.perf_counter() - start)
     return {
         "tokens_per_s": ids.numel() / statistics.median(times),
+        "tokens": ids.numel(),
         "peak_bytes": torch.cuda.max_memory_allocated(),
-        "loss": loss.item(),
+        "loss": loss.item() * a.accumulation,
     }
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("what", choices=["attention", "gemm", "train"])
-for name, default in {
-    "tokens": 8192, "heads": 32, "kv-heads": 32, "head-dim": 128, "m": 8192, "n": 4096, "k": 4096,
-    "documents": 4, "steps": 8,
-}.items():
+parser.add_argument("--tokens", default="8192")
+for name, default in {"heads": 32, "kv-heads": 32, "head-dim": 128, "documents": 4, "steps": 8, "accumulation": 1}.items():
     parser.add_argument(f"--{name}", type=int, default=default)
-parser.add_argument("--sdpa", choices=["flash", "cudnn"], default="flash")
-parser.add_argument("--layout", choices=["nn", "nt", "tn"], default="nt")
+parser.add_argument("--sdpa", default="flash,cudnn")
+parser.add_argument("--shapes", default="8192x4096x4096")
 parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="of transformers; BLOOM has eager alone")
 parser.add_argument("--config")
 arguments = parser.parse_args()

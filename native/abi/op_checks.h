@@ -132,6 +132,11 @@ inline Status check_linear_cross_entropy(const belle_linear_cross_entropy_args* 
   constexpr const char* op = "linear_cross_entropy";
   BELLE_TRY(Check(op).pointer("args", args).status());
   const belle_linear_cross_entropy_args& a = *args;
+  if (a.supervised && (*a.supervised < 0 || *a.supervised > a.rows)) {
+    return {StatusCode::invalid_argument, std::string(op) + ": supervised is " +
+                                              std::to_string(*a.supervised) + " of " +
+                                              std::to_string(a.rows) + " rows"};
+  }
   return Check(op)
       .dtype(a.type)
       .size("rows", a.rows)

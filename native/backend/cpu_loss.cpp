@@ -68,6 +68,11 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
         __builtin_memset(static_cast<char*>(a.dhidden) + row * row_bytes, 0, static_cast<size_t>(row_bytes));
       }
     }
+    if (a.supervised && *a.supervised != supervised) {
+      return {StatusCode::invalid_argument, "linear_cross_entropy: supervised is " +
+                                                std::to_string(*a.supervised) + ", but " +
+                                                std::to_string(supervised) + " rows have a target"};
+    }
     if (supervised == 0) {
       if (a.dhead && a.dhidden && !a.accumulate)
         __builtin_memset(a.dhead, 0, static_cast<size_t>(a.vocab * a.d) * 4);

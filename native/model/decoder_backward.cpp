@@ -69,6 +69,7 @@ struct Backward {
     args.logits_scratch = act.logits;
     args.chunk_rows = act.chunk_rows;
     args.type = type;
+    args.supervised = &s.prepared.supervised_tokens;
     BELLE_TRY(backend::from_c(b.linear_cross_entropy(b.context, &args)));
     return norm_backward(pass, final_norm(pass), act.dx, gradients, act.dnormed, act.x_last, nullptr);
   }

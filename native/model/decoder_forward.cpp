@@ -141,6 +141,7 @@ Status forward_losses(const Pass& pass) {
   args.logits_scratch = pass.act.logits;
   args.chunk_rows = pass.act.chunk_rows;
   args.type = s.type();
+  args.supervised = &s.prepared.supervised_tokens;
   return backend::from_c(b.linear_cross_entropy(b.context, &args));
 }
 

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BELLE_BACKEND_ABI_VERSION 3u
+#define BELLE_BACKEND_ABI_VERSION 4u
 
 typedef enum belle_dtype { BELLE_F32 = 0, BELLE_BF16 = 1 } belle_dtype;
 
@@ -96,7 +96,9 @@ typedef struct belle_attention_decode_args {
 /* Softmax cross-entropy of hidden[rows,d] head[vocab,d]^T over the rows whose target >= 0, in chunks that
  * never hold more than chunk_rows rows of logits. losses[rows] gets each row's loss (0 where unsupervised).
  * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) overwritten,
- * or added to when accumulate, with the gradients of grad_scale * sum(losses). */
+ * or added to when accumulate, with the gradients of grad_scale * sum(losses). supervised spares a backend
+ * whose targets lie on a device the reading back of their number: the rows with a target >= 0, all of them
+ * below vocab, as a caller that made the targets knows. */
 typedef struct belle_linear_cross_entropy_args {
   int64_t rows, d, vocab;
   const void* hidden;
@@ -110,6 +112,7 @@ typedef struct belle_linear_cross_entropy_args {
   void* logits_scratch; /* [chunk_rows, vocab] of `type` */
   int64_t chunk_rows;
   int32_t type;
+  const int64_t* supervised; /* host, or NULL: not counted */
 } belle_linear_cross_entropy_args;
 
 /* AdamW with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it; step counts

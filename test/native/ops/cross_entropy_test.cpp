@@ -9,6 +9,7 @@ using reference::to;
 struct HeadCase {
   int64_t rows, d, vocab, chunk_rows;
   int32_t type = BELLE_F32, accumulate = 1;
+  bool counted = false;  // the caller says how many rows have a target
 };
 
 static std::vector<int32_t> some_targets(const HeadCase& c) {
@@ -32,6 +33,8 @@ static std::vector<Output> run(belle_backend& b, const HeadCase& c, const std::v
   a.logits_scratch = logits.data();
   a.accumulate = c.accumulate;
   a.type = c.type;
+  const int64_t supervised = std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t >= 0; });
+  if (c.counted) a.supervised = &supervised;
   if (gradients)
     a.dhidden = dhidden.data(), a.dhead = before.empty() ? nullptr : dhead.f32(), a.grad_scale = 0.125f;
   CHECK_OK(from_c(b.linear_cross_entropy(b.context, &a)));
@@ -96,7 +99,10 @@ TEST("linear_cross_entropy: losses and gradients, some rows unsupervised, severa
                             {20, 6, 259, 3},   {170, 130, 517, 112}, {5, 3, 30011, 16}, {9, 5, 513, 1}};
   for (HeadCase c : cases) {
     for (c.type = BELLE_F32; c.type <= BELLE_BF16; ++c.type) {
-      for (c.accumulate = 0; c.accumulate < 2; ++c.accumulate) check_loss(c);
+      for (c.accumulate = 0; c.accumulate < 2; ++c.accumulate) {
+        c.counted = c.accumulate == 0;
+        check_loss(c);
+      }
     }
   }
 }
@@ -108,6 +114,10 @@ TEST("linear_cross_entropy: a row's loss and gradient have the same bits in any 
     const auto targets = some_targets(c);
     on_every_isa(2, [&](belle_backend& b, const std::string&) {
       const auto whole = run(b, c, hidden, head, targets, {});
+      HeadCase counted = c;
+      counted.counted = true;
+      const auto told = run(b, counted, hidden, head, targets, {});
+      CHECK(same_bits(told[0].values, whole[0].values) && same_bits(told[1].values, whole[1].values));
       for (const int64_t chunk_rows : {1, 3, 16, 17}) {
         HeadCase other = c;
         other.chunk_rows = chunk_rows;
@@ -135,6 +145,7 @@ TEST("linear_cross_entropy: large logits, no supervised row at all, NaN shows in
       losses = run(b, c, {NAN, 1.0f}, {1.0f, 0.5f, -1.0f}, {1, 2}, {}, false)[0].values;
       CHECK(std::isnan(losses[0]) && !std::isnan(losses[1]));
       for (c.accumulate = 0; c.accumulate < 2; ++c.accumulate) {
+        c.counted = c.accumulate == 1;
         const auto none = run(b, c, {1.0f, 2.0f}, {1.0f, 2.0f, 3.0f}, {-100, -100}, {5.0f, 6.0f, 7.0f});
         CHECK(same_bits(none[0].values, {0, 0}));
         CHECK(same_bits(none[1].values, {0, 0}));
@@ -171,6 +182,17 @@ TEST("linear_cross_entropy: errors") {
     CHECK_REFUSED(
         b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
         "linear_cross_entropy: the target of row 1 is 8, the vocabulary has 8 rows; check the labels");
+    int64_t supervised = 3;
+    a.supervised = &supervised;
+    CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                  "linear_cross_entropy: supervised is 3 of 2 rows");
+    if (std::string(b.name) == "cpu") {
+      a.vocab = 9, supervised = 1;
+      CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
+                    "linear_cross_entropy: supervised is 1, but 2 rows have a target");
+      a.vocab = 8;
+    }
+    a.supervised = nullptr;
     a.chunk_rows = 0;
     CHECK_REFUSED(b.linear_cross_entropy(b.context, &a), StatusCode::invalid_argument,
                   "linear_cross_entropy: chunk_rows is 0");
