@@ -75,7 +75,7 @@ struct Context {
   bool hopper_attention = false;  // attention/hopper, not the kernels of sm_80
   cudaStream_t stream = nullptr;
   std::mutex mutex;  // one op at a time: the backend's one stream
-  Scratch scratch, loss_scratch, dq_scratch;
+  Scratch scratch, loss_scratch;
   uint32_t* counter = nullptr;  // of a kernel that hands out work; zero between kernels
   Staging staging;
   std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on

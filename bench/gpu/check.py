@@ -9,7 +9,7 @@ Writes OUT/gpu.json with device, driver and date after every figure, and OUT/<pa
 interruption keeps what was measured. Ends with "N passed, N failed" over the tests; the figures are beside PyTorch's
 where torch is installed, in alternation. The tests take ten minutes at the most. No Node is needed.
 
-Of a build folder --prebuilt needs test_*, bench_*, fake/ and libbelle_cuda.so (beside them or in out/).
+Of a build folder --prebuilt needs test_*, bench_*, fake/ and out/libbelle_cuda.so.
 """
 import argparse
 import datetime
@@ -36,11 +36,9 @@ if unknown := set(wanted) - set(PARTS):
     sys.exit(f"no part is called {', '.join(sorted(unknown))}; they are {', '.join(PARTS)}")
 out, build = pathlib.Path(a.out).resolve(), pathlib.Path(a.prebuilt or a.build).resolve()
 out.mkdir(parents=True, exist_ok=True)
-library = build / "libbelle_cuda.so"
-if not (a.prebuilt and library.exists()):
-    library = build / "out" / "libbelle_cuda.so"
+library = build / "out" / "libbelle_cuda.so"
 if a.prebuilt and not library.exists():
-    sys.exit(f"{build} holds no libbelle_cuda.so, neither beside the programs nor in out/; name a build folder")
+    sys.exit(f"{build} holds no out/libbelle_cuda.so; name a build folder")
 environment = {**os.environ, "BELLE_TEST_BACKEND": str(library), "BELLE_CUDA_LIB": str(library)}
 if a.shared:
     if not (pathlib.Path(a.shared) / "goldens").is_dir():

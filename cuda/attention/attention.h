@@ -25,7 +25,7 @@ struct AttentionRow {
 struct AttentionGradients {
   const void* dout;
   void *dq, *dk, *dv;
-  const AttentionRow* rows;
+  const AttentionRow* rows;  // not of the kernels of hopper/, which make their own
 };
 struct AttentionTasks {
   const AttentionTask* tasks;  // on the device

@@ -79,6 +79,10 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
     if (tokens == 0) return {};
     const bool mma = takes_mma(a) && all_aligned(args->dout, args->dq, args->dk, args->dv);
     BELLE_ASSIGN(const Uploaded u, upload(cuda, a, mma ? kMmaBlock : kPlainBlock, true));
+    if (mma && hopper_takes(cuda, u.in)) {
+      return attention_backward_hopper(cuda, u.in, {args->dout, args->dq, args->dk, args->dv, nullptr},
+                                       a.documents, u.keys);
+    }
     auto* rows = cuda.scratch.get<AttentionRow>(cuda.stream, tokens * a.heads);
     if (!rows)
       return scratch_missing("attention_backward",
@@ -86,7 +90,6 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
     BELLE_TRY(attention_backward_rows(cuda, u.in, args->dout, a.type, rows));
     const AttentionGradients g = {args->dout, args->dq, args->dk, args->dv, rows};
     if (!mma) return attention_backward_plain(cuda, u.in, g, a.type, u.queries, u.keys);
-    if (hopper_takes(cuda, u.in)) return attention_backward_hopper(cuda, u.in, g, a.documents, u.keys);
     BELLE_TRY(attention_backward_keys_mma(cuda, u.in, g, u.keys));
     return attention_backward_queries_mma(cuda, u.in, g, u.queries);
   });

@@ -4,6 +4,7 @@
 // that the sum is the same in every run. They start in that order too, and every one works from the last
 // query to its first: its turn has mostly come when it gets there.
 #include "cuda/attention/hopper/hopper.h"
+#include "cuda/attention/hopper/query_slots.cuh"
 #include "cuda/attention/hopper/tensor_map.h"
 #include "cuda/attention/mma_tile.cuh"
 #include "cuda/device/warp_group.cuh"
@@ -13,7 +14,7 @@ namespace belle::cuda {
 namespace {
 
 constexpr int kGroupThreads = 128, kGroups = 2, kThreads = (kGroups + 1) * kGroupThreads;
-constexpr int kKeys = 64 * kGroups, kQueries = 64, kStages = 2;
+constexpr int kKeys = 64 * kGroups, kQueries = kSlotQueries, kStages = 2;
 constexpr int kComputing = kGroups * kGroupThreads, kWarps = kComputing / 32;
 static_assert(kKeys == kMmaBlock);
 // Barriers of the thread block, by number; two of them for each of kDqStages.
@@ -22,18 +23,6 @@ constexpr int kDqStages = 2, kDqFull = 1, kDqEmpty = kDqFull + kDqStages, kScore
 struct Maps {
   CUtensorMap q, k, v, dout;
 };
-
-// Float32 parts of dq: [heads, slots, 64 * D], the elements of a block of queries in the order of its
-// threads; and how many blocks of keys have added theirs.
-struct DqSums {
-  float* sums;
-  int32_t* turns;
-  int64_t slots;
-};
-// A document's blocks of queries follow one another; no two documents share a slot.
-__device__ __forceinline__ int64_t slot_of(const AttentionTask& task, int query) {
-  return task.start / kQueries + task.document + query / kQueries;
-}
 
 template <int D>
 struct Shared {
@@ -106,43 +95,28 @@ __device__ __forceinline__ void copy_columns(unsigned char* tile, int column_byt
     copy_tile(tile + i * column_bytes, &map, i * kMapColumns, head, token, full);
 }
 
-// The copying warp.
+// The copying thread.
 template <int D>
-__device__ __forceinline__ void copy_all(const AttentionInputs& in, const AttentionRow* rows,
-                                         const Maps& maps, const AttentionTask& task, int kv_head,
-                                         Shared<D> shared) {
+__device__ __forceinline__ void copy_all(const AttentionInputs& in, const QuerySlots& slots, const Maps& maps,
+                                         const AttentionTask& task, int kv_head, Shared<D> shared) {
   using Of = Shared<D>;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  if (lane == 0) {
-    arrive_and_expect(shared.k_full(), Of::kKeyTile);
-    copy_columns<D>(shared.k(), Of::kKeyColumns, maps.k, kv_head, task.start + task.first, shared.k_full());
-    arrive_and_expect(shared.v_full(), Of::kKeyTile);
-    copy_columns<D>(shared.v(), Of::kKeyColumns, maps.v, kv_head, task.start + task.first, shared.v_full());
-  }
+  arrive_and_expect(shared.k_full(), Of::kKeyTile);
+  copy_columns<D>(shared.k(), Of::kKeyColumns, maps.k, kv_head, task.start + task.first, shared.k_full());
+  arrive_and_expect(shared.v_full(), Of::kKeyTile);
+  copy_columns<D>(shared.v(), Of::kKeyColumns, maps.v, kv_head, task.start + task.first, shared.v_full());
   Turn turn;
   for (Steps at(task, kv_head, in.heads / in.kv_heads); at.there(); at.next(), turn.next()) {
     const int token = task.start + at.query;
+    uint64_t* const q_full = shared.q_full(turn.stage);
     wait(shared.q_empty(turn.stage), turn.parity ^ 1);
-    if (lane == 0) {
-      arrive_and_expect(shared.q_full(turn.stage), Of::kQueryTile);
-      copy_columns<D>(shared.q(turn.stage), Of::kQueryColumns, maps.q, at.head, token,
-                      shared.q_full(turn.stage));
-    }
-#pragma unroll
-    for (int i = lane; i < kQueries; i += 32) {
-      // A row past the document's end has no weight.
-      AttentionRow row = {INFINITY, 0};
-      if (at.query + i < task.length) row = rows[at.head * in.tokens + token + i];
-      shared.rows(turn.stage)[i] = row;
-    }
-    arrive(shared.q_full(turn.stage));
+    arrive_and_expect(q_full, Of::kQueryTile + Of::kRows);
+    copy_columns<D>(shared.q(turn.stage), Of::kQueryColumns, maps.q, at.head, token, q_full);
+    copy_bytes(shared.rows(turn.stage), slots.rows + slot_of(slots, task, at.head, at.query) * kQueries,
+               Of::kRows, q_full);
     wait(shared.dout_empty(turn.stage), turn.parity ^ 1);
-    if (lane == 0) {
-      arrive_and_expect(shared.dout_full(turn.stage), Of::kQueryTile);
-      copy_columns<D>(shared.dout(turn.stage), Of::kQueryColumns, maps.dout, at.head, token,
-                      shared.dout_full(turn.stage));
-    }
-    __syncwarp();
+    arrive_and_expect(shared.dout_full(turn.stage), Of::kQueryTile);
+    copy_columns<D>(shared.dout(turn.stage), Of::kQueryColumns, maps.dout, at.head, token,
+                    shared.dout_full(turn.stage));
   }
 }
 
@@ -159,7 +133,7 @@ __device__ __forceinline__ void between_proxies() { asm volatile("fence.proxy.as
 // The warps that add parts of dq, each in turn: one has the even steps, one the odd ones, and a buffer each.
 // A turn is waited for while the part is still being computed.
 template <int D>
-__device__ __forceinline__ void add_all(const AttentionInputs& in, const DqSums& dq,
+__device__ __forceinline__ void add_all(const AttentionInputs& in, const QuerySlots& slots,
                                         const AttentionTask& task, int kv_head, Shared<D> shared, int stage) {
   constexpr int kWith = kComputing + 32;
   const int turn = task.first / kKeys;
@@ -168,18 +142,18 @@ __device__ __forceinline__ void add_all(const AttentionInputs& in, const DqSums&
   Steps at(task, kv_head, in.heads / in.kv_heads);
   for (int i = 0; i < stage; ++i) at.next();
   while (at.there()) {
-    const int64_t slot = at.head * dq.slots + slot_of(task, at.query);
+    const int64_t slot = slot_of(slots, task, at.head, at.query);
     for (int i = 0; i < kDqStages && at.there(); ++i) at.next();
     const bool more = at.there();
     if (first_lane && turn > 0) {
-      while (load_acquire(dq.turns + slot) != turn) {
+      while (load_acquire(slots.turns + slot) != turn) {
       }
       between_proxies();
     }
     __syncwarp();
     named_sync(kDqFull + stage, kWith);
     if (first_lane) {
-      float* const to = dq.sums + slot * (kQueries * D);
+      float* const to = slots.sums + slot * (kQueries * D);
       if (turn == 0) {
         store_bytes(to, shared.dq(stage), Shared<D>::kDq);
       } else {
@@ -193,7 +167,7 @@ __device__ __forceinline__ void add_all(const AttentionInputs& in, const DqSums&
     if (first_lane) {
       stores_wait();
       between_proxies();
-      store_release(dq.turns + slot, turn + 1);
+      store_release(slots.turns + slot, turn + 1);
     }
     __syncwarp();
   }
@@ -368,14 +342,14 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
 template <int D>
 __global__ void __launch_bounds__(kThreads, 1)
     backward_kernel(AttentionInputs in, AttentionGradients gradients, const __grid_constant__ Maps maps,
-                    DqSums dq, const AttentionTask* tasks) {
+                    QuerySlots slots, const AttentionTask* tasks) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   const Shared<D> shared = {dynamic_shared()};
   if (threadIdx.x == 0) {
     barrier_init(shared.k_full(), 1);
     barrier_init(shared.v_full(), 1);
     for (int i = 0; i < kStages; ++i) {
-      barrier_init(shared.q_full(i), 1 + 32);  // the copy, and the rows by every thread of its warp
+      barrier_init(shared.q_full(i), 1);
       barrier_init(shared.dout_full(i), 1);
       barrier_init(shared.q_empty(i), kWarps);
       barrier_init(shared.dout_empty(i), kWarps);
@@ -389,42 +363,16 @@ __global__ void __launch_bounds__(kThreads, 1)
   if (group == 0) {
     registers_down<24>();
     const int warp = __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 32, 0);
-    if (warp == 0) {
-      copy_all<D>(in, gradients.rows, maps, task, kv_head, shared);
-    } else if (warp <= kDqStages) {
-      add_all<D>(in, dq, task, kv_head, shared, warp - 1);
+    if (threadIdx.x == 0) {
+      copy_all<D>(in, slots, maps, task, kv_head, shared);
+    } else if (warp >= 1 && warp <= kDqStages) {
+      add_all<D>(in, slots, task, kv_head, shared, warp - 1);
     }
   } else {
     registers_up<240>();
     compute<D>(in, gradients, task, kv_head, shared, group - 1);
   }
 #endif
-}
-
-// The sums of dq, to the rows of dq: a block of queries of one head each.
-template <int D>
-__global__ void __launch_bounds__(kGroupThreads)
-    dq_kernel(AttentionInputs in, void* dq, DqSums sums, const AttentionTask* tasks) {
-  __shared__ __align__(16) unsigned char tile[kQueries * MmaTile<D>::kRowBytes];
-  constexpr int kParts = kMmaBlock / kQueries;
-  const AttentionTask task = tasks[blockIdx.x / (in.heads * kParts)];
-  const int head = static_cast<int>(blockIdx.x / kParts % in.heads);
-  const int query = task.first + static_cast<int>(blockIdx.x % kParts) * kQueries;
-  if (query >= task.length) return;
-  const int warp = static_cast<int>(threadIdx.x) / 32;
-  const float4* const from = reinterpret_cast<const float4*>(
-                                 sums.sums + (head * sums.slots + slot_of(task, query)) * (kQueries * D)) +
-                             threadIdx.x;
-  float acc[1][D / 8][4];
-#pragma unroll
-  for (int n = 0; n < D / 8; ++n) {
-    const float4 x = from[n * kGroupThreads];
-    acc[0][n][0] = x.x, acc[0][n][1] = x.y, acc[0][n][2] = x.z, acc[0][n][3] = x.w;
-  }
-  const int64_t token = static_cast<int64_t>(task.start) + query + 16 * warp;
-  store_rows<D, 1>(static_cast<bf16*>(dq) + token * in.q_stride + head * in.q_head_stride, in.q_stride,
-                   task.length - query - 16 * warp, tile + 16 * warp * MmaTile<D>::kRowBytes, acc,
-                   [&](int, int) { return in.scale; });
 }
 
 template <int D>
@@ -440,19 +388,21 @@ Status backward(Context& cuda, const AttentionInputs& in, const AttentionGradien
   kv.base = in.v;
   BELLE_TRY(make_tensor_map(kv, kKeys, &maps.v));
 
-  DqSums dq = {.sums = nullptr, .turns = nullptr, .slots = in.tokens / kQueries + documents + 1};
-  const int64_t blocks = in.heads * dq.slots, floats = blocks * kQueries * D;
-  dq.sums = cuda.dq_scratch.get<float>(cuda.stream, floats + blocks);
-  if (!dq.sums) return scratch_missing("attention_backward", (floats + blocks) * 4);
-  dq.turns = reinterpret_cast<int32_t*>(dq.sums + floats);
-  BELLE_TRY(check_cuda("attention_backward",
-                       cudaMemsetAsync(dq.turns, 0, static_cast<size_t>(blocks) * 4, cuda.stream)));
+  QuerySlots slots = {
+      .slots = slots_of(in.tokens, documents), .rows = nullptr, .sums = nullptr, .turns = nullptr};
+  const int64_t blocks = in.heads * slots.slots;
+  const int64_t floats = blocks * kQueries * D, rows = blocks * kQueries;
+  const int64_t bytes = floats * 4 + rows * static_cast<int64_t>(sizeof(AttentionRow)) + blocks * 4;
+  auto* memory = cuda.scratch.get<unsigned char>(cuda.stream, bytes);
+  if (!memory) return scratch_missing("attention_backward", bytes);
+  slots.sums = reinterpret_cast<float*>(memory);
+  slots.rows = reinterpret_cast<AttentionRow*>(slots.sums + floats);
+  slots.turns = reinterpret_cast<int32_t*>(slots.rows + rows);
+  BELLE_TRY(prepare_query_slots(cuda, in, g.dout, slots, keys));
   BELLE_TRY(check_cuda("attention_backward",
                        launch_large(backward_kernel<D>, keys.count * in.kv_heads, kThreads, Shared<D>::kBytes,
-                                    cuda.stream, in, g, maps, dq, keys.tasks)));
-  const auto parts = static_cast<unsigned>(keys.count * in.heads * (kMmaBlock / kQueries));
-  return check_cuda("attention_backward", launch(dq_kernel<D>, dim3{parts}, dim3{kGroupThreads}, 0,
-                                                 cuda.stream, in, g.dq, dq, keys.tasks));
+                                    cuda.stream, in, g, maps, slots, keys.tasks)));
+  return finish_query_slots(cuda, in, g.dq, slots, keys);
 }
 
 }  // namespace
