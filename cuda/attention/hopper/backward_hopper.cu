@@ -13,6 +13,8 @@ namespace belle::cuda {
 
 namespace {
 
+#pragma nv_diag_suppress 177  // sm_80 is compiled too, where nothing of this is used
+
 constexpr int kGroupThreads = 128, kGroups = 2, kThreads = (kGroups + 1) * kGroupThreads;
 constexpr int kKeys = 64 * kGroups, kQueries = kSlotQueries, kStages = 2;
 constexpr int kComputing = kGroups * kGroupThreads, kWarps = kComputing / 32;
