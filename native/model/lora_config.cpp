@@ -110,7 +110,7 @@ Status read_pattern(const Json& json, const char* key, Read read) {
       return unsupported(key, *value, "write module names instead of the pattern \"" + name + "\"");
     }
     if (!read(name, item)) {
-      return invalid("\"" + std::string(key) + "\" gives \"" + name + "\" " + item.dump() +
+      return invalid(std::string("\"") + key + "\" gives \"" + name + "\" " + item.dump() +
                      ", which is no number");
     }
   }
