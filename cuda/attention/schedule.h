@@ -7,6 +7,12 @@
 #include <numeric>
 #include <vector>
 
+#if defined(__CUDACC__)
+#define BELLE_HOST_DEVICE __host__ __device__
+#else
+#define BELLE_HOST_DEVICE
+#endif
+
 namespace belle::cuda {
 
 struct AttentionTask {
@@ -35,5 +41,13 @@ inline void append_tasks(const int32_t* cu_seqlens, int32_t documents, int32_t s
                         .document = i});
   }
 }
+
+// Blocks of kSlotQueries queries of a document have slots that follow one another; no two documents share
+// one.
+inline constexpr int32_t kSlotQueries = 64;
+BELLE_HOST_DEVICE inline int64_t slot_of_query(const AttentionTask& of, int32_t query) {
+  return int64_t{of.start / kSlotQueries} + of.document + query / kSlotQueries;
+}
+inline int64_t slots_of(int64_t tokens, int32_t documents) { return tokens / kSlotQueries + documents + 1; }
 
 }  // namespace belle::cuda

@@ -1,12 +1,9 @@
 #pragma once
-// What the backward pass on Hopper keeps of each block of 64 queries of one head, in a slot of its own. A
-// document's blocks follow one another, its last one may be part of a block, and no two documents share a
-// slot.
+// What the backward pass on Hopper keeps of each block of 64 queries of one head, in a slot of its own
+// (schedule.h). A document's last block may be part of one.
 #include "cuda/attention/attention.h"
 
 namespace belle::cuda {
-
-inline constexpr int kSlotQueries = 64;
 
 struct QuerySlots {
   int64_t slots;  // of a head
@@ -18,9 +15,8 @@ struct QuerySlots {
 
 __device__ __forceinline__ int64_t slot_of(const QuerySlots& slots, const AttentionTask& task, int head,
                                            int query) {
-  return head * slots.slots + task.start / kSlotQueries + task.document + query / kSlotQueries;
+  return head * slots.slots + slot_of_query(task, query);
 }
-inline int64_t slots_of(int64_t tokens, int32_t documents) { return tokens / kSlotQueries + documents + 1; }
 
 // Before the pass: rows. A task is kMmaBlock tokens.
 Status prepare_query_slots(Context& cuda, const AttentionInputs& in, const void* dout,
