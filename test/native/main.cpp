@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
       if (child.name == argv[2]) return child.body({argv + 3, argv + argc});
     return 127;
   }
+  if (argc == 2 && std::strcmp(argv[1], "--list") == 0) {
+    for (const auto& test : cases()) std::cout << test.name << "\n";
+    return 0;
+  }
   name_test_on_crash();
   int passed = 0, failed = 0, skipped = 0;
   for (const auto& test : cases()) {
