@@ -18,9 +18,10 @@ void* Scratch::reserve(cudaStream_t stream, uint64_t bytes) {
   if (bytes <= bytes_ && memory_) return memory_;
   cudaStreamSynchronize(stream);
   cudaFree(memory_);
+  // Packs differ in their number of documents: what grew once leaves room for the next.
+  const uint64_t rounded = bytes + (bytes_ > 0 ? bytes / 8 : 0) + 256;
   memory_ = nullptr;
   bytes_ = 0;
-  const uint64_t rounded = bytes + 256;
   if (cudaMalloc(&memory_, rounded) != cudaSuccess) {
     cudaGetLastError();  // told by the null pointer, not by the next call
     memory_ = nullptr;
@@ -70,6 +71,7 @@ Result<const void*> Staging::upload(cudaStream_t stream, const void* host, uint6
 
 Context::~Context() {
   if (stream) {
+    cudaSetDevice(device);  // for the members too: the thread may be one that never ran an op
     cudaStreamSynchronize(stream);
     cudaFree(counter);
     cudaStreamDestroy(stream);

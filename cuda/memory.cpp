@@ -33,6 +33,7 @@ belle_status alloc(void* context, size_t bytes, void** out) {
 void release(void* context, void* buffer) {
   Context& cuda = *static_cast<Context*>(context);
   const std::lock_guard lock(cuda.mutex);
+  cudaSetDevice(cuda.device);  // the caller may be a thread that never ran an op
   cudaStreamSynchronize(cuda.stream);
   cudaFree(buffer);
 }

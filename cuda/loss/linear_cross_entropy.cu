@@ -127,17 +127,6 @@ Status find_supervised(Context& cuda, const Arguments& a, const Buffers& at, int
                                             std::to_string(a.vocab) + " rows; check the labels"};
 }
 
-// How the rows lie in logits_scratch: padded to whole 16 bytes where a row less buys that.
-struct Logits {
-  int64_t ld, most;
-};
-Logits logits_of(const Arguments& a) {
-  const int64_t padded = round_up(a.vocab, 8), fitting = a.chunk_rows * a.vocab / padded;
-  if (padded == a.vocab || !all_aligned(a.logits_scratch) || fitting < std::min<int64_t>(a.chunk_rows, 64))
-    return {a.vocab, a.chunk_rows};
-  return {padded, fitting};
-}
-
 // The rows picked[0, count).
 struct Chunk {
   const int64_t* picked;
@@ -225,14 +214,13 @@ Status run_chunk(Context& cuda, const Arguments& a, const Chunk& chunk, int64_t 
   return rest > 0 ? multiply_head(cuda, a, chunk, ld, whole, rest, accumulate) : Status{};
 }
 
-Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Logits& logits,
-                  int64_t supervised) {
+Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, int64_t ld, int64_t supervised) {
   const int64_t row_bytes = a.d * size_of(a.type);
   const bool every_row = supervised == a.rows;  // then nothing is gathered
   if (supervised == 0) return {};
-  const int64_t chunks = (supervised + logits.most - 1) / logits.most;
+  const int64_t chunks = (supervised + a.chunk_rows - 1) / a.chunk_rows;
   // Chunks of one size, in whole tiles of a product.
-  const int64_t rows = std::min(logits.most, round_up((supervised + chunks - 1) / chunks, 128));
+  const int64_t rows = std::min(a.chunk_rows, round_up((supervised + chunks - 1) / chunks, 128));
   for (int64_t i = 0; i < supervised; i += rows) {
     Chunk chunk = {at.picked + i, std::min(rows, supervised - i), at.hidden, at.dhidden, at.sums};
     if (every_row) {
@@ -241,7 +229,7 @@ Status run_chunks(Context& cuda, const Arguments& a, const Buffers& at, const Lo
     } else {
       BELLE_TRY(move(cuda, true, at.hidden, a.hidden, chunk.picked, chunk.count, row_bytes));
     }
-    BELLE_TRY(run_chunk(cuda, a, chunk, logits.ld, a.accumulate || i > 0));
+    BELLE_TRY(run_chunk(cuda, a, chunk, ld, a.accumulate || i > 0));
     if (a.dhidden && !every_row)
       BELLE_TRY(move(cuda, false, a.dhidden, at.dhidden, chunk.picked, chunk.count, row_bytes));
   }
@@ -253,10 +241,10 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
     BELLE_TRY(abi::check_linear_cross_entropy(args));
     const Arguments& a = *args;
     if (a.rows == 0) return {};
-    const Logits logits = logits_of(a);
-    const int64_t most = std::min(logits.most, a.rows), blocks = (a.rows + kRowThreads - 1) / kRowThreads;
+    const int64_t ld = round_up(a.vocab, 8);  // whole 16 bytes
+    const int64_t most = std::min(a.chunk_rows, a.rows), blocks = (a.rows + kRowThreads - 1) / kRowThreads;
     Buffers at = {};
-    const bool cut = whole_vocab(a, logits.ld) != a.vocab;
+    const bool cut = whole_vocab(a, ld) != a.vocab;
     BELLE_TRY(carve(cuda, a, most, cut, blocks, &at));
     int64_t supervised = 0;
     BELLE_TRY(find_supervised(cuda, a, at, blocks, &supervised));
@@ -268,7 +256,7 @@ belle_status linear_cross_entropy(void* context, const belle_linear_cross_entrop
       if (a.dhidden) BELLE_TRY(zero(a.dhidden, a.rows * a.d * size_of(a.type)));
     }
     if (supervised == 0 && a.dhidden && a.dhead && !a.accumulate) return zero(a.dhead, a.vocab * a.d * 4);
-    return run_chunks(cuda, a, at, logits, supervised);
+    return run_chunks(cuda, a, at, ld, supervised);
   });
 }
 

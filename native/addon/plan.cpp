@@ -23,6 +23,7 @@ Napi::Value plan_training(const Napi::CallbackInfo& info) {
   const DType dtype = dtype_option(options, "dtype");
   const int64_t tokens = options.integer("tokens", 1, INT32_MAX);
   const int64_t window = options.integer("window", 1, INT32_MAX);
+  const std::string backend = options.string("backend");
   const train::TrainConfig train = train_config(info[2]);
   const Json json = take(env, parse_json(text));
   const model::DecoderConfig config = take(env, model::parse_decoder_config(json));
@@ -38,7 +39,7 @@ Napi::Value plan_training(const Napi::CallbackInfo& info) {
   const train::StepFlops flops =
       train::step_flops(config, map.parameters, train::trained_range(map, train.trainable));
   const std::vector<train::MemoryItem> items =
-      train::plan_memory(config, map, dtype, train, tokens, window).items;
+      train::plan_memory(config, map, dtype, train, tokens, window, backend::logit_room(backend)).items;
 
   Napi::Array memory = Napi::Array::New(env, items.size());
   for (uint32_t i = 0; i < memory.Length(); ++i) {

@@ -18,6 +18,9 @@ inline LogitRoom logit_room(std::string_view backend) {
   return backend == "cuda" ? LogitRoom{.bytes = int64_t{1} << 30, .rows = 4096} : LogitRoom{};
 }
 
+// Elements of a row, as belle_linear_cross_entropy_args::logits_scratch has room for: whole 16 bytes.
+inline int64_t logit_width(int64_t vocab) { return (vocab + 7) / 8 * 8; }
+
 // The order in which the head's gradient is summed depends on it, so it depends on nothing but the backend,
 // the vocabulary and the dtype.
 inline int64_t logit_rows(int64_t vocab, int64_t element_bytes, LogitRoom room = {}) {

@@ -25,7 +25,8 @@ Result<Matrices> allocate(const belle_backend& backend, Buffers& buffers, const 
   matrices.chunk = chunk_rows(r, backend);
   BELLE_ASSIGN(matrices.hidden, buffers.normal({r.rows, r.d}, r.type));
   BELLE_ASSIGN(matrices.head, buffers.normal({r.vocab, r.d}, r.type, 0.02f));
-  BELLE_ASSIGN(matrices.logits, buffers.normal({matrices.chunk, r.vocab}, r.type, 0.02f));
+  BELLE_ASSIGN(matrices.logits,
+               buffers.normal({matrices.chunk, backend::logit_width(r.vocab)}, r.type, 0.02f));
   BELLE_ASSIGN(matrices.dhidden, buffers.zeros({r.rows, r.d}, size_of(r.type)));
   BELLE_ASSIGN(void* dhead, buffers.zeros({r.vocab, r.d}, sizeof(float)));
   matrices.dhead = static_cast<float*>(dhead);

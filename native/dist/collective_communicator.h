@@ -1,6 +1,5 @@
 #pragma once
 // The communicator over a backend library's collectives: NCCL's, for the CUDA backend.
-#include <atomic>
 #include <deque>
 #include <memory>
 

@@ -130,7 +130,7 @@ struct Plan {
     a.chunk_rows = std::min((T + 15) / 16 * 16, rows);
     a.float_logit_rows =
         a.chunk_rows * static_cast<int64_t>(dtype_size(dtype)) / static_cast<int64_t>(sizeof(float));
-    a.logits = plan.values(a.chunk_rows * c.vocab_size);
+    a.logits = plan.values(a.chunk_rows * backend::logit_width(c.vocab_size));
   }
 };
 

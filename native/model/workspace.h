@@ -68,7 +68,7 @@ class Workspace {
  public:
   // UINT64_MAX altogether when the sizes pass 64 bits.
   static WorkspaceBytes plan(const DecoderConfig& config, DType dtype, const WorkspaceSpec& spec,
-                             backend::LogitRoom room = {});
+                             backend::LogitRoom room);
   // out_of_memory names the bytes, the tokens and what to lower.
   static Result<std::unique_ptr<Workspace>> create(std::shared_ptr<belle_backend> backend,
                                                    const DecoderConfig& config, DType dtype,

@@ -30,6 +30,6 @@ model::WorkspaceSpec workspace_spec(const TrainConfig& config, int64_t tokens_pe
 // micro_batches_in_window: those held at once, one more for an evaluation. room: of the backend that runs it.
 MemoryPlan plan_memory(const model::DecoderConfig& model, const model::WeightMap& map, DType dtype,
                        const TrainConfig& config, int64_t tokens_per_micro_batch,
-                       int64_t micro_batches_in_window, backend::LogitRoom room = {});
+                       int64_t micro_batches_in_window, backend::LogitRoom room);
 
 }  // namespace belle::train

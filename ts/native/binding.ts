@@ -369,10 +369,10 @@ export interface NativeBinding {
     config: NativeTrainConfig,
   ): Promise<NativeTrainer>;
 
-  /** config: text of a Hugging Face config.json. window: micro-batches held at once. lora: with trainable "lora". */
+  /** config: text of a Hugging Face config.json. backend: "cpu" or "cuda", which runs it. window: micro-batches held at once. lora: with trainable "lora". */
   planTraining(
     config: string,
-    options: { dtype: DType; tokens: number; window: number; lora: NativeLoraOptions | undefined },
+    options: { dtype: DType; backend: string; tokens: number; window: number; lora: NativeLoraOptions | undefined },
     train: NativeTrainConfig,
   ): NativeTrainingPlan;
 

@@ -105,11 +105,12 @@ export async function planTraining(options: PlanOptions): Promise<TrainingPlan> 
   }
   const text = typeof config === "string" ? config : JSON.stringify(config);
   const device = deviceOptions({ ...options, dtype });
+  const backend = device.backend === "auto" ? bestBackend() : device.backend;
   const process_ = processBytes();
   const train = checkValue(trainSchema, options.train ?? {}, "train");
   const shards = options.data === undefined ? undefined : shardsOf(options.data, train);
   const need = (changes: Partial<Train> = {}, as: DType = dtype, json = text) =>
-    nativePlan(json, as, { ...train, ...changes }, shards?.microBatches, options.evaluation ? 1 : 0);
+    nativePlan(json, as, backend, { ...train, ...changes }, shards?.microBatches, options.evaluation ? 1 : 0);
   const plan = need();
   refuseLongSamples(train.max_length, plan.maxPositionEmbeddings);
   const items: MemoryItem[] = [...plan.memory, { name: "process", bytes: process_ }];
@@ -185,9 +186,15 @@ function sum(items: ReadonlyArray<{ bytes: number }>): number {
   return items.reduce((total, { bytes }) => total + bytes, 0);
 }
 
+/** What "auto" will choose. */
+function bestBackend(): string {
+  return native(() => binding().backends()).findLast((backend) => backend.available)?.name ?? "cpu";
+}
+
 function nativePlan(
   config: string,
   dtype: DType,
+  backend: string,
   train: Train,
   microBatches: number | undefined,
   evaluation: number,
@@ -197,7 +204,9 @@ function nativePlan(
   const request = trainConfig({ ...train, output_dir: "" }, [], dtype);
   const wanted = loraOfTrain(train);
   const lora = wanted === undefined ? undefined : loraOptions(wanted);
-  return native(() => binding().planTraining(config, { dtype, tokens, window: window + evaluation, lora }, request));
+  return native(() =>
+    binding().planTraining(config, { dtype, backend, tokens, window: window + evaluation, lora }, request),
+  );
 }
 
 /** What this process holds before a model is loaded; the addon is loaded first, for it is part of that. */

@@ -16,7 +16,7 @@ Status find_encode(Encode* out) {
                                                                      cudaEnableDefault, &result)));
   if (result != cudaDriverEntryPointSuccess || !found)
     return {StatusCode::internal,
-            "attention: the driver lacks cuTensorMapEncodeTiled; install one of CUDA 12 or later, or "
+            "attention: the driver lacks cuTensorMapEncodeTiled; install one of CUDA 13 or later, or "
             "set BELLE_CUDA_ATTENTION=mma"};
   *out = reinterpret_cast<Encode>(found);
   return {};

@@ -98,7 +98,7 @@ typedef struct belle_attention_decode_args {
  * When dhidden is set: dhidden[rows,d] is overwritten and dhead[vocab,d] (float32, may be NULL) overwritten,
  * or added to when accumulate, with the gradients of grad_scale * sum(losses). supervised spares a backend
  * whose targets lie on a device the reading back of their number: the rows with a target >= 0, all of them
- * below vocab, as a caller that made the targets knows. */
+ * below vocab, as a caller that made the targets knows. A wrong number is undefined on a device. */
 typedef struct belle_linear_cross_entropy_args {
   int64_t rows, d, vocab;
   const void* hidden;
@@ -109,7 +109,7 @@ typedef struct belle_linear_cross_entropy_args {
   float* dhead;
   int32_t accumulate;
   float grad_scale;
-  void* logits_scratch; /* [chunk_rows, vocab] of `type` */
+  void* logits_scratch; /* [chunk_rows, vocab rounded up to a multiple of 8] of `type` */
   int64_t chunk_rows;
   int32_t type;
   const int64_t* supervised; /* host, or NULL: not counted */

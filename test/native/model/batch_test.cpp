@@ -83,7 +83,9 @@ TEST("reserve: plans what was asked; a pass that fits keeps it, a larger one pla
   const auto reserved = [&](const model::WorkspaceSpec& spec) {
     CHECK_OK(model->reserve(spec));
     CHECK_EQ(model->state().workspace->bytes(),
-             model::Workspace::plan(model->config(), model->dtype(), spec).total());
+             model::Workspace::plan(model->config(), model->dtype(), spec,
+                                    backend::logit_room(model->backend().name))
+                 .total());
     return model->state().workspace->bytes();
   };
   const uint64_t forward = reserved({.tokens = 32}), training = reserved({.tokens = 32, .training = true});
@@ -103,7 +105,7 @@ TEST("workspace: each level of recomputation keeps less than the one before") {
     const auto plan = [&](model::Recompute level, bool train_layers) {
       return model::Workspace::plan(
           config, DType::f32,
-          {.tokens = 64, .training = true, .train_layers = train_layers, .recompute = level});
+          {.tokens = 64, .training = true, .train_layers = train_layers, .recompute = level}, {});
     };
     using model::Recompute;
     const auto none = plan(Recompute::none, true), selective = plan(Recompute::selective, true),
@@ -122,7 +124,7 @@ TEST("workspace: rows of logits fill 54 MiB, whatever the batch") {
   const auto rows = [](int64_t vocabulary, DType dtype, int64_t tokens) {
     model::DecoderConfig config = tiny_llama();
     config.vocab_size = vocabulary;
-    const uint64_t bytes = model::Workspace::plan(config, dtype, {.tokens = tokens}).logits;
+    const uint64_t bytes = model::Workspace::plan(config, dtype, {.tokens = tokens}, {}).logits;
     return static_cast<int64_t>(bytes / dtype_size(dtype)) / vocabulary;
   };
   CHECK_EQ(rows(32000, DType::f32, 4096), 432);
@@ -147,7 +149,7 @@ TEST("workspace: a plan past 64 bits is refused, not wrapped") {
   config.num_hidden_layers = 4096;
   CHECK_OK(model::check_decoder_config(config));
   const model::WorkspaceSpec spec{.tokens = INT32_MAX, .training = true};
-  CHECK_EQ(model::Workspace::plan(config, DType::f32, spec).total(), UINT64_MAX);
+  CHECK_EQ(model::Workspace::plan(config, DType::f32, spec, {}).total(), UINT64_MAX);
   auto model = make_tiny(tiny_llama());
   const auto refused = model::Workspace::create(model->state().backend, config, DType::f32, spec).status();
   CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::out_of_memory));

@@ -26,7 +26,7 @@ static std::vector<Output> run(belle_backend& b, const HeadCase& c, const std::v
   Buffer bh(b, hidden, c.type), bw(b, head, c.type), bt(b, targets),
       losses(b, std::vector<float>(c.rows, NAN));
   Buffer dhidden(b, std::vector<float>(hidden.size(), NAN), c.type), dhead(b, before),
-      logits(b, c.chunk_rows * c.vocab, c.type);
+      logits(b, c.chunk_rows * ((c.vocab + 7) / 8 * 8), c.type);
   belle_linear_cross_entropy_args a = {};
   a.rows = c.rows, a.d = c.d, a.vocab = c.vocab, a.chunk_rows = c.chunk_rows;
   a.hidden = bh.data(), a.head = bw.data(), a.targets = bt.i32(), a.losses = losses.f32(),
@@ -161,7 +161,7 @@ TEST("linear_cross_entropy: more rows than a scan takes at once; a target beyond
     std::vector<int32_t> targets(2500, 4);
     targets[2] = -100, targets[1030] = 9, targets[2400] = 7;
     Buffer hidden(b, std::vector<float>(5000)), head(b, std::vector<float>(10)), bt(b, targets),
-        losses(b, std::vector<float>(2500)), logits(b, std::vector<float>(50));
+        losses(b, std::vector<float>(2500)), logits(b, std::vector<float>(80));
     belle_linear_cross_entropy_args a = {};
     a.rows = 2500, a.d = 2, a.vocab = 5, a.chunk_rows = 10;
     a.hidden = hidden.data(), a.head = head.data(), a.targets = bt.i32(), a.losses = losses.f32();

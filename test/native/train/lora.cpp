@@ -301,7 +301,8 @@ TEST("lora: the memory plan has gradients and moments of the adapters alone") {
       for (const model::Parameter& p : model.parameters()) {
         if (p.adapter || (embeddings && p.embedding)) trained += static_cast<uint64_t>(p.elements);
       }
-      const MemoryPlan plan = plan_memory(model.config(), model.state().map, dtype, saving.config, 48, 2);
+      const MemoryPlan plan = plan_memory(model.config(), model.state().map, dtype, saving.config, 48, 2,
+                                          backend::logit_room(model.backend().name));
       int checked = 0;
       for (const MemoryItem& item : plan.items) {
         const std::string name = item.name;

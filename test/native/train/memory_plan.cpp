@@ -56,8 +56,8 @@ TEST("memory plan: the device items are what is allocated, in every mode") {
           Run run;
           run.model = make(1, dtype);
           if (trainable == Trainable::lora) CHECK_OK(run.model->add_lora({.target_modules = {"all-linear"}}));
-          const MemoryPlan plan =
-              plan_memory(run.model->config(), run.model->state().map, dtype, config, tokens, 3);
+          const MemoryPlan plan = plan_memory(run.model->config(), run.model->state().map, dtype, config,
+                                              tokens, 3, backend::logit_room(run.model->backend().name));
           CHECK_EQ(item(plan, "weights"),
                    run.model->state().weights.bytes() + run.model->state().adapters.bytes());
           const Counted counted(*run.model);
@@ -80,7 +80,7 @@ TEST("memory plan: LLaMA-7B with 79,458 rows, as arithmetic says") {
   config.head_dim = 128;
   TrainConfig train;
   const uint64_t parameters = 7127191552;
-  const MemoryPlan all = plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1);
+  const MemoryPlan all = plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1, {});
   CHECK_EQ(all.items.size(), 9u);
   CHECK_EQ(item(all, "weights"), 2 * parameters);
   CHECK_EQ(item(all, "master_remainder"), 2 * parameters);
@@ -90,17 +90,17 @@ TEST("memory plan: LLaMA-7B with 79,458 rows, as arithmetic says") {
   // loss and three ids.
   const uint64_t token = 32 * (2 * (6 * 4096 + 2 * 11008) + 4 * 34) + 2 * 2 * 4096 + 4 * 5;
   CHECK_EQ(item(all, "saved_activations"), 8192 * token);
-  CHECK_EQ(item(all, "logits_chunk"), uint64_t{352} * 79458 * 2);
+  CHECK_EQ(item(all, "logits_chunk"), uint64_t{352} * 79464 * 2);
   train.trainable = Trainable::embeddings;
   const MemoryPlan embeddings =
-      plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1);
+      plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1, {});
   CHECK_EQ(item(embeddings, "gradients"), uint64_t{4} * 2 * 79458 * 4096);
   CHECK_EQ(item(embeddings, "master_remainder"), uint64_t{2} * 2 * 79458 * 4096);
-  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::f32, train, 8192, 1),
+  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::f32, train, 8192, 1, {}),
                 "master_remainder"),
            uint64_t{0});
   train.recompute = model::Recompute::layer;
-  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1),
+  CHECK_EQ(item(plan_memory(config, model::make_weight_map(config), DType::bf16, train, 8192, 1, {}),
                 "saved_activations"),
            uint64_t{8192} * (2 * (32 + 2) * 4096 + 4 * 5));
 }
