@@ -2,7 +2,8 @@
 // blocks of 64 queries that see them, the last one first. dk and dv stay in registers. A block's part of dq
 // goes to float32 memory; the blocks of keys add theirs in ascending order, each waiting for its turn, so
 // that the sum is the same in every run. They start in that order too, and every one works from the last
-// query to its first: its turn has mostly come when it gets there.
+// query to its first: its turn has mostly come when it gets there. (That blocks start in the order of their
+// numbers is what every GPU does, not what CUDA promises.)
 #include "cuda/attention/hopper/hopper.h"
 #include "cuda/attention/hopper/query_slots.cuh"
 #include "cuda/attention/hopper/tensor_map.h"
