@@ -153,60 +153,42 @@ __device__ __forceinline__ void products_done(float (&d)[N][4]) {
   "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "  \
   "%56, %57, %58, %59, %60, %61, %62, %63}"
 
+#define BELLE_SHAPE(columns) "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32.bf16.bf16 "
+// Both operands in shared memory; they, and whether each lies across, are operands a to a_across, b_across.
+#define BELLE_SHARED_PRODUCT(columns, sums, mode, add, a_, b_, a_across, b_across)                    \
+  asm volatile(BELLE_SHAPE(columns) BELLE_R##sums ", %" #a_ ", %" #b_ ", " #add ", 1, 1, %" #a_across \
+                                                  ", %" #b_across ";\n"                               \
+               : BELLE_D##sums(mode, d, 0)                                                            \
+               : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB))
+#define BELLE_REGISTER_PRODUCT(columns, sums, a0, a1, a2, a3, b_, b_across)                           \
+  asm volatile(BELLE_SHAPE(columns) BELLE_R##sums ", {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b_ \
+                                                  ", 1, 1, 1, %" #b_across ";\n"                      \
+               : BELLE_D##sums("+f", d, 0)                                                            \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(AcrossB))
+
 // D[64, 8 N] = A[64, 16] B[16, 8 N] (First) or += that; d[n] is what mma_m16n8k16 makes of columns 8 n to
 // 8 n + 7, the group's warps one below the other. AcrossA, AcrossB: k is the rows of the tile.
 template <bool First, int AcrossA, int AcrossB, int N>
 __device__ __forceinline__ void product_16(float (&d)[N][4], uint64_t a, uint64_t b) {
   static_assert(N == 4 || N == 8 || N == 16);
-  if constexpr (First && N == 4) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 " BELLE_R16
-                 ", %16, %17, 0, 1, 1, %18, %19;\n"
-                 : BELLE_D16("=f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  } else if constexpr (!First && N == 4) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 " BELLE_R16
-                 ", %16, %17, 1, 1, 1, %18, %19;\n"
-                 : BELLE_D16("+f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  } else if constexpr (First && N == 8) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
-                 ", %32, %33, 0, 1, 1, %34, %35;\n"
-                 : BELLE_D32("=f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  } else if constexpr (!First && N == 8) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
-                 ", %32, %33, 1, 1, 1, %34, %35;\n"
-                 : BELLE_D32("+f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  } else if constexpr (First && N == 16) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
-                 ", %64, %65, 0, 1, 1, %66, %67;\n"
-                 : BELLE_D64("=f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  } else if constexpr (!First && N == 16) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
-                 ", %64, %65, 1, 1, 1, %66, %67;\n"
-                 : BELLE_D64("+f", d, 0)
-                 : "l"(a), "l"(b), "n"(AcrossA), "n"(AcrossB));
-  }
+  if constexpr (N == 4 && First) BELLE_SHARED_PRODUCT(32, 16, "=f", 0, 16, 17, 18, 19);
+  if constexpr (N == 4 && !First) BELLE_SHARED_PRODUCT(32, 16, "+f", 1, 16, 17, 18, 19);
+  if constexpr (N == 8 && First) BELLE_SHARED_PRODUCT(64, 32, "=f", 0, 32, 33, 34, 35);
+  if constexpr (N == 8 && !First) BELLE_SHARED_PRODUCT(64, 32, "+f", 1, 32, 33, 34, 35);
+  if constexpr (N == 16 && First) BELLE_SHARED_PRODUCT(128, 64, "=f", 0, 64, 65, 66, 67);
+  if constexpr (N == 16 && !First) BELLE_SHARED_PRODUCT(128, 64, "+f", 1, 64, 65, 66, 67);
 }
 // D += A B with A in registers, as mma_m16n8k16 takes it.
 template <int AcrossB, int N>
 __device__ __forceinline__ void product_16(float (&d)[N][4], const uint32_t (&a)[4], uint64_t b) {
   static_assert(N == 8 || N == 16);
-  if constexpr (N == 8) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " BELLE_R32
-                 ", {%32, %33, %34, %35}, %36, 1, 1, 1, %37;\n"
-                 : BELLE_D32("+f", d, 0)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(AcrossB));
-  } else {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " BELLE_R64
-                 ", {%64, %65, %66, %67}, %68, 1, 1, 1, %69;\n"
-                 : BELLE_D64("+f", d, 0)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(AcrossB));
-  }
+  if constexpr (N == 8) BELLE_REGISTER_PRODUCT(64, 32, 32, 33, 34, 35, 36, 37);
+  if constexpr (N == 16) BELLE_REGISTER_PRODUCT(128, 64, 64, 65, 66, 67, 68, 69);
 }
 
+#undef BELLE_SHAPE
+#undef BELLE_SHARED_PRODUCT
+#undef BELLE_REGISTER_PRODUCT
 #undef BELLE_D8
 #undef BELLE_D16
 #undef BELLE_D32

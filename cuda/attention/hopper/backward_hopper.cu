@@ -5,10 +5,9 @@
 // query to its first: its turn has mostly come when it gets there. (That blocks start in the order of their
 // numbers is what every GPU does, not what CUDA promises.)
 #include "cuda/attention/hopper/hopper.h"
+#include "cuda/attention/hopper/pipeline.cuh"
 #include "cuda/attention/hopper/query_slots.cuh"
-#include "cuda/attention/hopper/tensor_map.h"
 #include "cuda/attention/mma_tile.cuh"
-#include "cuda/device/warp_group.cuh"
 
 namespace belle::cuda {
 
@@ -16,9 +15,7 @@ namespace {
 
 #pragma nv_diag_suppress 177  // sm_80 is compiled too, where nothing of this is used
 
-constexpr int kGroupThreads = 128, kGroups = 2, kThreads = (kGroups + 1) * kGroupThreads;
-constexpr int kKeys = 64 * kGroups, kQueries = kSlotQueries, kStages = 2;
-constexpr int kComputing = kGroups * kGroupThreads, kWarps = kComputing / 32;
+constexpr int kKeys = 64 * kGroups, kQueries = kSlotQueries;
 static_assert(kKeys == kMmaBlock);
 // Barriers of the thread block, by number; two of them for each of kDqStages.
 constexpr int kDqStages = 2, kDqFull = 1, kDqEmpty = kDqFull + kDqStages, kScoresFull = kDqEmpty + kDqStages;
@@ -81,22 +78,8 @@ struct Steps {
     if (query < first) query = last, ++head;
   }
 };
-struct Turn {
-  int stage = 0, parity = 0;
-  __device__ __forceinline__ void next() {
-    if (++stage == kStages) stage = 0, parity ^= 1;
-  }
-};
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-
-template <int D>
-__device__ __forceinline__ void copy_columns(unsigned char* tile, int column_bytes, const CUtensorMap& map,
-                                             int head, int token, uint64_t* full) {
-#pragma unroll
-  for (int i = 0; i < D / kMapColumns; ++i)
-    copy_tile(tile + i * column_bytes, &map, i * kMapColumns, head, token, full);
-}
 
 // The copying thread.
 template <int D>
@@ -198,16 +181,6 @@ __device__ __forceinline__ void add_weighted_rows(float (&out)[1][D / 8][4],
     product_16<1>(out[0], weights[i], operand_plus(right, i * 16 * 128));
 }
 
-__device__ __forceinline__ void narrow(uint32_t (&out)[kQueries / 16][4],
-                                       const float (&s)[1][kQueries / 8][4]) {
-#pragma unroll
-  for (int k = 0; k < kQueries / 16; ++k) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      out[k][i] = narrow_pair(s[0][2 * k + i / 2][i % 2 * 2], s[0][2 * k + i / 2][i % 2 * 2 + 1]);
-  }
-}
-
 // A warp group that computes: its 64 keys are the rows of its products, the queries their columns.
 template <int D>
 __device__ __forceinline__ void compute(const AttentionInputs& in, const AttentionGradients& gradients,
@@ -228,10 +201,6 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
       operand_at(D == 128 ? shared.k() + group * Of::kKeyColumns : shared.k() + group * 64, 16);
   float4* const dq_places =
       reinterpret_cast<float4*>(shared.dq(0)) + group * (D / 16) * kGroupThreads + thread;
-  const auto done_with = [&](uint64_t* empty) {
-    __syncwarp();
-    if (lane == 0) arrive(empty);
-  };
 
   float dk[1][D / 8][4], dv[1][D / 8][4], s[1][kQueries / 8][4];
   clear(dk);
@@ -267,7 +236,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
       for (int i = 0; i < 4; ++i)
         s[0][n][i] = exp2_fast(fmaf(s[0][n][i], scale2, i % 2 == 0 ? -row.x : -row.z));
     }
-    narrow(weights, s);
+    as_left_operand(weights, s[0]);
     products_begin();
     add_weighted_rows<D>(dv, weights, shared.dout(turn.stage));
     products_commit();
@@ -279,7 +248,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
 #pragma unroll
       for (int i = 0; i < 4; ++i) s[0][n][i] *= dp[0][n][i] - (i % 2 == 0 ? row.y : row.w);
     }
-    narrow(ds, s);
+    as_left_operand(ds, s[0]);
 #pragma unroll
     for (int n = 0; n < kQueries / 8; ++n) {
 #pragma unroll
@@ -290,7 +259,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
     shared_written();
     products_wait<0>();
     products_done(dv[0]);
-    done_with(shared.dout_empty(turn.stage));
+    arrive_as_warp(shared.dout_empty(turn.stage), lane == 0);
     named_sync(kScoresFull, kComputing);
 
     float dq[D / 16][4];
@@ -324,7 +293,7 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Attenti
     products_wait<0>();
     products_done(s[0]);
     products_done(dk[0]);
-    done_with(shared.q_empty(stage));
+    arrive_as_warp(shared.q_empty(stage), lane == 0);
     if (!more) break;
   }
 

@@ -4,9 +4,8 @@
 // other's products. A thread block stays on its multiprocessor and takes one block of queries after the
 // other.
 #include "cuda/attention/hopper/hopper.h"
-#include "cuda/attention/hopper/tensor_map.h"
+#include "cuda/attention/hopper/pipeline.cuh"
 #include "cuda/attention/mma_tile.cuh"
-#include "cuda/device/warp_group.cuh"
 
 namespace belle::cuda {
 
@@ -14,9 +13,7 @@ namespace {
 
 #pragma nv_diag_suppress 177  // sm_80 is compiled too, where nothing of this is used
 
-constexpr int kGroupThreads = 128, kGroups = 2, kThreads = (kGroups + 1) * kGroupThreads;
-constexpr int kQueries = 64 * kGroups, kKeys = 128, kStages = 2;
-constexpr int kWarps = 4 * kGroups;  // that compute
+constexpr int kQueries = 64 * kGroups, kKeys = 128;
 static_assert(kQueries == kMmaBlock && kKeys == kMmaBlock);
 
 struct Maps {
@@ -55,14 +52,6 @@ struct Shared {
   }
 };
 
-// Which buffer is next, and the parity of its turn.
-struct Turn {
-  int stage = 0, parity = 0;
-  __device__ __forceinline__ void next() {
-    if (++stage == kStages) stage = 0, parity ^= 1;
-  }
-};
-
 // A block of queries of one head.
 struct Work {
   AttentionTask task;
@@ -85,9 +74,7 @@ template <int D>
 __device__ __forceinline__ void copy_rows_of(unsigned char* tile, const CUtensorMap& map, int head, int token,
                                              uint64_t* full) {
   arrive_and_expect(full, Shared<D>::kTile);
-#pragma unroll
-  for (int i = 0; i < D / kMapColumns; ++i)
-    copy_tile(tile + i * Shared<D>::kColumnTile, &map, i * kMapColumns, head, token, full);
+  copy_columns<D>(tile, Shared<D>::kColumnTile, map, head, token, full);
 }
 
 __device__ __forceinline__ int ask(const Queue& queue) {
@@ -204,15 +191,6 @@ __device__ __forceinline__ void softmax(float (&s)[kKeys / 8][4], RowState& rows
   }
 }
 
-__device__ __forceinline__ void narrow(uint32_t (&p)[kKeys / 16][4], const float (&s)[kKeys / 8][4]) {
-#pragma unroll
-  for (int k = 0; k < kKeys / 16; ++k) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      p[k][i] = narrow_pair(s[2 * k + i / 2][i % 2 * 2], s[2 * k + i / 2][i % 2 * 2 + 1]);
-  }
-}
-
 // A warp group that computes.
 template <int D>
 __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& queue, Shared<D> shared,
@@ -223,20 +201,16 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& 
   const float scale2 = in.scale * kLog2e;
   const unsigned char* const q = shared.q() + 64 * group * 128;
   unsigned char* const staging = shared.out() + (4 * group + warp) * 16 * MmaTile<D>::kRowBytes;
-  const auto done_with = [&](uint64_t* empty) {
-    __syncwarp();
-    if (first_lane) arrive(empty);
-  };
   // Turns between the groups: barrier 1 + group ends a group's waiting.
-  const auto my_turn = [&] { named_sync(1 + group, kGroups * kGroupThreads); };
-  const auto your_turn = [&] { named_arrive(2 - group, kGroups * kGroupThreads); };
+  const auto my_turn = [&] { named_sync(1 + group, kComputing); };
+  const auto your_turn = [&] { named_arrive(2 - group, kComputing); };
   if (group == 1) your_turn();
 
   Turn turn, item_turn;
   for (int q_parity = 0;; q_parity ^= 1, item_turn.next()) {
     wait(shared.item_full(item_turn.stage), item_turn.parity);
     const int item = *shared.item(item_turn.stage);
-    done_with(shared.item_empty(item_turn.stage));
+    arrive_as_warp(shared.item_empty(item_turn.stage), first_lane);
     if (item >= queue.items) return;
     const Work at = work_of(queue.tasks, in.heads, item);
     const float slope = in.slopes ? in.slopes[at.head] / in.scale : 0.0f;
@@ -254,9 +228,9 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& 
     products_commit();
     products_wait<0>();
     products_done(s);
-    done_with(shared.k_empty(turn.stage));
+    arrive_as_warp(shared.k_empty(turn.stage), first_lane);
     softmax<true>(s, rows, factor, scale2, slope, column);
-    narrow(p, s);
+    as_left_operand(p, s);
 
     for (int key = at.task.first - kKeys; key >= 0; key -= kKeys) {
       const Turn before = turn;
@@ -273,26 +247,26 @@ __device__ __forceinline__ void compute(const AttentionInputs& in, const Queue& 
       your_turn();
       products_wait<1>();
       products_done(s);
-      done_with(shared.k_empty(turn.stage));
+      arrive_as_warp(shared.k_empty(turn.stage), first_lane);
       softmax<false>(s, rows, factor, scale2, slope, column);
       products_wait<0>();
       products_done(out[0]);
-      done_with(shared.v_empty(before.stage));
-      narrow(p, s);
+      arrive_as_warp(shared.v_empty(before.stage), first_lane);
+      as_left_operand(p, s);
 #pragma unroll
       for (int n = 0; n < D / 8; ++n) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) out[0][n][i] *= factor[i / 2];
       }
     }
-    done_with(shared.q_empty());
+    arrive_as_warp(shared.q_empty(), first_lane);
     wait(shared.v_full(turn.stage), turn.parity);
     products_begin();
     add_values<D>(out, p, shared.v(turn.stage));
     products_commit();
     products_wait<0>();
     products_done(out[0]);
-    done_with(shared.v_empty(turn.stage));
+    arrive_as_warp(shared.v_empty(turn.stage), first_lane);
     turn.next();
 
     const int there = min(kQueries, at.task.length - at.task.first) - warp_row;
