@@ -107,7 +107,11 @@ Status Context::open(int number) {
   }
   device = number;
   const char* attention = std::getenv("BELLE_CUDA_ATTENTION");
-  hopper_attention = properties.major == 9 && (attention == nullptr || std::strcmp(attention, "mma") != 0);
+  if (attention != nullptr && std::strcmp(attention, "mma") != 0) {
+    return {StatusCode::invalid_argument, std::string("BELLE_CUDA_ATTENTION is \"") + attention +
+                                              "\"; it can be mma, the kernels of sm_80, or not set"};
+  }
+  hopper_attention = properties.major == 9 && attention == nullptr;
   BELLE_TRY(check_cuda("open", cudaSetDevice(number)));
   BELLE_TRY(check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)));
   BELLE_TRY(check_cuda("open", cudaMalloc(reinterpret_cast<void**>(&counter), sizeof *counter)));

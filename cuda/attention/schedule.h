@@ -43,10 +43,10 @@ inline void append_tasks(const int32_t* cu_seqlens, int32_t documents, int32_t s
 }
 
 // Blocks of kSlotQueries queries of a document have slots that follow one another; no two documents share
-// one.
+// one. `first`: the head's first slot.
 inline constexpr int32_t kSlotQueries = 64;
-BELLE_HOST_DEVICE inline int64_t slot_of_query(const AttentionTask& of, int32_t query) {
-  return int64_t{of.start / kSlotQueries} + of.document + query / kSlotQueries;
+BELLE_HOST_DEVICE inline int64_t slot_of_query(int64_t first, const AttentionTask& of, int32_t query) {
+  return first + of.start / kSlotQueries + of.document + query / kSlotQueries;
 }
 inline int64_t slots_of(int64_t tokens, int32_t documents) { return tokens / kSlotQueries + documents + 1; }
 

@@ -47,14 +47,21 @@ Folders places() {
 }
 
 bool search(const LibraryNames& names, const Resolve& resolve, FoundLibrary* out) {
-  for (const char* name : names.files) {
-    if (load(names, name, resolve, out)) return true;
-    if (out->file.empty()) out->problem.clear();  // it is not on the loader's path: no reason to tell
-  }
+  std::string problem;  // of the first that is there: the one somebody meant
+  const auto loads = [&](const std::string& file) {
+    *out = {};
+    if (load(names, file, resolve, out)) return true;
+    const bool there = !out->file.empty() || file.find('/') != std::string::npos;
+    if (there && problem.empty()) problem = out->problem;
+    out->problem = problem;
+    return false;
+  };
+  for (const char* name : names.files)
+    if (loads(name)) return true;
   for (const fs::path& place : places()) {
     for (const char* name : names.files) {
       std::error_code error;
-      if (fs::exists(place / name, error) && load(names, (place / name).string(), resolve, out)) return true;
+      if (fs::exists(place / name, error) && loads(place / name)) return true;
     }
   }
   return false;

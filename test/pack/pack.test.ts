@@ -1,4 +1,4 @@
-// The tarball a user gets: packed, installed offline without scripts into an empty folder, and run from there.
+// The tarball a user gets: packed, installed without scripts into an empty folder, and run from there.
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -98,13 +98,13 @@ test("has no install script", () => {
   assert.is(manifest.gypfile, false);
 });
 
-test("installs offline without scripts; library and CLI run from it", () => {
+test("installs without scripts; library and CLI run from it", () => {
   const home = join(state.folder, "user");
   mkdirSync(home);
   writeFileSync(join(home, "package.json"), `{"name":"user","private":true}\n`);
   run(
     "npm",
-    ["install", "--offline", "--ignore-scripts", "--no-audit", join(state.folder, state.packed!.filename)],
+    ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", join(state.folder, state.packed!.filename)],
     home,
   );
   const env = { PREBUILDS_ONLY: "1" };
@@ -165,7 +165,7 @@ function cudaCheck(home: string): CudaCheck {
 }
 
 const install = (home: string, ...what: string[]) =>
-  run("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", ...what], home);
+  run("npm", ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", ...what], home);
 
 test("the package of the CUDA backend is found once it is installed, and refused with the next command when it does not fit", () => {
   const home = join(state.folder, "user");

@@ -2,6 +2,7 @@
 // What both passes of attention on Hopper are built of: one warp group that copies, two that compute, and
 // buffers that go back and forth between them.
 #include "cuda/attention/hopper/tensor_map.h"
+#include "cuda/device/copy_engine.cuh"
 #include "cuda/device/element.cuh"
 #include "cuda/device/warp_group.cuh"
 

@@ -15,7 +15,7 @@ struct QuerySlots {
 
 __device__ __forceinline__ int64_t slot_of(const QuerySlots& slots, const AttentionTask& task, int head,
                                            int query) {
-  return head * slots.slots + slot_of_query(task, query);
+  return slot_of_query(head * slots.slots, task, query);
 }
 
 // Before the pass: rows. A task is kMmaBlock tokens.

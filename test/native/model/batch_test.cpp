@@ -135,6 +135,17 @@ TEST("workspace: rows of logits fill 54 MiB, whatever the batch") {
   CHECK_EQ(rows(1 << 24, DType::f32, 4096), 16);
 }
 
+TEST("workspace: a GPU has room for thousands of rows of logits") {
+  const backend::LogitRoom cuda = backend::logit_room("cuda");
+  CHECK_EQ(backend::logit_rows(79458, 2, cuda), int64_t{4096});
+  CHECK_EQ(backend::logit_rows(250880, 2, cuda), int64_t{2128});
+  CHECK_EQ(backend::logit_rows(79458, 2, backend::logit_room("cpu")), int64_t{352});
+  model::DecoderConfig config = tiny_llama();
+  config.vocab_size = 79458;  // rows are whole 16 bytes
+  CHECK_EQ(model::Workspace::plan(config, DType::bf16, {.tokens = 8192}, cuda).logits,
+           uint64_t{4096} * 79464 * 2);
+}
+
 TEST("write_parameter: refuses a wrong count") {
   auto model = make_tiny(tiny_llama());
   CHECK_EQ(

@@ -39,7 +39,7 @@ TEST("attention: every block of queries of every document has a slot of its own"
     std::vector<cuda::AttentionTask> tasks;
     cuda::append_tasks(cu_seqlens.data(), 40, cuda::kSlotQueries, cuda::AttentionBlocks::queries, &tasks);
     std::vector<int64_t> slots;
-    for (const cuda::AttentionTask& task : tasks) slots.push_back(cuda::slot_of_query(task, task.first));
+    for (const cuda::AttentionTask& task : tasks) slots.push_back(cuda::slot_of_query(0, task, task.first));
     std::sort(slots.begin(), slots.end());
     CHECK(std::adjacent_find(slots.begin(), slots.end()) == slots.end());
     CHECK(slots.empty() || (slots.front() >= 0 && slots.back() < cuda::slots_of(cu_seqlens.back(), 40)));
