@@ -125,7 +125,7 @@ Napi::Value train_bpe(const Napi::CallbackInfo& info) {
                  tokenizer::train_bpe(request, job.stop(), [&job](const BpeTrainProgress& progress) {
                    job.emit(progress_event(progress));
                  }));
-    BELLE_ASSIGN(auto trained, tokenizer::Tokenizer::create(std::move(model)));
+    BELLE_ASSIGN(auto trained, tokenizer::SentencePieceTokenizer::create(std::move(model)));
     return Job::Settle([tokenizer = SharedTokenizer(std::move(trained))](Napi::Env env) -> Napi::Value {
       return new_tokenizer(env, tokenizer);
     });

@@ -47,7 +47,7 @@ Napi::Value merge_vocabulary(const Napi::CallbackInfo& info) {
   const auto mode = static_cast<tokenizer::MergeMode>(one_of_argument(info[2], "mode", kModes));
   return Job::start(info.Env(), [base, addition, mode](Job&) -> Result<Job::Settle> {
     BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(base->model(), addition->model(), mode));
-    BELLE_ASSIGN(auto created, tokenizer::Tokenizer::create(std::move(result.model)));
+    BELLE_ASSIGN(auto created, tokenizer::SentencePieceTokenizer::create(std::move(result.model)));
     return Job::Settle([tokenizer = SharedTokenizer(std::move(created)),
                         report = std::move(result.report)](Napi::Env env) -> Napi::Value {
       Napi::Object merged = Napi::Object::New(env);

@@ -144,7 +144,7 @@ Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {
   auto model = take(info.Env(), tokenizer::parse_model(bytes_argument(info[0], "bytes")));
-  return new_tokenizer(info.Env(), take(info.Env(), tokenizer::Tokenizer::create(std::move(model))));
+  return new_tokenizer(info.Env(), take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
 }
 
 }  // namespace

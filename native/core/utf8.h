@@ -52,6 +52,9 @@ size_t valid_utf8_prefix(std::string_view text);
 // code_point must be a Unicode scalar value.
 void append_utf8(uint32_t code_point, std::string* out);
 
+// UTF-16; a lone surrogate becomes U+FFFD.
+void append_utf8(std::u16string_view utf16, std::string* out);
+
 // For error messages: at most 80 bytes, control characters and invalid bytes written as \xNN.
 std::string printable(std::string_view text);
 

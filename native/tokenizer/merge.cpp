@@ -8,7 +8,7 @@
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/byte_piece.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "native/tokenizer/unicode_script.h"
 
 namespace belle::tokenizer {
@@ -52,7 +52,7 @@ void lower_scores(const SentencePieceModel& base, std::vector<Piece>* added) {
 }
 
 // The ids the base would give the text: an unknown character becomes its byte pieces where the base has them.
-std::vector<int32_t> base_ids(const Tokenizer& base, std::string_view text) {
+std::vector<int32_t> base_ids(const SentencePieceTokenizer& base, std::string_view text) {
   const SentencePieceModel& model = base.model();
   const int32_t unk = model.unk_id();
   std::vector<int32_t> ids;
@@ -72,7 +72,7 @@ std::vector<int32_t> base_ids(const Tokenizer& base, std::string_view text) {
   return ids;
 }
 
-bool is_itself(const Tokenizer& tokenizer, const std::string& piece, size_t id) {
+bool is_itself(const SentencePieceTokenizer& tokenizer, const std::string& piece, size_t id) {
   return tokenizer.encode_normalized(piece) == std::vector<int32_t>{static_cast<int32_t>(id)};
 }
 
@@ -127,8 +127,8 @@ Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const Sente
   model.pieces.insert(model.pieces.end(), added.begin(), added.end());
   model.trainer_spec.vocab_size = static_cast<int32_t>(report.rows);
 
-  BELLE_ASSIGN(const auto before, Tokenizer::create(base));
-  BELLE_ASSIGN(const auto after, Tokenizer::create(model));
+  BELLE_ASSIGN(const auto before, SentencePieceTokenizer::create(base));
+  BELLE_ASSIGN(const auto after, SentencePieceTokenizer::create(model));
   for (size_t id = 0; id < base.pieces.size(); ++id) {
     const Piece& piece = base.pieces[id];
     if (!stands_for_text(piece.type) || is_itself(*after, piece.piece, id) ||

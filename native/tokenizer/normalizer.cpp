@@ -44,21 +44,6 @@ struct Normalizer::State {
   std::optional<DoubleArray> rules;  // key -> offset of its replacement
   std::string replacements;
 
-  // Without rules and removals, all between spaces and malformed bytes is copied as it is.
-  void append_plain(std::string_view text, std::string* out) const {
-    size_t copied = 0;
-    for (size_t at = 0; at < text.size();) {
-      const Utf8Char c = decode_utf8(text.substr(at));
-      if (c.code_point == ' ' || !c.valid) {
-        out->append(text.substr(copied, at - copied));
-        out->append(c.valid ? space : kReplacementCharacter);
-        copied = at + 1;
-      }
-      at += c.length;
-    }
-    out->append(text.substr(copied));
-  }
-
   std::pair<std::string_view, size_t> prefix(std::string_view text, const PrefixMatcher& user_defined) const {
     if (const size_t length = user_defined.match(text)) return {text.substr(0, length), length};
     if (rules) {
@@ -108,9 +93,16 @@ std::string Normalizer::normalize(std::string_view text, const std::vector<std::
   return user_defined ? normalize(text, PrefixMatcher(*user_defined)) : normalize(text, kNoMatcher);
 }
 
-std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& user_defined) const {
+std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& user_defined,
+                                  std::vector<size_t>* origins) const {
   const State& state = *state_;
+  const size_t whole = text.size();
   std::string out;
+  if (origins) origins->clear();
+  const auto append = [&](std::string_view bytes, size_t origin) {
+    out += bytes;
+    if (origins) origins->insert(origins->end(), bytes.size(), origin);
+  };
   if (state.remove_extra_whitespaces) {
     while (!text.empty()) {
       const auto [piece, consumed] = state.prefix(text, user_defined);
@@ -118,32 +110,71 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
       text.remove_prefix(consumed);
     }
   }
-  if (text.empty()) return out;
-  out.reserve(text.size() + text.size() / 2 + kSpaceSymbol.size());
-  if (state.add_dummy_prefix && !state.whitespace_as_suffix) out += state.space;
-
-  if (!state.rules && user_defined.empty() && !state.remove_extra_whitespaces) {
-    state.append_plain(text, &out);
-    text = {};
-  }
-  bool after_space = state.remove_extra_whitespaces;
-  while (!text.empty()) {
-    auto [piece, consumed] = state.prefix(text, user_defined);
-    text.remove_prefix(consumed);
-    while (after_space && piece.starts_with(' ')) piece.remove_prefix(1);
-    if (piece.empty()) continue;
-    for (const char c : piece) {
-      if (c == ' ')
-        out += state.space;
-      else
-        out += c;
+  if (!text.empty()) {
+    out.reserve(text.size() + text.size() / 2 + kSpaceSymbol.size());
+    if (state.add_dummy_prefix && !state.whitespace_as_suffix) append(state.space, whole - text.size());
+    bool after_space = state.remove_extra_whitespaces;
+    while (!text.empty()) {
+      const size_t origin = whole - text.size();
+      auto [piece, consumed] = state.prefix(text, user_defined);
+      text.remove_prefix(consumed);
+      while (after_space && piece.starts_with(' ')) piece.remove_prefix(1);
+      if (piece.empty()) continue;
+      for (const char& c : piece) append(c == ' ' ? state.space : std::string_view(&c, 1), origin);
+      after_space = state.remove_extra_whitespaces && piece.ends_with(' ');
     }
-    after_space = state.remove_extra_whitespaces && piece.ends_with(' ');
+    if (state.remove_extra_whitespaces)
+      while (std::string_view(out).ends_with(state.space)) out.resize(out.size() - state.space.size());
+    if (origins) origins->resize(out.size());
+    if (state.add_dummy_prefix && state.whitespace_as_suffix) append(state.space, whole);
   }
-  if (state.remove_extra_whitespaces)
-    while (std::string_view(out).ends_with(state.space)) out.resize(out.size() - state.space.size());
-  if (state.add_dummy_prefix && state.whitespace_as_suffix) out += state.space;
+  if (origins) origins->push_back(whole);
   return out;
+}
+
+bool Normalizer::plain() const { return !state_->rules && !state_->remove_extra_whitespaces; }
+
+template <class Decode>
+void Normalizer::append_plain(std::u32string* out, const Decode& decode) const {
+  const char32_t space = state_->space == " " ? U' ' : U'\u2581';
+  char32_t* to = out->data();
+  if (state_->add_dummy_prefix && !state_->whitespace_as_suffix) *to++ = space;
+  decode([&](char32_t c) { *to++ = c == U' ' ? space : c; });
+  if (state_->add_dummy_prefix && state_->whitespace_as_suffix) *to++ = space;
+  out->resize(static_cast<size_t>(to - out->data()));
+}
+
+void Normalizer::normalize_plain(std::string_view text, std::u32string* out) const {
+  out->resize(text.empty() ? 0 : text.size() + 1);
+  if (text.empty()) return;
+  append_plain(out, [&](const auto& put) {
+    for (size_t at = 0; at < text.size();) {
+      if (static_cast<signed char>(text[at]) >= 0) {
+        put(static_cast<char32_t>(text[at++]));
+        continue;
+      }
+      const Utf8Char c = decode_utf8(text.substr(at));
+      put(c.code_point);
+      at += c.length;
+    }
+  });
+}
+
+void Normalizer::normalize_plain(std::u16string_view text, std::u32string* out) const {
+  out->resize(text.empty() ? 0 : text.size() + 1);
+  if (text.empty()) return;
+  append_plain(out, [&](const auto& put) {
+    for (size_t at = 0; at < text.size(); ++at) {
+      const char16_t unit = text[at];
+      if (unit < 0xD800 || unit > 0xDFFF) {
+        put(unit);
+      } else if (unit < 0xDC00 && at + 1 < text.size() && (text[at + 1] & 0xFC00) == 0xDC00) {
+        put(0x10000 + ((unit & 0x3FFu) << 10 | (text[++at] & 0x3FFu)));
+      } else {
+        put(0xFFFD);
+      }
+    }
+  });
 }
 
 }  // namespace belle::tokenizer

@@ -1,5 +1,5 @@
 #pragma once
-// Tokenizer: encode and decode with a sentencepiece BPE model, byte-exact with sentencepiece 0.2.2.
+// Tokenizer: text to ids and back, whatever file it was read from.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -8,35 +8,61 @@
 #include <vector>
 
 #include "native/core/status.h"
+#include "native/tokenizer/piece_encoder.h"
 #include "native/tokenizer/sentencepiece_model.h"
 
 namespace belle::tokenizer {
 
+// Space to work in, kept from text to text; one a thread.
+struct EncodeScratch {
+  std::string utf8, normalized;
+  std::u32string code_points;
+  std::vector<size_t> origins;
+  std::vector<int32_t> ids;
+  std::vector<uint32_t> lengths;
+  PieceEncoder::Scratch pieces;
+};
+
 class Tokenizer {
  public:
-  static Result<std::unique_ptr<Tokenizer>> load(const std::string& path);  // a .model file
-  static Result<std::unique_ptr<Tokenizer>> create(SentencePieceModel model);
-  ~Tokenizer();
-  const SentencePieceModel& model() const;
-  int32_t vocab_size() const;
-  // Appends the ids, without BOS and EOS. unsupported for a model that is not BPE; invalid_argument for a
-  // text that normalises to 2 GiB or more. Malformed bytes count as U+FFFD.
-  Status encode(std::string_view utf8, std::vector<int32_t>* ids) const;
-  // The segments of already normalised text, without byte fallback: one unk id per unknown character. For
-  // merge reports: does a piece encode to itself? Works for every model type, by the rules of BPE.
-  std::vector<int32_t> encode_normalized(std::string_view normalized) const;
-  std::string normalize(std::string_view utf8) const;
-  std::string decode(std::span<const int32_t> ids) const;  // see decoder.h; ids out of range are skipped
-  int32_t piece_id(std::string_view piece) const;          // -1 when absent
-  Status save(const std::string& path) const;
-  // sha256 over all that decides what text becomes which ids and back (pieces, scores, types, normaliser,
-  // byte fallback): the identity stored with data and checkpoints. Training options do not count.
-  std::string fingerprint() const;
+  // A sentencepiece .model.
+  static Result<std::unique_ptr<Tokenizer>> load(const std::string& path);
+  virtual ~Tokenizer() = default;
 
- private:
-  struct State;
-  explicit Tokenizer(std::unique_ptr<State>);
-  std::unique_ptr<State> state_;
+  // Rows: one more than the largest id.
+  virtual int32_t vocab_size() const = 0;
+  // id in [0, vocab_size).
+  virtual const Piece& piece(int32_t id) const = 0;
+  virtual int32_t piece_id(std::string_view piece) const = 0;  // -1 when absent
+  virtual int32_t unk_id() const = 0;                          // -1 when there is none; so are the others
+  virtual int32_t bos_id() const = 0;
+  virtual int32_t eos_id() const = 0;
+  virtual int32_t pad_id() const = 0;
+
+  // Appends the ids, without BOS and EOS. unsupported for a model that does not encode; invalid_argument for a
+  // text that normalises to 2 GiB or more. Malformed bytes count as U+FFFD.
+  virtual Status encode(std::string_view utf8, EncodeScratch* scratch, std::vector<int32_t>* ids) const = 0;
+  // UTF-16, as JavaScript has it; a lone surrogate counts as U+FFFD.
+  virtual Status encode(std::u16string_view utf16, EncodeScratch* scratch, std::vector<int32_t>* ids) const = 0;
+  // begins: for each id the byte of `utf8` where its text begins, and one entry more, the end of the text. An
+  // id's text ends where the next begins; of the byte pieces of a character only the last has text.
+  virtual Status encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
+                                     std::vector<size_t>* begins) const = 0;
+  virtual std::string decode(std::span<const int32_t> ids) const = 0;  // ids out of range are skipped
+
+  // SHA-256 over all that decides what text becomes which ids and back (pieces, scores, types, normaliser,
+  // byte fallback): the identity stored with data and checkpoints. Training options do not count.
+  virtual std::string fingerprint() const = 0;
+  // The file's content as it would be saved.
+  virtual std::string serialize() const = 0;
+  // Where it is one; else nullptr.
+  virtual const SentencePieceModel* sentencepiece() const { return nullptr; }
+
+  Status encode(std::string_view utf8, std::vector<int32_t>* ids) const {
+    EncodeScratch scratch;
+    return encode(utf8, &scratch, ids);
+  }
+  Status save(const std::string& path) const;
 };
 
 }  // namespace belle::tokenizer

@@ -1,5 +1,5 @@
 // Every reference encoding of sentencepiece 0.2.2: ids equal and decoded text equal.
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "test/native/tokenizer/shared_files.h"
 
 using namespace belle;
@@ -39,7 +39,7 @@ std::unique_ptr<Tokenizer> load(const std::string& model) {
 std::unique_ptr<Tokenizer> merged(const std::string& rows_name) {
   const auto llama = load("llama/tokenizer.model");
   if (!llama) return nullptr;
-  SentencePieceModel model = llama->model();
+  SentencePieceModel model = *llama->sentencepiece();
   size_t row_index = 0;
   each_golden(rows_name, [&](const Json& row) {
     const Json::Array& cells = *row.array();
@@ -55,9 +55,9 @@ std::unique_ptr<Tokenizer> merged(const std::string& rows_name) {
       model.pieces.push_back(piece);
     ++row_index;
   });
-  auto tokenizer = Tokenizer::create(std::move(model));
+  auto tokenizer = SentencePieceTokenizer::create(std::move(model));
   CHECK_OK(tokenizer.status());
-  return tokenizer.ok() ? tokenizer.take() : nullptr;
+  return tokenizer.ok() ? std::unique_ptr<Tokenizer>(tokenizer.take()) : nullptr;
 }
 
 }  // namespace

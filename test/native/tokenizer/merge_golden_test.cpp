@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include "native/tokenizer/merge.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/train_case.h"
@@ -50,7 +50,7 @@ void check_rows(const SentencePieceModel& model, const std::string& golden) {
 
 // Lines of botchan.txt that the two encode differently.
 size_t changed_lines(const SentencePieceModel& before, const SentencePieceModel& after) {
-  const auto a = Tokenizer::create(before), b = Tokenizer::create(after);
+  const auto a = SentencePieceTokenizer::create(before), b = SentencePieceTokenizer::create(after);
   CHECK_OK(a.status());
   CHECK_OK(b.status());
   if (!a.ok() || !b.ok()) return 0;

@@ -117,7 +117,7 @@ TEST("charsmap: nmt_nfkc of chinese_sp") {
   if (path.empty()) return;
   const auto tokenizer = Tokenizer::load(path);
   CHECK_OK(tokenizer.status());
-  const Tokenizer& t = *tokenizer.value();
+  const auto& t = static_cast<const SentencePieceTokenizer&>(*tokenizer.value());
   CHECK_EQ(t.normalize("\xEF\xBC\xA1\xEF\xBC\x8C\xE3\x8D\xBF"),
            kSpace + "A,\xE6\xA0\xAA\xE5\xBC\x8F\xE4\xBC\x9A\xE7\xA4\xBE");
   CHECK_EQ(t.normalize("\xEF\xBE\x8A\xEF\xBE\x9E"), kSpace + "\xE3\x83\x90");  // half-width ha + voicing mark
@@ -172,7 +172,7 @@ TEST("charsmap refused: crafted tries (sentencepiece #1269)") {
   CHECK_REFUSED(map.refusal(), "unit 128 of its trie holds a replacement past the end of the text");
   SentencePieceModel model = small_model({});
   model.normalizer_spec = Charsmap("x", 2).spec();
-  CHECK_REFUSED(Tokenizer::create(std::move(model)).status(), "past the end of the text");
+  CHECK_REFUSED(SentencePieceTokenizer::create(std::move(model)).status(), "past the end of the text");
 }
 
 TEST("denormaliser: its charsmap is applied to what was decoded") {
@@ -186,5 +186,5 @@ TEST("denormaliser: its charsmap is applied to what was decoded") {
   CHECK(tokenizer_of(model)->fingerprint() !=
         tokenizer_of(small_model({piece_of("A", -1), piece_of("b", -2)}))->fingerprint());
   model.unknown_model_fields = "\x2A\x02\x10\x01";
-  CHECK_REFUSED(Tokenizer::create(std::move(model)).status(), "denormalizer_spec field 2");
+  CHECK_REFUSED(SentencePieceTokenizer::create(std::move(model)).status(), "denormalizer_spec field 2");
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "native/tokenizer/byte_piece.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "test/native/check.h"
 
 namespace belle::tokenizer {
@@ -38,8 +38,8 @@ inline void add_byte_pieces(SentencePieceModel* model) {
     model->pieces.push_back(piece_of(byte_piece(static_cast<uint8_t>(byte)), 0, PieceType::byte));
 }
 
-inline std::unique_ptr<Tokenizer> tokenizer_of(SentencePieceModel model) {
-  auto tokenizer = Tokenizer::create(std::move(model));
+inline std::unique_ptr<SentencePieceTokenizer> tokenizer_of(SentencePieceModel model) {
+  auto tokenizer = SentencePieceTokenizer::create(std::move(model));
   CHECK_OK(tokenizer.status());
   return tokenizer.ok() ? tokenizer.take() : nullptr;
 }

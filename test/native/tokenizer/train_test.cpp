@@ -4,7 +4,7 @@
 
 #include "native/core/philox.h"
 #include "native/core/utf8.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/train_case.h"
 
@@ -234,7 +234,7 @@ TEST("train: what was trained can be saved, read back and used") {
   if (!read.ok()) return;
   CHECK_EQ(serialize_model(read.value()), bytes);
   CHECK_EQ(read.value().normalizer_spec.name, "nmt_nfkc");
-  auto tokenizer = Tokenizer::create(read.take());
+  auto tokenizer = SentencePieceTokenizer::create(read.take());
   CHECK_OK(tokenizer.status());
   if (!tokenizer.ok()) return;
   std::vector<int32_t> ids;

@@ -1,10 +1,8 @@
-#include "native/tokenizer/encoder_vocabulary.h"
+#include "native/tokenizer/piece_table.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
-
-#include "native/core/utf8.h"
 
 namespace belle::tokenizer {
 
@@ -47,26 +45,13 @@ bool is_mergeable(PieceType type) {
   return type == PieceType::normal || type == PieceType::user_defined || type == PieceType::unused;
 }
 
-// Calls use(left, right) for every two neighbouring characters of `text`, packed.
-template <class Use>
-void each_pair(std::string_view text, const Use& use) {
-  for (uint32_t left = kNoCharacter; !text.empty();) {
-    const std::string_view character = text.substr(0, utf8_announced_length(text[0]));
-    const uint32_t right = pack_character(character);
-    if (left != kNoCharacter) use(left, right);
-    left = right;
-    text.remove_prefix(character.size());
-  }
-}
-
 }  // namespace
 
-EncoderVocabulary::EncoderVocabulary(const std::vector<Piece>& pieces)
+PieceTable::PieceTable(const std::vector<Piece>& pieces)
     : priority_(pieces.size()),
       unused_(pieces.size()),
-      slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))),
-      whole_(std::make_unique<std::atomic<Whole>[]>(pieces.size())) {
-  size_t bytes = 0, pairs = 0;
+      slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))) {
+  size_t bytes = 0;
   for (const Piece& piece : pieces) bytes += piece.piece.size();
   text_.reserve(bytes);
   begin_.reserve(pieces.size() + 1);
@@ -85,22 +70,10 @@ EncoderVocabulary::EncoderVocabulary(const std::vector<Piece>& pieces)
     unused_[i] = piece.type == PieceType::unused;
     any_unused_ = any_unused_ || unused_[i];
     longest_ = std::max(longest_, piece.piece.size());
-    each_pair(piece.piece, [&](uint32_t, uint32_t) { ++pairs; });
-  }
-  // 16 bits a pair: one pair of characters in 16 that nothing joins passes for joined, which costs time only.
-  const size_t bits = std::bit_ceil(std::max<size_t>(pairs * 16, 64));
-  pair_mask_ = bits - 1;
-  pairs_.resize(bits / 64);
-  for (const Piece& piece : pieces) {
-    if (!is_mergeable(piece.type)) continue;
-    each_pair(piece.piece, [&](uint32_t left, uint32_t right) {
-      const uint64_t bit = pair_bit(left, right);
-      pairs_[bit >> 6] |= uint64_t{1} << (bit & 63);
-    });
   }
 }
 
-int32_t EncoderVocabulary::find(std::string_view piece) const {
+int32_t PieceTable::find(std::string_view piece) const {
   const uint64_t key = hash(piece);
   const auto tag = static_cast<uint32_t>(key >> 32);
   for (size_t at = key & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {

@@ -1,0 +1,59 @@
+// Speed of encoding a text file line by line, without Node, as one JSON line.
+//   bench_encode model=tokenizer.model file=text.txt [threads=1] [rounds=3] [megabytes=8]
+#include <algorithm>
+#include <chrono>
+
+#include "bench/native/arguments.h"
+#include "native/core/mapped_file.h"
+#include "native/core/thread_pool.h"
+#include "native/tokenizer/tokenizer.h"
+
+namespace belle::bench {
+namespace {
+
+constexpr size_t kChunkLines = 256;
+
+int run(int argc, char** argv) {
+  Arguments given(argc, argv, 1);
+  const std::string model = given.text("model", ""), file = given.text("file", "");
+  const auto threads = static_cast<int>(given.number("threads", 1));
+  const int64_t rounds = given.number("rounds", 3), megabytes = given.number("megabytes", 8);
+  given.refuse_others();
+  auto tokenizer = tokenizer::Tokenizer::load(model);
+  if (!tokenizer.ok()) refuse(tokenizer.status().message());
+  auto mapped = MappedFile::open(file);
+  if (!mapped.ok()) refuse(mapped.status().message());
+  const auto bytes = mapped.value().bytes();
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  text = text.substr(0, static_cast<size_t>(megabytes) * 1'000'000);
+  std::vector<std::string_view> lines;
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+    lines.push_back(text.substr(0, end));
+  size_t all = 0;
+  for (const auto line : lines) all += line.size() + 1;
+
+  ThreadPool pool(threads);
+  std::vector<tokenizer::EncodeScratch> scratch(static_cast<size_t>(pool.threads()));
+  const size_t chunks = (lines.size() + kChunkLines - 1) / kChunkLines;
+  std::vector<std::vector<int32_t>> ids(chunks);
+  double best = 1e9;
+  for (int64_t round = 0; round < rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    pool.run(chunks, [&](size_t chunk, int thread) {
+      ids[chunk].clear();
+      for (size_t i = chunk * kChunkLines; i < std::min(lines.size(), (chunk + 1) * kChunkLines); ++i)
+        (void)tokenizer.value()->encode(lines[i], &scratch[static_cast<size_t>(thread)], &ids[chunk]);
+    });
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  size_t tokens = 0;
+  for (const auto& chunk : ids) tokens += chunk.size();
+  std::printf("{\"megabytes_per_s\":%.2f,\"threads\":%d,\"tokens\":%zu,\"bytes\":%zu}\n",
+              static_cast<double>(all) / 1e6 / best, pool.threads(), tokens, all);
+  return 0;
+}
+
+}  // namespace
+}  // namespace belle::bench
+
+int main(int argc, char** argv) { return belle::bench::run(argc, argv); }
