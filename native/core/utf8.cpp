@@ -1,5 +1,7 @@
 #include "native/core/utf8.h"
 
+#include "native/core/code_points.h"
+
 namespace belle {
 
 size_t valid_utf8_prefix(std::string_view text) {
@@ -27,15 +29,7 @@ void append_utf8(uint32_t code_point, std::string* out) {
 }
 
 void append_utf8(std::u16string_view utf16, std::string* out) {
-  for (size_t at = 0; at < utf16.size(); ++at) {
-    const char16_t unit = utf16[at];
-    const bool surrogate = (unit & 0xF800) == 0xD800;
-    const bool pair = surrogate && unit < 0xDC00 && at + 1 < utf16.size() && (utf16[at + 1] & 0xFC00) == 0xDC00;
-    append_utf8(pair        ? 0x10000 + ((unit & 0x3FFu) << 10 | (utf16[++at] & 0x3FFu))
-                : surrogate ? 0xFFFDu
-                            : uint32_t{unit},
-                out);
-  }
+  for_each_code_point(utf16, [&](char32_t c) { append_utf8(c, out); });
 }
 
 std::string printable(std::string_view text) {

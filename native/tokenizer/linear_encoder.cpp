@@ -26,7 +26,9 @@ class LinearEncoder::Answers {
  private:
   static constexpr size_t kWords = 1 << 12;
   // Symbols are below 2^31.
-  static uint64_t key_of(uint32_t left, uint32_t right) { return uint64_t{left} << 33 | uint64_t{right} << 2; }
+  static uint64_t key_of(uint32_t left, uint32_t right) {
+    return uint64_t{left} << 33 | uint64_t{right} << 2;
+  }
   static size_t place(uint64_t key) { return (key >> 2) * 0x9E3779B97F4A7C15ull >> 52; }
   std::array<std::atomic<uint64_t>, kWords> words_{};
 };
@@ -98,6 +100,7 @@ void LinearEncoder::learn_touching(const Spelling& spelling) {
   for (uint32_t symbol = 0; symbol < symbols_.size(); ++symbol) {
     if (!symbols_[symbol].live) continue;
     const auto atoms = spelling.of(symbol);
+    if (atoms.size() > 1) joining_ = std::max(joining_, 1 + *std::max_element(atoms.begin(), atoms.end()));
     for (size_t i = 1; i < atoms.size(); ++i) {
       const uint64_t bit = touch_bit(atoms[i - 1], atoms[i]);
       touching_[bit >> 6] |= uint64_t{1} << (bit & 63);
@@ -108,7 +111,8 @@ void LinearEncoder::learn_touching(const Spelling& spelling) {
 bool LinearEncoder::merging_keeps(uint32_t left, uint32_t right, std::span<const uint32_t> atoms) const {
   if (const uint64_t known = answers_->find(left, right)) return known == 2;
   std::vector<uint32_t> text;
-  for (const uint32_t atom : atoms) text.push_back(symbol_of_atom_[atom]);
+  for (const uint32_t atom : atoms.last(symbols_[left].length + symbols_[right].length))
+    text.push_back(symbol_of_atom_[atom]);
   RuleMerger merger(table_);
   const auto merged = merger.merge(text);
   const bool keeps = merged.size() == 2 && merged[0] == left && merged[1] == right;
@@ -116,10 +120,10 @@ bool LinearEncoder::merging_keeps(uint32_t left, uint32_t right, std::span<const
   return keeps;
 }
 
-// Whether merging the text of the two, which is `atoms`, gives the two. Where the merges of both fall in
-// priority, what stands at the seam is known at any time: on the left the end of `left`, grown by the merges
-// of its right edge, on the right likewise. From the last state back to the first: does what stands there
-// join before the next merge of either edge?
+// Whether merging the text of the two, which `atoms` ends with, gives the two. Where the merges of both fall
+// in priority, what stands at the seam is known at any time: on the left the end of `left`, grown by the
+// merges of its right edge, on the right likewise. From the last state back to the first: does what stands
+// there join before the next merge of either edge?
 bool LinearEncoder::suits(uint32_t left, uint32_t right, std::span<const uint32_t> atoms) const {
   if (!symbols_[left].ordered || !symbols_[right].ordered) return merging_keeps(left, right, atoms);
   uint32_t limit = 0;  // the priority of the next merge of an edge; 0: there is none
@@ -128,7 +132,8 @@ bool LinearEncoder::suits(uint32_t left, uint32_t right, std::span<const uint32_
     const MergeTable::Found seam = table_.find(left, right);
     // Of equal priorities the one further left goes first: an edge's merge on the left side is, one on the
     // right is not.
-    if (seam.priority > limit || (seam.priority == limit && seam.priority != 0 && !limit_is_left)) return false;
+    if (seam.priority > limit || (seam.priority == limit && seam.priority != 0 && !limit_is_left))
+      return false;
     const Symbol &a = symbols_[left], &b = symbols_[right];
     if (a.priority == kAtomPriority && b.priority == kAtomPriority) return true;
     // The later of the two last merges is undone; of equal ones that on the right is later.
@@ -141,55 +146,56 @@ bool LinearEncoder::suits(uint32_t left, uint32_t right, std::span<const uint32_
   }
 }
 
-void LinearEncoder::encode(std::span<const uint32_t> atoms, Scratch* scratch,
-                           std::vector<uint32_t>* symbols) const {
-  for (size_t begin = 0; begin < atoms.size();) {
-    if (atoms[begin] == kBarrier) {
-      symbols->push_back(kNoSymbol);
+size_t LinearEncoder::encode(std::span<const uint32_t> atoms, Scratch* scratch, uint32_t* symbols) const {
+  uint32_t* out = symbols;
+  const size_t size = atoms.size();
+  for (size_t begin = 0; begin < size;) {
+    const uint32_t atom = atoms[begin];
+    if (!joins(atom) || begin + 1 == size || !joins(atoms[begin + 1]) || !may_touch(atom, atoms[begin + 1])) {
+      *out++ = atom == kBarrier ? kNoSymbol : symbol_of_atom_[atom];
       ++begin;
       continue;
     }
-    size_t end = begin + 1;
-    while (end < atoms.size() && atoms[end] != kBarrier && may_touch(atoms[end - 1], atoms[end])) ++end;
-    encode_run(atoms.subspan(begin, end - begin), scratch, symbols);
+    size_t end = begin + 2;
+    while (end < size && joins(atoms[end]) && may_touch(atoms[end - 1], atoms[end])) ++end;
+    const auto run = atoms.subspan(begin, end - begin);
+    uint64_t few = 0;
+    if (run.size() < 64) {
+      out = encode_run(run, &few, out);
+    } else {
+      scratch->left.assign(run.size() / 64 + 1, 0);
+      out = encode_run(run, scratch->left.data(), out);
+    }
     begin = end;
   }
+  return static_cast<size_t>(out - symbols);
 }
 
-void LinearEncoder::encode_run(std::span<const uint32_t> atoms, Scratch* scratch,
-                               std::vector<uint32_t>* symbols) const {
-  if (atoms.size() == 1) {
-    symbols->push_back(symbol_of_atom_[atoms[0]]);
-    return;
-  }
-  std::vector<uint64_t>& left = scratch->left;
-  left.assign(atoms.size() / 64 + 1, 0);
-  const size_t first = symbols->size();
+// left: a bit for every place, 0 at first: a symbol that ended here was taken back.
+uint32_t* LinearEncoder::encode_run(std::span<const uint32_t> atoms, uint64_t* left,
+                                    uint32_t* symbols) const {
+  uint32_t* out = symbols;
   size_t at = 0;
-  uint32_t symbol = trie_.longest(atoms).symbol;
+  SymbolTrie::Match match = trie_.longest(atoms);
   for (;;) {
-    const uint32_t length = symbols_[symbol].length;
-    const size_t end = at + length;
-    const bool begins = symbols->size() == first;
-    const uint32_t before = begins ? kNoSymbol : symbols->back();
-    if (!(left[end >> 6] >> (end & 63) & 1) &&
-        (begins || !may_touch(atoms[at - 1], atoms[at]) ||
-         suits(before, symbol, atoms.subspan(at - symbols_[before].length, symbols_[before].length + length)))) {
-      symbols->push_back(symbol);
+    const size_t end = at + match.length;
+    if (!(left[end >> 6] >> (end & 63) & 1) && (out == symbols || !may_touch(atoms[at - 1], atoms[at]) ||
+                                                suits(out[-1], match.symbol, atoms.first(end)))) {
+      *out++ = match.symbol;
+      if (end == atoms.size()) return out;
       at = end;
-      if (at == atoms.size()) return;
-      symbol = trie_.longest(atoms.subspan(at)).symbol;
+      match = trie_.longest(atoms.subspan(at));
       continue;
     }
     // Nothing fits here: take the last symbol back and try a shorter one in its place. The first one never
     // fails for good, for the encoding exists.
-    while (symbols_[symbol].shorter == kNoSymbol && symbols->size() > first) {
+    while (symbols_[match.symbol].shorter == kNoSymbol && out != symbols) {
       left[at >> 6] |= uint64_t{1} << (at & 63);
-      symbol = symbols->back();
-      symbols->pop_back();
-      at -= symbols_[symbol].length;
+      match.symbol = *--out;
+      at -= symbols_[match.symbol].length;
     }
-    symbol = symbols_[symbol].shorter;
+    match.symbol = symbols_[match.symbol].shorter;
+    match.length = symbols_[match.symbol].length;
   }
 }
 

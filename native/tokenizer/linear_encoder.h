@@ -21,7 +21,8 @@
 namespace belle::tokenizer {
 
 // What each symbol is spelt with. Atoms are numbered from 0 on; begins has one entry more than there are
-// symbols. A symbol spelt with one atom is that atom's; a symbol without atoms does not occur.
+// symbols. A symbol spelt with one atom is that atom's; a symbol without atoms does not occur. Atoms that no
+// symbol holds beside another are best numbered last: they are passed over quickly.
 struct Spelling {
   uint32_t atom_count = 0;
   std::vector<uint32_t> atoms, begins{0};
@@ -48,8 +49,9 @@ class LinearEncoder {
   LinearEncoder(LinearEncoder&&) noexcept;
   ~LinearEncoder();
 
-  // Appends the symbols of the atoms, kNoSymbol for a barrier.
-  void encode(std::span<const uint32_t> atoms, Scratch* scratch, std::vector<uint32_t>* symbols) const;
+  // Writes the symbols of the atoms, kNoSymbol for a barrier; there must be room for one an atom. Returns
+  // their number.
+  size_t encode(std::span<const uint32_t> atoms, Scratch* scratch, uint32_t* symbols) const;
   // A symbol's length in atoms.
   uint32_t length(uint32_t symbol) const { return symbols_[symbol].length; }
   // Whether merging the symbol's own text gives it. One that is not live occurs in no encoding.
@@ -69,6 +71,8 @@ class LinearEncoder {
 
   bool suits(uint32_t left, uint32_t right, std::span<const uint32_t> atoms) const;
   bool merging_keeps(uint32_t left, uint32_t right, std::span<const uint32_t> atoms) const;
+  // Whether some symbol of several atoms holds it.
+  bool joins(uint32_t atom) const { return atom < joining_; }
   bool may_touch(uint32_t left_atom, uint32_t right_atom) const {
     const uint64_t bit = touch_bit(left_atom, right_atom);
     return touching_[bit >> 6] >> (bit & 63) & 1;
@@ -79,7 +83,7 @@ class LinearEncoder {
   }
   void learn_symbols(const Spelling& spelling, std::span<const MergeRule> rules);
   void learn_touching(const Spelling& spelling);
-  void encode_run(std::span<const uint32_t> atoms, Scratch* scratch, std::vector<uint32_t>* symbols) const;
+  uint32_t* encode_run(std::span<const uint32_t> atoms, uint64_t* left, uint32_t* symbols) const;
 
   std::vector<Symbol> symbols_;
   std::vector<uint32_t> symbol_of_atom_;
@@ -87,6 +91,7 @@ class LinearEncoder {
   SymbolTrie trie_;
   std::vector<uint64_t> touching_;  // a bit per hash of two atoms that stand side by side in some symbol
   int touch_shift_ = 58;
+  uint32_t joining_ = 0;  // atoms from here on are symbols alone only
   std::unique_ptr<Answers> answers_;
 };
 

@@ -13,7 +13,9 @@ MergeTable::MergeTable(std::span<const MergeRule> rules)
   for (const MergeRule& rule : rules) {
     const uint64_t hash = hash_of(rule.left, rule.right);
     size_t at = hash >> 32 & slot_mask_;
-    const auto taken = [&](const MergeRule& slot) { return slot.left == rule.left && slot.right == rule.right; };
+    const auto taken = [&](const MergeRule& slot) {
+      return slot.left == rule.left && slot.right == rule.right;
+    };
     while (slots_[at].priority != 0 && !taken(slots_[at])) at = (at + 1) & slot_mask_;
     if (slots_[at].priority != 0) continue;
     slots_[at] = rule;

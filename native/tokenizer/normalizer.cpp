@@ -134,47 +134,9 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
 
 bool Normalizer::plain() const { return !state_->rules && !state_->remove_extra_whitespaces; }
 
-template <class Decode>
-void Normalizer::append_plain(std::u32string* out, const Decode& decode) const {
-  const char32_t space = state_->space == " " ? U' ' : U'\u2581';
-  char32_t* to = out->data();
-  if (state_->add_dummy_prefix && !state_->whitespace_as_suffix) *to++ = space;
-  decode([&](char32_t c) { *to++ = c == U' ' ? space : c; });
-  if (state_->add_dummy_prefix && state_->whitespace_as_suffix) *to++ = space;
-  out->resize(static_cast<size_t>(to - out->data()));
-}
-
-void Normalizer::normalize_plain(std::string_view text, std::u32string* out) const {
-  out->resize(text.empty() ? 0 : text.size() + 1);
-  if (text.empty()) return;
-  append_plain(out, [&](const auto& put) {
-    for (size_t at = 0; at < text.size();) {
-      if (static_cast<signed char>(text[at]) >= 0) {
-        put(static_cast<char32_t>(text[at++]));
-        continue;
-      }
-      const Utf8Char c = decode_utf8(text.substr(at));
-      put(c.code_point);
-      at += c.length;
-    }
-  });
-}
-
-void Normalizer::normalize_plain(std::u16string_view text, std::u32string* out) const {
-  out->resize(text.empty() ? 0 : text.size() + 1);
-  if (text.empty()) return;
-  append_plain(out, [&](const auto& put) {
-    for (size_t at = 0; at < text.size(); ++at) {
-      const char16_t unit = text[at];
-      if (unit < 0xD800 || unit > 0xDFFF) {
-        put(unit);
-      } else if (unit < 0xDC00 && at + 1 < text.size() && (text[at + 1] & 0xFC00) == 0xDC00) {
-        put(0x10000 + ((unit & 0x3FFu) << 10 | (text[++at] & 0x3FFu)));
-      } else {
-        put(0xFFFD);
-      }
-    }
-  });
+Normalizer::Plain Normalizer::plain_rules() const {
+  return {state_->space == " " ? U' ' : U'\u2581', state_->add_dummy_prefix && !state_->whitespace_as_suffix,
+          state_->add_dummy_prefix && state_->whitespace_as_suffix};
 }
 
 }  // namespace belle::tokenizer

@@ -23,23 +23,23 @@ class Normalizer {
   ~Normalizer();
   // user_defined: pieces that pass through unchanged where they match (longest first); may be empty.
   std::string normalize(std::string_view text, const std::vector<std::string>* user_defined = nullptr) const;
-  // The same with the matcher built once. origins: where in `text` each byte of the result comes from, and one
-  // entry more, text.size().
+  // The same with the matcher built once. origins: where in `text` each byte of the result comes from, and
+  // one entry more, text.size().
   std::string normalize(std::string_view text, const PrefixMatcher& user_defined,
                         std::vector<size_t>* origins = nullptr) const;
-  // Normalises with no more than spaces and the dummy prefix: no charsmap, nothing removed.
+  // Normalises with no more than spaces and the dummy prefix: no charsmap, nothing removed. Then each
+  // character is itself, a space is `space`.
   bool plain() const;
-  // What a plain one gives, as code points. A malformed byte is U+FFFD.
-  void normalize_plain(std::string_view text, std::u32string* out) const;
-  // The same from UTF-16; a lone surrogate is U+FFFD.
-  void normalize_plain(std::u16string_view text, std::u32string* out) const;
+  struct Plain {
+    char32_t space;
+    bool prefix, suffix;  // a space before or after a text that is not empty
+  };
+  Plain plain_rules() const;
   // The text of one charsmap step at the start of `text`: (replacement, bytes consumed).
   std::pair<std::string_view, size_t> normalize_prefix(std::string_view text) const;
 
  private:
   struct State;
-  template <class Decode>
-  void append_plain(std::u32string* out, const Decode& decode) const;
   explicit Normalizer(std::unique_ptr<State>);
   std::unique_ptr<State> state_;
 };

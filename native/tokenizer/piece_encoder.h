@@ -1,42 +1,82 @@
 #pragma once
-// PieceEncoder: normalised code points to the ids of a sentencepiece BPE model, in linear time; what
-// HeapEncoder gives, but for UNUSED pieces, which only that one takes apart.
-#include <array>
+// PieceEncoder: normalised text to the ids of a sentencepiece BPE model, in linear time; what HeapEncoder
+// gives, but for UNUSED pieces, which only that one takes apart.
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "native/core/code_points.h"
 #include "native/tokenizer/linear_encoder.h"
+#include "native/tokenizer/normalizer.h"
 #include "native/tokenizer/piece_table.h"
+#include "native/tokenizer/work_array.h"
 
 namespace belle::tokenizer {
 
 class PieceEncoder {
  public:
   struct Scratch {
-    std::vector<uint32_t> atoms, symbols;
+    WorkArray<uint32_t> atoms, symbols;
+    std::vector<char32_t> unknown;
     LinearEncoder::Scratch linear;
   };
+  // A symbol is a piece's id, or kCharacter + a character that is no piece.
+  static constexpr uint32_t kCharacter = 1u << 31;
 
   // nullopt where the model has UNUSED pieces, or pieces that come about in so many ways (hundreds of
   // characters that are all pieces) that the table of them would outgrow the model.
   static std::optional<PieceEncoder> create(const std::vector<Piece>& pieces, const PieceTable& table);
 
-  // Appends an id for every symbol and, where `lengths` is given, its length in code points. A character that
-  // is no piece has id -1 and is a symbol of its own.
-  void encode(std::span<const char32_t> normalized, Scratch* scratch, std::vector<int32_t>* ids,
-              std::vector<uint32_t>* lengths) const;
+  // The symbols of normalised text; valid until the scratch is used again.
+  std::span<const uint32_t> encode(std::span<const char32_t> normalized, Scratch* scratch) const;
+  // The same of a text in UTF-8 or UTF-16 that a plain normaliser is still to see.
+  template <class Text>
+  std::span<const uint32_t> encode_plain(Text text, const Normalizer::Plain& rules, Scratch* scratch) const {
+    if (text.empty()) return {};
+    Atoms atoms(*this, text.size() + 1, scratch);
+    if (rules.prefix) atoms.add(rules.space);
+    for_each_code_point(text, [&](char32_t c) { atoms.add(c == U' ' ? rules.space : c); });
+    if (rules.suffix) atoms.add(rules.space);
+    return finish(atoms, scratch);
+  }
+  // A symbol's length in characters.
+  uint32_t length(uint32_t symbol) const { return symbol >= kCharacter ? 1 : encoder_.length(symbol); }
 
  private:
-  PieceEncoder(LinearEncoder encoder, std::vector<uint32_t> pages, std::vector<uint32_t> atoms, uint32_t pieces)
-      : encoder_(std::move(encoder)), pages_(std::move(pages)), atoms_(std::move(atoms)), pieces_(pieces) {}
-  // kBarrier for a character in no piece.
-  uint32_t atom(char32_t c) const { return atoms_[pages_[c >> 8] + (c & 0xFF)]; }
+  // Characters as they come.
+  class Atoms {
+   public:
+    Atoms(const PieceEncoder& encoder, size_t most, Scratch* scratch)
+        : encoder_(encoder), begin_(scratch->atoms.room(most)), end_(begin_), unknown_(scratch->unknown) {
+      unknown_.clear();
+    }
+    void add(char32_t c) {
+      const uint32_t atom = encoder_.atoms_[encoder_.pages_[c >> 8] + (c & 0xFF)];
+      if (atom == LinearEncoder::kBarrier) unknown_.push_back(c);
+      *end_++ = atom;
+    }
+    std::span<const uint32_t> all() const { return {begin_, end_}; }
+
+   private:
+    const PieceEncoder& encoder_;
+    uint32_t *begin_, *end_;
+    std::vector<char32_t>& unknown_;
+  };
+
+  PieceEncoder(LinearEncoder encoder, std::vector<uint32_t> pages, std::vector<uint32_t> atoms,
+               uint32_t pieces, std::vector<char32_t> others)
+      : encoder_(std::move(encoder)),
+        pages_(std::move(pages)),
+        atoms_(std::move(atoms)),
+        pieces_(pieces),
+        others_(std::move(others)) {}
+  std::span<const uint32_t> finish(const Atoms& atoms, Scratch* scratch) const;
 
   LinearEncoder encoder_;
-  std::vector<uint32_t> pages_, atoms_;  // atoms_[pages_[c / 256] + c % 256]
-  uint32_t pieces_;                      // symbols from here on are characters that are no piece
+  std::vector<uint32_t> pages_, atoms_;  // atoms_[pages_[c / 256] + c % 256]; a barrier: in no piece
+  uint32_t pieces_;                      // symbols from here on are characters that are no piece:
+  std::vector<char32_t> others_;
 };
 
 }  // namespace belle::tokenizer

@@ -4,8 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "native/core/code_points.h"
 #include "native/core/sha256.h"
-#include "native/core/utf8.h"
 #include "native/tokenizer/byte_piece.h"
 #include "native/tokenizer/decoder.h"
 
@@ -111,86 +111,95 @@ Status SentencePieceTokenizer::check_encodes() const {
               "or train one with `belle-train tokenizer train`"};
 }
 
-// scratch->code_points, which hold no user-defined piece, to ids and lengths; -1: no piece.
-void SentencePieceTokenizer::segment_code_points(EncodeScratch* scratch) const {
-  linear_->encode(scratch->code_points, &scratch->pieces, &scratch->ids, &scratch->lengths);
-}
-
-// scratch->normalized to ids, lengths and code points.
-void SentencePieceTokenizer::segment_normalized(EncodeScratch* scratch) const {
-  const std::string_view text = scratch->normalized;
-  scratch->ids.clear();
-  scratch->lengths.clear();
-  scratch->code_points.clear();
+// Symbols of normalised text, as PieceEncoder gives them.
+std::span<const uint32_t> SentencePieceTokenizer::symbols_of(std::string_view text,
+                                                             EncodeScratch* scratch) const {
+  std::vector<uint32_t>& symbols = scratch->symbols;
+  symbols.clear();
   if (!linear_) {
     std::vector<Segment> segments;
     heap_.segment(text, &segments);
     for (const Segment& segment : segments) {
-      const size_t before = scratch->code_points.size();
-      for (size_t at = 0; at < segment.text.size();) {
-        const Utf8Char c = decode_utf8(segment.text.substr(at));
-        scratch->code_points.push_back(c.code_point);
-        at += c.length;
-      }
-      scratch->ids.push_back(segment.id);
-      scratch->lengths.push_back(static_cast<uint32_t>(scratch->code_points.size() - before));
+      if (segment.id >= 0)
+        symbols.push_back(static_cast<uint32_t>(segment.id));
+      else
+        for_each_code_point(segment.text,
+                            [&](char32_t c) { symbols.push_back(PieceEncoder::kCharacter + c); });
     }
-    return;
+    return symbols;
   }
-  size_t encoded = 0;  // code points that have their ids
+  scratch->code_points.clear();
   const auto encode_run = [&] {
-    const std::span<const char32_t> all = scratch->code_points;
-    linear_->encode(all.subspan(encoded), &scratch->pieces, &scratch->ids, &scratch->lengths);
-    encoded = all.size();
+    const auto run = linear_->encode(scratch->code_points, &scratch->pieces);
+    symbols.insert(symbols.end(), run.begin(), run.end());
+    scratch->code_points.clear();
   };
   for (size_t at = 0; at < text.size();) {
-    const size_t defined = user_defined_.match(text.substr(at));
-    if (defined) encode_run();
-    const size_t end = at + defined;
-    do {
-      const Utf8Char c = decode_utf8(text.substr(at));
-      scratch->code_points.push_back(c.code_point);
-      at += c.length;
-    } while (at < end);
-    if (!defined) continue;
-    scratch->ids.push_back(table_.find(text.substr(end - defined, defined)));
-    scratch->lengths.push_back(static_cast<uint32_t>(scratch->code_points.size() - encoded));
-    encoded = scratch->code_points.size();
+    if (const size_t defined = user_defined_.match(text.substr(at))) {
+      encode_run();
+      symbols.push_back(static_cast<uint32_t>(table_.find(text.substr(at, defined))));
+      at += defined;
+      continue;
+    }
+    const Utf8Char c = decode_utf8(text.substr(at));
+    scratch->code_points.push_back(c.code_point);
+    at += c.length;
   }
   encode_run();
+  return symbols;
 }
 
-// lengths: for each id appended the code points it takes in; of the byte pieces of a character the last takes
-// it.
-void SentencePieceTokenizer::append_ids(const EncodeScratch& scratch, std::vector<int32_t>* ids,
-                                        std::vector<uint32_t>* lengths) const {
+void SentencePieceTokenizer::append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const {
+  const auto unk = static_cast<uint32_t>(unk_id_);
+  const size_t before = ids->size();
+  ids->resize(before + symbols.size());
+  int32_t* to = ids->data() + before;
+  size_t i = 0;
+  for (; i < symbols.size() && symbols[i] < PieceEncoder::kCharacter && symbols[i] != unk; ++i)
+    *to++ = static_cast<int32_t>(symbols[i]);
+  if (i == symbols.size()) return;
+  ids->resize(before + i);
   const bool byte_fallback = model_.trainer_spec.byte_fallback;
-  const auto append = [&](int32_t id, uint32_t length) {
-    ids->push_back(id);
-    if (lengths) lengths->push_back(length);
-  };
-  ids->reserve(ids->size() + scratch.ids.size());
+  ids->reserve(before + symbols.size() + (byte_fallback ? 2 * (symbols.size() - i) : 0));
   bool after_unknown = false;
-  size_t at = 0;
-  for (size_t i = 0; i < scratch.ids.size(); ++i) {
-    const int32_t id = scratch.ids[i];
-    const uint32_t length = scratch.lengths[i];
-    const bool unknown = id < 0 || id == unk_id_;
+  for (; i < symbols.size(); ++i) {
+    const uint32_t symbol = symbols[i];
+    const bool unknown = symbol >= PieceEncoder::kCharacter || symbol == unk;
     if (!unknown) {
-      append(id, length);
+      ids->push_back(static_cast<int32_t>(symbol));
     } else if (byte_fallback) {
-      std::string bytes;
-      for (uint32_t c = 0; c < length; ++c) append_utf8(scratch.code_points[at + c], &bytes);
-      for (const char& byte : bytes)
-        append(byte_ids_[static_cast<uint8_t>(byte)], &byte == &bytes.back() ? length : 0);
+      append_bytes(symbol, ids);
     } else if (!after_unknown) {  // a run of unknown characters is one <unk>
-      append(unk_id_, length);
-    } else if (lengths) {
-      lengths->back() += length;
+      ids->push_back(unk_id_);
     }
     after_unknown = unknown;
-    at += length;
   }
+}
+
+// The byte pieces of a symbol that has none of its own.
+void SentencePieceTokenizer::append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const {
+  const auto put = [&](uint32_t byte) { ids->push_back(byte_ids_[byte]); };
+  const auto trail = [&](uint32_t c, int shift) { put(0x80 | (c >> shift & 0x3F)); };
+  if (symbol < PieceEncoder::kCharacter) {  // the text "<unk>" itself
+    for (const char byte : piece(static_cast<int32_t>(symbol)).piece) put(static_cast<uint8_t>(byte));
+    return;
+  }
+  const uint32_t c = symbol - PieceEncoder::kCharacter;
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | c >> 6), trail(c, 0);
+  } else if (c < 0x10000) {
+    put(0xE0 | c >> 12), trail(c, 6), trail(c, 0);
+  } else {
+    put(0xF0 | c >> 18), trail(c, 12), trail(c, 6), trail(c, 0);
+  }
+}
+
+template <class Text>
+void SentencePieceTokenizer::encode_plain(Text text, EncodeScratch* scratch,
+                                          std::vector<int32_t>* ids) const {
+  append_ids(linear_->encode_plain(text, normalizer_.plain_rules(), &scratch->pieces), ids);
 }
 
 Status SentencePieceTokenizer::encode(std::string_view utf8, EncodeScratch* scratch,
@@ -198,50 +207,48 @@ Status SentencePieceTokenizer::encode(std::string_view utf8, EncodeScratch* scra
   BELLE_TRY(check_encodes());
   if (utf8.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
   if (plain()) {
-    normalizer_.normalize_plain(utf8, &scratch->code_points);
-    scratch->ids.clear();
-    scratch->lengths.clear();
-    segment_code_points(scratch);
-  } else {
-    scratch->normalized = normalize(utf8);
-    if (scratch->normalized.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
-    segment_normalized(scratch);
+    encode_plain(utf8, scratch, ids);
+    return {};
   }
-  append_ids(*scratch, ids);
+  const std::string normalized = normalize(utf8);
+  if (normalized.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
+  append_ids(symbols_of(normalized, scratch), ids);
   return {};
 }
 
 Status SentencePieceTokenizer::encode(std::u16string_view utf16, EncodeScratch* scratch,
                                       std::vector<int32_t>* ids) const {
-  if (!plain() || model_.trainer_spec.model_type != ModelType::bpe) {
-    std::string utf8;
-    append_utf8(utf16, &utf8);
-    return encode(utf8, scratch, ids);
+  if (plain() && utf16.size() <= HeapEncoder::kMaxBytes / 3) {
+    BELLE_TRY(check_encodes());
+    encode_plain(utf16, scratch, ids);
+    return {};
   }
-  if (utf16.size() > HeapEncoder::kMaxBytes / 3) return too_long(3 * utf16.size());
-  normalizer_.normalize_plain(utf16, &scratch->code_points);
-  scratch->ids.clear();
-  scratch->lengths.clear();
-  segment_code_points(scratch);
-  append_ids(*scratch, ids);
-  return {};
+  scratch->utf8.clear();
+  append_utf8(utf16, &scratch->utf8);
+  return encode(scratch->utf8, scratch, ids);
 }
 
 Status SentencePieceTokenizer::encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
                                                    std::vector<size_t>* begins) const {
   BELLE_TRY(check_encodes());
   EncodeScratch scratch;
-  scratch.normalized = normalizer_.normalize(utf8, user_defined_, &scratch.origins);
-  if (scratch.normalized.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
-  segment_normalized(&scratch);
-  std::vector<uint32_t> lengths;
-  append_ids(scratch, ids, &lengths);
-  size_t byte = 0, code_point = 0;
-  for (const uint32_t length : lengths) {
+  std::vector<size_t> origins;
+  const std::string normalized = normalizer_.normalize(utf8, user_defined_, &origins);
+  if (normalized.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
+  begins->clear();
+  const size_t first = ids->size();
+  size_t byte = 0;
+  bool after_unknown = false;
+  for (const uint32_t symbol : symbols_of(normalized, &scratch)) {
+    const bool unknown = symbol >= PieceEncoder::kCharacter || symbol == static_cast<uint32_t>(unk_id_);
+    const bool fused = unknown && after_unknown && !model_.trainer_spec.byte_fallback;
     // A charsmap can be crafted to make malformed text, which then counts as more bytes than it has.
-    begins->push_back(scratch.origins[std::min(byte, scratch.origins.size() - 1)]);
-    for (const size_t end = code_point + length; code_point < end; ++code_point)
-      byte += utf8_length(scratch.code_points[code_point]);
+    const size_t origin = origins[std::min(byte, origins.size() - 1)];
+    if (!fused) append_ids({&symbol, 1}, ids);
+    while (begins->size() < ids->size() - first) begins->push_back(origin);
+    byte += symbol >= PieceEncoder::kCharacter ? utf8_length(symbol - PieceEncoder::kCharacter)
+                                               : piece(static_cast<int32_t>(symbol)).piece.size();
+    after_unknown = unknown;
   }
   begins->push_back(utf8.size());
   return {};
@@ -249,11 +256,10 @@ Status SentencePieceTokenizer::encode_with_offsets(std::string_view utf8, std::v
 
 std::vector<int32_t> SentencePieceTokenizer::encode_normalized(std::string_view normalized) const {
   EncodeScratch scratch;
-  scratch.normalized = normalized.substr(0, HeapEncoder::kMaxBytes);
-  segment_normalized(&scratch);
-  for (int32_t& id : scratch.ids)
-    if (id < 0) id = unk_id_;
-  return std::move(scratch.ids);
+  std::vector<int32_t> ids;
+  for (const uint32_t symbol : symbols_of(normalized.substr(0, HeapEncoder::kMaxBytes), &scratch))
+    ids.push_back(symbol >= PieceEncoder::kCharacter ? unk_id_ : static_cast<int32_t>(symbol));
+  return ids;
 }
 
 std::vector<int32_t> SentencePieceTokenizer::encode_by_heap(std::string_view normalized) const {

@@ -47,10 +47,11 @@ class SentencePieceTokenizer final : public Tokenizer {
   int32_t control_id(std::string_view piece) const;
   Status check_encodes() const;
   bool plain() const { return normalizer_.plain() && user_defined_.empty() && linear_.has_value(); }
-  void segment_code_points(EncodeScratch* scratch) const;
-  void segment_normalized(EncodeScratch* scratch) const;
-  void append_ids(const EncodeScratch& scratch, std::vector<int32_t>* ids,
-                  std::vector<uint32_t>* lengths = nullptr) const;
+  template <class Text>
+  void encode_plain(Text text, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
+  std::span<const uint32_t> symbols_of(std::string_view normalized, EncodeScratch* scratch) const;
+  void append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const;
+  void append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const;
 
   SentencePieceModel model_;
   Normalizer normalizer_;

@@ -15,11 +15,9 @@ namespace belle::tokenizer {
 
 // Space to work in, kept from text to text; one a thread.
 struct EncodeScratch {
-  std::string utf8, normalized;
+  std::string utf8;
   std::u32string code_points;
-  std::vector<size_t> origins;
-  std::vector<int32_t> ids;
-  std::vector<uint32_t> lengths;
+  std::vector<uint32_t> symbols;
   PieceEncoder::Scratch pieces;
 };
 
@@ -39,11 +37,12 @@ class Tokenizer {
   virtual int32_t eos_id() const = 0;
   virtual int32_t pad_id() const = 0;
 
-  // Appends the ids, without BOS and EOS. unsupported for a model that does not encode; invalid_argument for a
-  // text that normalises to 2 GiB or more. Malformed bytes count as U+FFFD.
+  // Appends the ids, without BOS and EOS. unsupported for a model that does not encode; invalid_argument for
+  // a text that normalises to 2 GiB or more. Malformed bytes count as U+FFFD.
   virtual Status encode(std::string_view utf8, EncodeScratch* scratch, std::vector<int32_t>* ids) const = 0;
   // UTF-16, as JavaScript has it; a lone surrogate counts as U+FFFD.
-  virtual Status encode(std::u16string_view utf16, EncodeScratch* scratch, std::vector<int32_t>* ids) const = 0;
+  virtual Status encode(std::u16string_view utf16, EncodeScratch* scratch,
+                        std::vector<int32_t>* ids) const = 0;
   // begins: for each id the byte of `utf8` where its text begins, and one entry more, the end of the text. An
   // id's text ends where the next begins; of the byte pieces of a character only the last has text.
   virtual Status encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,

@@ -26,16 +26,18 @@ class Draws {
   decltype(random_.block(0, 0)) block_{};
 };
 
-// Letters, digits, spaces, kana, Han, symbols, emoji, anything; and pieces of the vocabulary one after the other.
+// Letters, digits, spaces, kana, Han, symbols, emoji, anything; and pieces of the vocabulary one after the
+// other.
 std::string random_text(const Tokenizer& tokenizer, Draws& draws) {
-  constexpr uint32_t kRanges[][2] = {{'a', 26},      {'A', 26},     {'0', 10},     {' ', 1},       {0x20, 95},
-                                     {0xC0, 0x140},  {0x400, 256},  {0x3040, 192}, {0x4E00, 800},  {0x4E00, 20992},
-                                     {0x2580, 16},   {0x300, 112},  {0xFF00, 240}, {0x1F300, 768}, {0x20000, 4096},
-                                     {0xE000, 6400}, {1, 0xD7FE}};
+  constexpr uint32_t kRanges[][2] = {
+      {'a', 26},     {'A', 26},      {'0', 10},       {' ', 1},        {0x20, 95},   {0xC0, 0x140},
+      {0x400, 256},  {0x3040, 192},  {0x4E00, 800},   {0x4E00, 20992}, {0x2580, 16}, {0x300, 112},
+      {0xFF00, 240}, {0x1F300, 768}, {0x20000, 4096}, {0xE000, 6400},  {1, 0xD7FE}};
   std::string text;
   for (size_t parts = 1 + draws.below(6); parts > 0; --parts) {
     if (draws.below(2)) {
-      const auto& piece = tokenizer.piece(static_cast<int32_t>(draws.below(static_cast<size_t>(tokenizer.vocab_size()))));
+      const auto& piece =
+          tokenizer.piece(static_cast<int32_t>(draws.below(static_cast<size_t>(tokenizer.vocab_size()))));
       if (piece.type == PieceType::normal) text += piece.piece;
       continue;
     }
@@ -114,7 +116,8 @@ TEST("linear encoder: small vocabularies of any structure") {
     };
     for (size_t i = 0; i < letters; ++i)
       if (draws.below(6))
-        add(std::string(1, static_cast<char>('a' + i)), draws.below(12) ? PieceType::normal : PieceType::control);
+        add(std::string(1, static_cast<char>('a' + i)),
+            draws.below(12) ? PieceType::normal : PieceType::control);
     for (size_t i = 0; i < pieces; ++i) {
       std::string text;
       for (size_t length = 2 + draws.below(6); length > 0; --length)
