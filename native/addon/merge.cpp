@@ -8,6 +8,7 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 
 namespace belle::addon {
 namespace {
@@ -46,7 +47,8 @@ Napi::Value merge_vocabulary(const Napi::CallbackInfo& info) {
   SharedTokenizer addition = tokenizer_argument(info, 1, "addition");
   const auto mode = static_cast<tokenizer::MergeMode>(one_of_argument(info[2], "mode", kModes));
   return Job::start(info.Env(), [base, addition, mode](Job&) -> Result<Job::Settle> {
-    BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(base->model(), addition->model(), mode));
+    BELLE_ASSIGN(auto result,
+                 tokenizer::merge_vocabulary(*base->sentencepiece(), *addition->sentencepiece(), mode));
     BELLE_ASSIGN(auto created, tokenizer::SentencePieceTokenizer::create(std::move(result.model)));
     return Job::Settle([tokenizer = SharedTokenizer(std::move(created)),
                         report = std::move(result.report)](Napi::Env env) -> Napi::Value {
