@@ -1,9 +1,10 @@
 // trainBpe: BPE training identical to sentencepiece's, on native threads.
 import { availableParallelism } from "node:os";
-import { withSignal } from "../native/abort.ts";
+import { throwIfAborted, withSignal } from "../native/abort.ts";
 import type { NativeBpeProgress } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
+import { type CorpusInput, spoolCorpus } from "./corpus_spool.ts";
 import {
   type CamelCaseSentencePieceOptions,
   type SentencePieceOptions,
@@ -11,14 +12,20 @@ import {
 } from "./sentencepiece_options.ts";
 import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 
-/** `done` of `total`: bytes while reading, pieces while merging. */
-export type TrainBpeProgress = NativeBpeProgress;
+/**
+ * `done` of `total`: bytes of the packed file while unpacking, bytes while reading, pieces while merging. A total of 0
+ * is not known.
+ */
+export type TrainBpeProgress = NativeBpeProgress | { phase: "unpack"; done: number; total: number };
 
 export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentencePieceOptions {
-  /** Plain text, one sentence a line; a file ending in .tsv holds text TAB frequency. */
+  /**
+   * Plain text, one sentence a line; a file ending in .tsv holds text TAB frequency. Files ending in .gz and .zst are
+   * unpacked first, "-" is standard input.
+   */
   files?: readonly string[];
-  /** The lines themselves, instead of or besides files. */
-  sentences?: readonly string[];
+  /** The lines themselves, instead of or besides files; what iterates asynchronously is written to disk first. */
+  sentences?: readonly string[] | AsyncIterable<string>;
   /** sentencepiece's name of `files`: a list, or one string with commas. */
   input?: string | readonly string[];
   /** Only "bpe". */
@@ -29,13 +36,18 @@ export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentence
   num_threads?: number;
   /** Bytes the process may grow by while training; beyond it training ends with ERR_BELLE_OUT_OF_MEMORY. */
   memoryLimit?: number;
+  /**
+   * Where unpacked text and counts that outgrow memoryLimit are kept. With it, a training that was killed goes on where
+   * its counts stood when it is started again; without, a temporary folder is used and removed.
+   */
+  workFolder?: string;
   signal?: AbortSignal;
   onProgress?: (progress: TrainBpeProgress) => void;
 }
 
 const own = [
   ...["files", "sentences", "input", "model_type", "modelType", "threads", "num_threads", "numThreads"],
-  ...["memoryLimit", "signal", "onProgress"],
+  ...["memoryLimit", "workFolder", "signal", "onProgress"],
 ];
 
 const memoryPollMs = 50;
@@ -47,22 +59,31 @@ const memoryPollMs = 50;
  */
 export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
   if (typeof options !== "object" || options === null) wrong("trainBpe takes an options object.");
-  const request = {
-    files: [...strings("files", options.files), ...inputFiles(options.input)],
-    sentences: strings("sentences", options.sentences),
-    threads: threadCount(options),
-    options: sentencePieceOptions(options, own),
-  };
-  if (request.files.length + request.sentences.length === 0) {
+  const inputs: CorpusInput[] = [...strings("files", options.files), ...inputFiles(options.input)];
+  const streamed = isAsyncIterable(options.sentences);
+  if (streamed) inputs.push(options.sentences as AsyncIterable<string>);
+  const sentences = streamed ? [] : strings("sentences", options.sentences as readonly string[] | undefined);
+  const common = { threads: threadCount(options), options: sentencePieceOptions(options, own) };
+  if (inputs.length + sentences.length === 0) {
     wrong("There is nothing to train on: give files (one sentence a line) or sentences.");
   }
   const modelType = options.model_type ?? (options as { modelType?: unknown }).modelType ?? "bpe";
   if (modelType !== "bpe") {
     throw new BelleError("ERR_BELLE_UNSUPPORTED", `model_type ${String(modelType)}: only "bpe" is trained here.`);
   }
-  const { memoryLimit, onProgress, signal } = options;
+  const { memoryLimit, workFolder, onProgress, signal } = options;
   if (memoryLimit !== undefined && !(memoryLimit > 0)) wrong("memoryLimit must be a positive number of bytes.");
   if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
+  if (workFolder !== undefined && (typeof workFolder !== "string" || workFolder === "")) {
+    wrong("workFolder must be the path of a folder.");
+  }
+  throwIfAborted(signal, "BPE training");
+  const corpus = await spoolCorpus(inputs, {
+    folder: workFolder,
+    signal,
+    onProgress: onProgress && ((progress) => onProgress({ phase: "unpack", ...progress })),
+  });
+  const request = { files: corpus.files, sentences, ...common };
   let exceeded = false;
   let watch: NodeJS.Timeout | undefined;
   try {
@@ -89,11 +110,16 @@ export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
     );
   } finally {
     clearInterval(watch);
+    await corpus.dispose();
   }
 }
 
 function wrong(message: string): never {
   throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
+}
+
+function isAsyncIterable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
 function strings(name: string, value: readonly string[] | undefined): string[] {

@@ -7,6 +7,7 @@ import { trainBpe } from "../../tokenizer/train_bpe.ts";
 import { defineCommand } from "../command.ts";
 
 const phases = {
+  unpack: { en: "unpacking", zh: "解压" },
   read: { en: "reading", zh: "读取" },
   count: { en: "counting", zh: "统计" },
   merge: { en: "merging", zh: "合并" },
@@ -15,7 +16,13 @@ const phases = {
 
 export const command = defineCommand({
   positionals: {
-    files: { type: "strings", text: { en: "Plain text files, one sentence a line", zh: "纯文本文件，每行一句" } },
+    files: {
+      type: "strings",
+      text: {
+        en: "Text files, one sentence a line; .gz and .zst are unpacked; without any, standard input",
+        zh: "文本文件，每行一句；.gz 与 .zst 会自动解压；不给出时读取标准输入",
+      },
+    },
   },
   options: {
     output: {
@@ -39,6 +46,13 @@ export const command = defineCommand({
       text: { en: "Share of characters with a piece of their own", zh: "拥有独立词元的字符比例" },
     },
     "byte-fallback": { type: "boolean", text: { en: "Unknown characters become bytes", zh: "未知字符拆成字节" } },
+    "work-folder": {
+      type: "string",
+      text: {
+        en: "Keep unpacked text and counts here; the same command goes on with them after a kill",
+        zh: "在此保存解压后的文本与计数；中断后用同一命令即可继续",
+      },
+    },
     set: {
       type: "strings",
       text: {
@@ -58,7 +72,7 @@ export const command = defineCommand({
       vocab_size: args["vocab-size"],
       character_coverage: args["character-coverage"],
       byte_fallback: args["byte-fallback"],
-      input: args.files?.length ? args.files : undefined,
+      input: args.files?.length ? args.files : args.config === undefined && !process.stdin.isTTY ? ["-"] : undefined,
     };
     const set = [
       ...Object.entries(given)
@@ -78,6 +92,7 @@ export const command = defineCommand({
     let progress = context.progress(phases.read);
     const tokenizer = await trainBpe({
       ...config,
+      ...(args["work-folder"] !== undefined && { workFolder: args["work-folder"] }),
       signal: context.signal,
       onProgress(state) {
         if (state.phase !== phase) {

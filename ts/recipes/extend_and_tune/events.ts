@@ -1,9 +1,10 @@
 // What a run of the recipe tells while it works.
-import type { NativeBpeProgress, NativeTrainEvent } from "../../native/binding.ts";
+import type { NativeTrainEvent } from "../../native/binding.ts";
+import type { TrainBpeProgress } from "../../tokenizer/train_bpe.ts";
 import type { StageEvent } from "../stage.ts";
 
 export type RecipeProgress =
-  | { kind: "bpe"; progress: NativeBpeProgress }
+  | { kind: "bpe"; progress: TrainBpeProgress }
   | { kind: "prepare"; done: number; total: number }
   | { kind: "train"; phase: "pretrain" | "finetune"; event: NativeTrainEvent; totalSteps: number }
   | { kind: "answer"; done: number; total: number }
