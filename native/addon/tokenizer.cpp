@@ -202,9 +202,8 @@ Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {
-  auto model = take(info.Env(), tokenizer::parse_model(bytes_argument(info[0], "bytes")));
-  return new_tokenizer(info.Env(),
-                       take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
+  auto parsed = take(info.Env(), tokenizer::Tokenizer::parse(bytes_argument(info[0], "bytes")));
+  return new_tokenizer(info.Env(), std::move(parsed));
 }
 
 }  // namespace

@@ -8,14 +8,15 @@ namespace belle::tokenizer {
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& path) {
   BELLE_ASSIGN(const MappedFile file, MappedFile::open(path));
-  const auto in_file = [&](const Status& status) {
-    return Status(status.code(), path + ": " + status.message());
-  };
-  auto model = parse_model(file.bytes());
-  if (!model.ok()) return in_file(model.status());
-  auto tokenizer = SentencePieceTokenizer::create(model.take());
-  if (!tokenizer.ok()) return in_file(tokenizer.status());
-  return std::unique_ptr<Tokenizer>(tokenizer.take());
+  auto tokenizer = parse(file.bytes());
+  if (!tokenizer.ok()) return Status(tokenizer.status().code(), path + ": " + tokenizer.status().message());
+  return tokenizer;
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::parse(std::span<const uint8_t> bytes) {
+  BELLE_ASSIGN(auto model, parse_model(bytes));
+  BELLE_ASSIGN(auto tokenizer, SentencePieceTokenizer::create(std::move(model)));
+  return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
 
 size_t Tokenizer::cut(std::u16string_view text, size_t) const { return text.size(); }

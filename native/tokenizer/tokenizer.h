@@ -43,6 +43,7 @@ class Tokenizer {
  public:
   // A sentencepiece .model.
   static Result<std::unique_ptr<Tokenizer>> load(const std::string& path);
+  static Result<std::unique_ptr<Tokenizer>> parse(std::span<const uint8_t> bytes);  // of such a file
   virtual ~Tokenizer() = default;
 
   // Rows: one more than the largest id.
