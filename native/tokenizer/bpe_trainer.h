@@ -20,11 +20,16 @@ struct BpeTrainRequest {
   TrainerSpec trainer_spec;            // model_type is ignored: always BPE
   NormalizerSpec normalizer_spec;      // name picks the charsmap when precompiled_charsmap is empty
   int threads = 0;                     // 0: the cores this process may use
+  // The plain way, every pair kept and every text in its place: slower, larger, the same pieces.
+  bool in_order = false;
 };
 
 struct BpeTrainProgress {
   enum class Phase { read, count, merge, done } phase;
   uint64_t done = 0, total = 0;  // bytes while reading, texts while counting, pieces while merging
+  // With phase done: how the pieces were found (bpe_trainer_learn.h).
+  uint64_t ties = 0;
+  uint32_t shards = 0, generations = 0;
 };
 
 // on_progress is called from the calling thread only. Errors: invalid_argument for an option out of range or
