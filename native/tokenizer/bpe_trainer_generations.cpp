@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/tokenizer/corpus_memory.h"
+
 namespace belle::tokenizer {
 namespace {
 
@@ -168,7 +170,10 @@ Result<Generations::Outcome> Generations::run(size_t wanted, const Progress& on_
     if (guess == 0 || ceiling_ <= 1) return Outcome::exhausted;
     floor_ = std::max<uint64_t>(1, std::min(guess, ceiling_ - std::max<uint64_t>(1, ceiling_ / 4)));
     ++generations_;
+    return_free_memory();
     BELLE_TRY(collect(alive));
+    runs_->shrink();
+    return_free_memory();
     FloorLearner learner(*runs_, &symbols_, rules_, floor_);
     BELLE_ASSIGN(const auto outcome, learner.run(wanted, setup_.stop_at_tie, &ties_, stop_, on_progress));
     if (outcome == FloorLearner::Outcome::enough) return Outcome::enough;

@@ -82,6 +82,14 @@ void RunTable::release(size_t index) {
   shards_[index].slots = {};
 }
 
+void RunTable::shrink() {
+  for (Slots& shard : shards_) {
+    shard.runs.symbols.shrink_to_fit();
+    shard.runs.begins.shrink_to_fit();
+    shard.runs.weights.shrink_to_fit();
+  }
+}
+
 bool RunTable::find(std::span<const uint32_t> run, Place* place) const {
   const uint64_t hash = RunTable::hash(run);
   const Slots& slots = shards_[hash >> 58];

@@ -36,6 +36,7 @@ class RunTable {
   RunTable() : shards_(kShards) {}
   const Shard& shard(size_t index) const { return shards_[index].runs; }
   void release(size_t index);
+  void shrink();  // gives back what the shards hold in reserve
   // With no Writer at work.
   bool find(std::span<const uint32_t> run, Place* place) const;
   uint64_t runs() const;
