@@ -1,6 +1,7 @@
 // Trains a BPE vocabulary with the flags of bench/bpe_train.ts and prints seconds by phase and the peak
 // memory as a JSON line; for machines without Node.
-//   bench_bpe_train file=text.txt [vocab=50000] [threads=0] [pieces=out.tsv]
+//   bench_bpe_train file=text.txt [vocab=50000] [threads=0] [pieces=out.tsv] [memory_limit=0]
+//   [work_folder=]
 #include <sys/resource.h>
 
 #include <atomic>
@@ -26,6 +27,8 @@ int run(int argc, char** argv) {
   spec.byte_fallback = spec.split_digits = spec.allow_whitespace_only_pieces = true;
   request.normalizer_spec.name = "identity";
   request.normalizer_spec.remove_extra_whitespaces = false;
+  request.memory_limit = static_cast<uint64_t>(given.number("memory_limit", 0));
+  request.work_folder = given.text("work_folder", "");
   const std::string pieces = given.text("pieces", "");
   given.refuse_others();
 
@@ -35,7 +38,9 @@ int run(int argc, char** argv) {
   double seconds[4] = {};
   auto phase = BpeTrainProgress::Phase::read;
   const std::atomic<bool> stop{false};
+  BpeTrainProgress end{};
   const auto model = tokenizer::train_bpe(request, stop, [&](const BpeTrainProgress& progress) {
+    end = progress;
     if (progress.phase == phase) return;
     const auto now = Clock::now();
     seconds[static_cast<int>(phase)] += std::chrono::duration<double>(now - last).count();
@@ -52,9 +57,10 @@ int run(int argc, char** argv) {
   getrusage(RUSAGE_SELF, &usage);
   std::printf(
       "{\"pieces\": %zu, \"seconds\": %.3f, \"read\": %.3f, \"count\": %.3f, \"merge\": %.3f, "
-      "\"peak_mb\": %.1f}\n",
+      "\"peak_mb\": %.1f, \"shards\": %u, \"generations\": %u, \"ties\": %llu}\n",
       model.value().pieces.size(), total, seconds[0], seconds[1], seconds[2],
-      static_cast<double>(usage.ru_maxrss) / 1024);
+      static_cast<double>(usage.ru_maxrss) / 1024, end.shards, end.generations,
+      static_cast<unsigned long long>(end.ties));
   return 0;
 }
 

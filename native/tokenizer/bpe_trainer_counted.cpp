@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/bpe_trainer_generations.h"
 #include "native/tokenizer/bpe_trainer_learn.h"
-#include "native/tokenizer/corpus_segments.h"
+#include "native/tokenizer/corpus_counts.h"
 #include "native/tokenizer/corpus_sentences.h"
 
 namespace belle::tokenizer {
@@ -52,84 +52,90 @@ class SymbolMaker {
 class CountedLearning {
  public:
   explicit CountedLearning(const LearnJob& job)
-      : job_(job), spec_(job.request.trainer_spec), counter_(job.rules, job.pool.threads()) {}
+      : job_(job), spec_(job.request.trainer_spec), counts_(job.rules, job.pool, job.stop) {}
 
   Result<std::optional<Learned>> run() {
     BELLE_ASSIGN(const auto sentences, CorpusSentences::open(job_.request, job_.normalizer, job_.meta, false,
                                                              job_.pool, job_.stop));
-    BELLE_TRY(count(sentences));
-    if (sentences_ == 0) return sentences.nothing_left();
-    BELLE_ASSIGN(learned_.alphabet, choose_alphabet(characters_, spec_));
+    BELLE_TRY(counts_.count(sentences, job_.request, job_name(), [&](uint64_t done, uint64_t total) {
+      job_.report({Phase::read, done, total});
+    }));
+    if (counts_.sentences() == 0) return sentences.nothing_left();
+    BELLE_ASSIGN(learned_.alphabet, choose_alphabet(counts_.characters(), spec_));
     BELLE_ASSIGN(const size_t wanted, wanted_pieces(learned_.alphabet, job_.meta.size(), spec_));
 
     PieceSymbols symbols;
     for (const auto& [c, count] : learned_.alphabet.characters) symbols.texts.emplace_back(1, c);
     symbols.alphabet = symbols.texts.size();
-    GenerationSetup setup;
-    setup.max_piece_length = static_cast<size_t>(spec_.max_sentencepiece_length);
-    setup.sketch_counters = std::clamp<size_t>(sentences.bytes() / 8, kMinCounters, kMaxCounters);
-    setup.stop_at_tie = true;
-    setup.new_stream = [] { return Result<std::unique_ptr<SymbolStream>>(SymbolStream::in_memory()); };
-    Generations generations(std::move(setup), &symbols, job_.rules, job_.pool, job_.stop);
+    const bool may_order = may_take_order(sentences.bytes());
+    Generations generations(setup(sentences.bytes(), !may_order), &symbols, job_.rules, job_.pool, job_.stop);
     BELLE_TRY(generations.begin());
     BELLE_TRY(write_symbols(&generations));
     BELLE_ASSIGN(const auto outcome, generations.run(wanted, [&](uint64_t pieces) {
       job_.report({Phase::merge, pieces, wanted});
     }));
-    if (outcome != Generations::Outcome::enough) return std::optional<Learned>();
+    if (may_order && outcome != Generations::Outcome::enough) return std::optional<Learned>();
+    counts_.remove_files();
     for (size_t i = symbols.alphabet; i < symbols.texts.size(); ++i)
       learned_.pieces.push_back(std::move(symbols.texts[i]));
     learned_.ties = generations.ties();
     learned_.generations = generations.generations();
+    if (counts_.folder()) learned_.shards = counts_.folder()->shards();
     return std::optional<Learned>(std::move(learned_));
   }
 
  private:
-  static constexpr size_t kMinCounters = size_t{1} << 10, kMaxCounters = size_t{1} << 22;
+  static constexpr size_t kMinCounters = size_t{1} << 10, kMaxCounters = size_t{1} << 22,
+                          kMaxLimited = size_t{1} << 24;
+  static constexpr uint64_t kOrderedBytes = 16;  // of memory that learn_ordered may take for one of corpus
 
-  Status count(const CorpusSentences& sentences) {
-    BELLE_TRY(sentences.for_each_chunk(
-        0, sentences.chunks(), job_.pool, job_.stop,
-        [&](uint64_t done, uint64_t total) {
-          job_.report({Phase::read, done, total});
-        },
-        [&](size_t chunk, int thread) {
-          return sentences.read(chunk, [&](uint64_t, std::string_view text, uint64_t frequency) {
-            counter_.add(text, frequency, thread);
-          });
-        }));
-    counter_.settle();
-    characters_ = counter_.characters();
-    sentences_ = counter_.sentences();
-    return {};
+  // The options that counts depend on, and some more.
+  std::string job_name() const {
+    SentencePieceModel model;
+    model.trainer_spec = spec_;
+    model.normalizer_spec = job_.normalizer;
+    return serialize_model(model);
+  }
+
+  bool may_take_order(uint64_t corpus_bytes) const {
+    const uint64_t limit = job_.request.memory_limit;
+    return limit == 0 || (!counts_.folder() && corpus_bytes <= limit / kOrderedBytes);
+  }
+
+  // Of the limit, the runs and what is learned from them take 5/8, the two sketches 1/16 each.
+  GenerationSetup setup(uint64_t corpus_bytes, bool settle_ties) {
+    const uint64_t limit = job_.request.memory_limit;
+    GenerationSetup setup;
+    setup.max_piece_length = static_cast<size_t>(spec_.max_sentencepiece_length);
+    setup.sketch_counters = std::clamp<size_t>(corpus_bytes / 8, kMinCounters, kMaxCounters);
+    if (limit > 0)
+      setup.sketch_counters = std::clamp<size_t>(std::bit_floor(limit / 64), kMinCounters, kMaxLimited);
+    setup.table_bytes = limit / 8 * 5;
+    setup.stop_at_tie = !settle_ties;
+    setup.new_stream = [this]() -> Result<std::unique_ptr<SymbolStream>> {
+      if (!counts_.folder()) return SymbolStream::in_memory();
+      return SymbolStream::in_file(counts_.folder()->path() + "/stream-" + std::to_string(streams_++));
+    };
+    return setup;
   }
 
   Status write_symbols(Generations* generations) {
     const auto symbol_of = SymbolMaker::table(learned_.alphabet);
     std::vector<SymbolMaker> makers(static_cast<size_t>(job_.pool.threads()),
                                     SymbolMaker(&symbol_of, generations));
-    std::vector<Status> failures(makers.size());
-    std::atomic<uint64_t> done{0};
-    job_.pool.run(SegmentCounter::kShards, [&](size_t shard, int number) {
-      if (job_.stop.load(std::memory_order_relaxed)) return;
-      const auto thread = static_cast<size_t>(number);
-      for (const auto& entry : counter_.shard(shard).entries())
-        if (failures[thread].ok()) failures[thread] = makers[thread].add(entry.text(), entry.count);
-      counter_.release(shard);
-      ++done;
-      if (number == 0) job_.report({Phase::count, done, SegmentCounter::kShards});
-    });
-    if (job_.stop.load()) return {StatusCode::aborted, "training was stopped while counting segments"};
-    for (const Status& failure : failures) BELLE_TRY(failure);
+    BELLE_TRY(counts_.for_each_segment(
+        [&](uint64_t done, uint64_t total) { job_.report({Phase::count, done, total}); },
+        [&](std::string_view text, uint64_t weight, int thread) {
+          return makers[static_cast<size_t>(thread)].add(text, weight);
+        }));
     for (SymbolMaker& maker : makers) BELLE_TRY(maker.finish());
     return {};
   }
 
   const LearnJob& job_;
   const TrainerSpec& spec_;
-  SegmentCounter counter_;
-  CharacterCounts characters_;
-  uint64_t sentences_ = 0;
+  CorpusCounts counts_;
+  uint32_t streams_ = 0;
   Learned learned_;
 };
 

@@ -6,25 +6,12 @@
 #include <cerrno>
 
 #include "native/core/committed_file.h"
+#include "native/tokenizer/corpus_number.h"
 
 namespace belle::tokenizer {
 namespace {
 
 constexpr size_t kBlockBytes = 1 << 18;
-
-// LEB128. False when the text ends inside the number.
-inline bool take_number(const char** at, const char* end, uint64_t* out) {
-  uint64_t value = 0;
-  for (int shift = 0; *at != end && shift < 64; shift += 7) {
-    const auto byte = static_cast<uint8_t>(*(*at)++);
-    value |= uint64_t{byte & 0x7Fu} << shift;
-    if (byte < 0x80) {
-      *out = value;
-      return true;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -46,15 +33,10 @@ SymbolStream::~SymbolStream() {
   ::unlink(path_.c_str());
 }
 
-void SymbolStream::Writer::put(uint64_t value) {
-  for (; value >= 0x80; value >>= 7) block_.push_back(static_cast<char>(value | 0x80));
-  block_.push_back(static_cast<char>(value));
-}
-
 Status SymbolStream::Writer::add(uint64_t weight, std::span<const uint32_t> symbols) {
-  put(weight);
-  put(symbols.size());
-  for (const uint32_t symbol : symbols) put(symbol);
+  put_number(weight, &block_);
+  put_number(symbols.size(), &block_);
+  for (const uint32_t symbol : symbols) put_number(symbol, &block_);
   return block_.size() < kBlockBytes ? Status() : finish();
 }
 

@@ -28,7 +28,6 @@ class SymbolStream {
     Status finish();
 
    private:
-    void put(uint64_t value);
     SymbolStream* stream_;
     std::string block_;
   };

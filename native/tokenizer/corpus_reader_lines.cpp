@@ -11,7 +11,6 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr size_t kChunkBytes = 1 << 18;
 constexpr uint64_t kMaxFrequency = uint64_t{1} << 40;
 constexpr std::string_view kRareSymbolBytes = "\xE2\x96\x85";
 
