@@ -86,7 +86,7 @@ class CountedLearning {
 
  private:
   static constexpr size_t kMinCounters = size_t{1} << 10, kMaxCounters = size_t{1} << 22,
-                          kMaxLimited = size_t{1} << 24;
+                          kMinLimited = size_t{1} << 18, kMaxLimited = size_t{1} << 24;
   static constexpr uint64_t kOrderedBytes = 16;  // of memory that learn_ordered may take for one of corpus
 
   // The options that counts depend on, and some more.
@@ -109,7 +109,7 @@ class CountedLearning {
     setup.max_piece_length = static_cast<size_t>(spec_.max_sentencepiece_length);
     setup.sketch_counters = std::clamp<size_t>(corpus_bytes / 8, kMinCounters, kMaxCounters);
     if (limit > 0)
-      setup.sketch_counters = std::clamp<size_t>(std::bit_floor(limit / 64), kMinCounters, kMaxLimited);
+      setup.sketch_counters = std::clamp<size_t>(std::bit_floor(limit / 64), kMinLimited, kMaxLimited);
     setup.table_bytes = limit / 8 * 5;
     setup.stop_at_tie = !settle_ties;
     setup.new_stream = [this]() -> Result<std::unique_ptr<SymbolStream>> {
@@ -124,7 +124,9 @@ class CountedLearning {
     std::vector<SymbolMaker> makers(static_cast<size_t>(job_.pool.threads()),
                                     SymbolMaker(&symbol_of, generations));
     BELLE_TRY(counts_.for_each_segment(
-        [&](uint64_t done, uint64_t total) { job_.report({Phase::count, done, total}); },
+        [&](uint64_t done, uint64_t total) {
+          job_.report({Phase::count, done, total});
+        },
         [&](std::string_view text, uint64_t weight, int thread) {
           return makers[static_cast<size_t>(thread)].add(text, weight);
         }));

@@ -35,6 +35,8 @@ bool Generations::hot(uint32_t left, uint32_t right) const {
 
 Status Generations::Writer::add(uint64_t weight, std::span<const uint32_t> symbols) {
   if (symbols.size() < 2) return {};
+  // An atomic addition waits for its memory: fetched before, they wait together.
+  for (size_t i = 1; i < symbols.size(); ++i) owner_.next_.sketch->prefetch(symbols[i - 1], symbols[i]);
   for (size_t i = 1; i < symbols.size(); ++i)
     if (owner_.may_join(symbols[i - 1], symbols[i]))
       owner_.next_.sketch->add(symbols[i - 1], symbols[i], weight);
@@ -44,6 +46,7 @@ Status Generations::Writer::add(uint64_t weight, std::span<const uint32_t> symbo
 // Calls visit(run) for maximal stretches without a cold place inside.
 template <class Visit>
 void Generations::for_each_run(std::span<const uint32_t> symbols, Visit visit) const {
+  for (size_t i = 1; i < symbols.size(); ++i) now_.sketch->prefetch(symbols[i - 1], symbols[i]);
   size_t begin = 0;
   for (size_t i = 1; i <= symbols.size(); ++i) {
     if (i < symbols.size() && hot(symbols[i - 1], symbols[i])) continue;
@@ -54,7 +57,7 @@ void Generations::for_each_run(std::span<const uint32_t> symbols, Visit visit) c
 
 Status Generations::for_each_segment(
     const std::function<Status(uint64_t, std::span<const uint32_t>, int)>& body,
-    const std::function<Status()>& between, const std::function<void()>& alive) {
+    const std::function<Status(double done)>& between, const std::function<void()>& alive) {
   std::mutex mutex;
   Status failure;
   for (size_t first = 0; first < now_.stream->blocks(); first += kBlocksAtOnce) {
@@ -79,7 +82,7 @@ Status Generations::for_each_segment(
     });
     if (stop_.load()) return {StatusCode::aborted, "training was stopped while learning merges"};
     BELLE_TRY(failure);
-    BELLE_TRY(between());
+    BELLE_TRY(between(static_cast<double>(first + count) / static_cast<double>(now_.stream->blocks())));
     alive();
   }
   return {};
@@ -99,12 +102,12 @@ Status Generations::collect(const std::function<void()>& alive) {
         });
         return {};
       },
-      [&]() -> Status {
+      [&](double done) -> Status {
         flush();
         while ((setup_.table_bytes > 0 &&
                 FloorLearner::bytes(runs_->runs(), runs_->symbols()) + runs_->bytes() > setup_.table_bytes) ||
                runs_->symbols() > FloorLearner::kMaxSymbols) {
-          BELLE_TRY(raise_floor());
+          BELLE_TRY(raise_floor(done < 0.5));
           writers.assign(writers.size(), RunTable::Writer(runs_.get()));
         }
         return {};
@@ -113,11 +116,11 @@ Status Generations::collect(const std::function<void()>& alive) {
 }
 
 // What is cut for a floor and cut again for a higher one is cut for the higher one.
-Status Generations::raise_floor() {
+Status Generations::raise_floor(bool by_much) {
   if (floor_ + 1 >= ceiling_)
     return {StatusCode::invalid_argument,
             "memory_limit is too small to learn from this corpus: give more, or fewer sentences"};
-  floor_ = std::min(floor_ + std::max<uint64_t>(1, floor_ / 4), ceiling_ - 1);
+  floor_ = std::min(floor_ + std::max<uint64_t>(1, by_much ? floor_ : floor_ / 4), ceiling_ - 1);
   auto higher = std::make_unique<RunTable>();
   RunTable::Writer writer(higher.get());
   for (size_t index = 0; index < RunTable::kShards; ++index) {
@@ -156,7 +159,7 @@ Status Generations::rewrite(const FloorLearner& learner, const std::function<voi
         });
         return thread.writer.add(weight, thread.symbols);
       },
-      [] { return Status(); }, alive));
+      [](double) { return Status(); }, alive));
   for (Thread& thread : threads) BELLE_TRY(thread.writer.finish());
   return {};
 }
@@ -165,8 +168,11 @@ Result<Generations::Outcome> Generations::run(size_t wanted, const Progress& on_
   const auto alive = [&] { on_progress(symbols_.pieces()); };
   for (;;) {
     now_ = std::move(next_);
-    const uint64_t guess = now_.sketch->count_at(wanted - std::min(wanted, symbols_.pieces()));
     if (symbols_.pieces() >= wanted) return Outcome::enough;
+    // Of two pairs that share a symbol one takes from the other: not all that reach a count now will be
+    // pieces.
+    const uint64_t left = wanted - symbols_.pieces();
+    const uint64_t guess = now_.sketch->count_at(generations_ == 0 ? left : 2 * left);
     if (guess == 0 || ceiling_ <= 1) return Outcome::exhausted;
     floor_ = std::max<uint64_t>(1, std::min(guess, ceiling_ - std::max<uint64_t>(1, ceiling_ / 4)));
     ++generations_;

@@ -60,9 +60,10 @@ class Generations {
   template <class Visit>
   void for_each_run(std::span<const uint32_t> symbols, Visit visit) const;
   Status for_each_segment(const std::function<Status(uint64_t, std::span<const uint32_t>, int)>& body,
-                          const std::function<Status()>& between, const std::function<void()>& alive);
+                          const std::function<Status(double done)>& between,
+                          const std::function<void()>& alive);
   Status collect(const std::function<void()>& alive);
-  Status raise_floor();
+  Status raise_floor(bool by_much);
   Status rewrite(const FloorLearner& learner, const std::function<void()>& alive);
 
   GenerationSetup setup_;

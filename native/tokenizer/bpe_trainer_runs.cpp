@@ -49,6 +49,9 @@ size_t RunTable::slot_of(const Slots& slots, std::span<const uint32_t> run, uint
 void RunTable::add(size_t index, const std::vector<uint32_t>& pending) {
   Slots& slots = shards_[index];
   const std::lock_guard lock(slots.mutex);
+  if (!slots.slots.empty())
+    for (size_t at = 0; at < pending.size(); at += 5 + pending[at + 4])
+      __builtin_prefetch(&slots.slots[pending[at] & (slots.slots.size() - 1)], 1);
   for (size_t at = 0; at < pending.size();) {
     const uint64_t hash = pending[at] | uint64_t{pending[at + 1]} << 32;
     const uint64_t weight = pending[at + 2] | uint64_t{pending[at + 3]} << 32;

@@ -23,6 +23,9 @@ class PairSketch {
     else
       counter.fetch_add(static_cast<uint32_t>(weight), std::memory_order_relaxed);
   }
+  void prefetch(uint32_t left, uint32_t right) const {
+    __builtin_prefetch(&counters_[place(left, right)], 1);
+  }
   // False only if the pair counts less than `floor`, which is at most kFull.
   bool reaches(uint32_t left, uint32_t right, uint64_t floor) const {
     return counters_[place(left, right)] >= floor;

@@ -42,9 +42,8 @@ Result<Json> describe_job(const BpeTrainRequest& request, const std::string& job
     if (error) return system_failure("read", path, error.value());
     const auto changed = fs::last_write_time(path, error).time_since_epoch().count();
     if (error) return system_failure("read", path, error.value());
-    files.push_back(Json::Object{{"path", path},
-                                 {"bytes", static_cast<int64_t>(bytes)},
-                                 {"changed", static_cast<int64_t>(changed)}});
+    files.push_back(Json::Object{
+        {"path", path}, {"bytes", static_cast<int64_t>(bytes)}, {"changed", static_cast<int64_t>(changed)}});
   }
   Sha256 sentences;
   for (const std::string& text : request.sentences) {
@@ -91,12 +90,11 @@ Status CorpusCounts::count(const CorpusSentences& sentences, const BpeTrainReque
   size_t next = folder_ ? std::min(folder_->next_chunk(), sentences.chunks()) : 0;
   while (next < sentences.chunks()) {
     const size_t end = std::min(next + portion, sentences.chunks());
-    BELLE_TRY(sentences.for_each_chunk(
-        next, end, pool_, stop_, on_progress, [&](size_t chunk, int thread) {
-          return sentences.read(chunk, [&](uint64_t, std::string_view text, uint64_t frequency) {
-            counter_.add(text, frequency, thread);
-          });
-        }));
+    BELLE_TRY(sentences.for_each_chunk(next, end, pool_, stop_, on_progress, [&](size_t chunk, int thread) {
+      return sentences.read(chunk, [&](uint64_t, std::string_view text, uint64_t frequency) {
+        counter_.add(text, frequency, thread);
+      });
+    }));
     next = end;
     counter_.settle();
     if (limit > 0 && counter_.bytes() > table_bytes_) BELLE_TRY(write_shard(next));

@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kMaxFrequency = uint64_t{1} << 40;
 constexpr std::string_view kRareSymbolBytes = "\xE2\x96\x85";
 
+constexpr size_t kReadAhead = 1 << 17;  // what the system may map behind a page that is touched
+
 // The pages of a map that lie within `text` stop counting as memory of this process; they are read again
 // when touched.
 void forget_pages(std::string_view text) {
@@ -41,10 +43,10 @@ Result<CorpusLines> CorpusLines::open(const std::vector<std::string>& files,
         end = newline == std::string_view::npos ? text.size() : newline + 1;
       }
       lines.chunks_.push_back({lines.files_.size() - 1, begin, end, end - begin});
+      forget_pages(text.substr(begin, end - begin + kReadAhead));  // looking for newlines read some
       begin = end;
     }
     lines.bytes_ += text.size();
-    forget_pages(text);  // looking for newlines read some
   }
   for (size_t begin = 0; begin < sentences.size();) {
     size_t end = begin;

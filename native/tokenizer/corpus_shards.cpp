@@ -117,8 +117,8 @@ Status ShardFolder::lock() {
   if (lock_ < 0) return system_failure("create", path, errno);
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
-  return {StatusCode::busy, "another process trains in the work folder " + folder_ +
-                                ": wait for it, or give another folder"};
+  return {StatusCode::busy,
+          "another process trains in the work folder " + folder_ + ": wait for it, or give another folder"};
 }
 
 Status ShardFolder::take_manifest() {
