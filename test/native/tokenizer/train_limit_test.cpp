@@ -112,7 +112,7 @@ TEST("train limit: the pieces of memory, over random corpora") {
 }
 
 TEST("train limit: a process killed while it counts loses no committed shard") {
-  const BpeTrainRequest request = limited_request(1, random_text(5, 60000, 700));
+  const BpeTrainRequest request = limited_request(1, random_text(5, 25000, 300));
   BpeTrainRequest unlimited = request;
   unlimited.memory_limit = 0;
   const Trained whole = trained(unlimited);
