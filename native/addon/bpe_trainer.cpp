@@ -104,6 +104,11 @@ Job::Event progress_event(const BpeTrainProgress& progress) {
     object.Set("phase", phase_name(progress.phase));
     object.Set("done", Napi::Number::New(env, static_cast<double>(progress.done)));
     object.Set("total", Napi::Number::New(env, static_cast<double>(progress.total)));
+    if (progress.phase == BpeTrainProgress::Phase::done) {
+      object.Set("ties", Napi::Number::New(env, static_cast<double>(progress.ties)));
+      object.Set("shards", Napi::Number::New(env, progress.shards));
+      object.Set("generations", Napi::Number::New(env, progress.generations));
+    }
     return {object};
   };
 }
@@ -119,6 +124,9 @@ Napi::Value train_bpe(const Napi::CallbackInfo& info) {
   }
   request.sentences = options.strings("sentences");
   request.threads = static_cast<int>(options.integer("threads", 0, 1024));
+  if (!options.get("memoryLimit").IsUndefined())
+    request.memory_limit = static_cast<uint64_t>(options.integer("memoryLimit", 0));
+  if (!options.get("workFolder").IsUndefined()) request.work_folder = options.file("workFolder");
   set_options(request, object_argument(options.get("options"), "options.options"));
   const StopFlag stop = stop_argument(info, 1, "stop");
   auto work = [request = std::move(request)](Job& job) -> Result<Job::Settle> {

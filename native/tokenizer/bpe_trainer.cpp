@@ -4,11 +4,8 @@
 
 #include "native/core/thread_pool.h"
 #include "native/core/utf8.h"
-#include "native/tokenizer/bpe_trainer_merges.h"
+#include "native/tokenizer/bpe_trainer_learn.h"
 #include "native/tokenizer/bpe_trainer_meta.h"
-#include "native/tokenizer/bpe_trainer_rules.h"
-#include "native/tokenizer/bpe_trainer_segments.h"
-#include "native/tokenizer/corpus_reader.h"
 #include "native/tokenizer/normalizer.h"
 
 namespace belle::tokenizer {
@@ -50,11 +47,29 @@ Result<std::vector<Piece>> assemble(const MetaPieces& meta, const std::vector<st
   return pieces;
 }
 
+Result<Learned> learn(const LearnJob& job) {
+  if (job.request.in_order) return learn_ordered(job, false);
+  BELLE_ASSIGN(auto learned, learn_counted(job));
+  if (learned) return std::move(*learned);
+  return learn_ordered(job, true);
+}
+
 }  // namespace
+
+Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const TrainerSpec& spec) {
+  const size_t fixed = alphabet.characters.size() + meta;
+  if (fixed > static_cast<size_t>(spec.vocab_size))
+    return Status(StatusCode::invalid_argument,
+                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
+                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
+                      std::to_string(meta) + ") alone take " + std::to_string(fixed) +
+                      ": give vocab_size at least " + std::to_string(fixed) +
+                      " or a lower character_coverage");
+  return static_cast<size_t>(spec.vocab_size) - fixed;
+}
 
 Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std::atomic<bool>& stop,
                                      const std::function<void(const BpeTrainProgress&)>& on_progress) {
-  using Phase = BpeTrainProgress::Phase;
   BELLE_TRY(check_train_request(original));
   SentencePieceModel model;
   model.trainer_spec = original.trainer_spec;
@@ -69,40 +84,26 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   const TrainerSpec& spec = model.trainer_spec;
   BELLE_ASSIGN(const auto meta, MetaPieces::create(spec));
   const PieceRules rules(spec);
-  const auto report = [&](Phase phase, uint64_t done, uint64_t total) {
-    if (on_progress) on_progress({phase, done, total});
+  const std::vector<std::string> meta_texts = meta.texts();
+  const std::function<void(BpeTrainProgress)> report = [&](const BpeTrainProgress& progress) {
+    if (on_progress) on_progress(progress);
   };
-
   ThreadPool pool(original.threads);
-  BELLE_ASSIGN(auto corpus,
-               read_corpus(original, model.normalizer_spec, PrefixMatcher(meta.texts()), pool, stop,
-                           [&](uint64_t done, uint64_t total) { report(Phase::read, done, total); }));
-  BELLE_ASSIGN(const auto alphabet, choose_alphabet(corpus, spec));
-  const int64_t fixed = static_cast<int64_t>(alphabet.characters.size()) + meta.size();
-  if (fixed > spec.vocab_size)
-    return Status(StatusCode::invalid_argument,
-                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
-                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
-                      std::to_string(meta.size()) + ") alone take " + std::to_string(fixed) +
-                      ": give vocab_size at least " + std::to_string(fixed) +
-                      " or a lower character_coverage");
-  BELLE_ASSIGN(auto segments,
-               cut_into_segments(std::move(corpus), alphabet, spec, rules, pool, stop,
-                                 [&](uint64_t done, uint64_t total) { report(Phase::count, done, total); }));
-  const auto wanted = static_cast<size_t>(spec.vocab_size - fixed);
-  BELLE_ASSIGN(const auto merges,
-               learn_merges(alphabet, std::move(segments), rules, wanted, stop,
-                            [&](uint64_t pieces) { report(Phase::merge, pieces, wanted); }));
-  if (merges.size() < wanted && spec.hard_vocab_limit) {
-    const std::string largest = std::to_string(fixed + static_cast<int64_t>(merges.size()));
+  const LearnJob job{original, model.normalizer_spec, meta_texts, rules, pool, stop, report};
+  BELLE_ASSIGN(const Learned learned, learn(job));
+  BELLE_ASSIGN(const size_t wanted, wanted_pieces(learned.alphabet, meta_texts.size(), spec));
+  if (learned.pieces.size() < wanted && spec.hard_vocab_limit) {
+    const std::string largest =
+        std::to_string(learned.alphabet.characters.size() + meta_texts.size() + learned.pieces.size());
     return Status(StatusCode::invalid_argument, "vocab_size is " + std::to_string(spec.vocab_size) +
                                                     ", but this corpus gives at most " + largest +
                                                     " pieces: give vocab_size " + largest +
                                                     " or less, more text, or hard_vocab_limit false");
   }
-  BELLE_ASSIGN(model.pieces, assemble(meta, merges, alphabet));
+  BELLE_ASSIGN(model.pieces, assemble(meta, learned.pieces, learned.alphabet));
   model.trainer_spec.vocab_size = static_cast<int32_t>(model.pieces.size());
-  report(Phase::done, merges.size(), merges.size());
+  report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties,
+          learned.shards, learned.generations});
   return model;
 }
 

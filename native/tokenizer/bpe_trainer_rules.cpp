@@ -67,14 +67,4 @@ PieceRules::Traits PieceRules::traits(char32_t c) const {
   return traits;
 }
 
-bool PieceRules::separates(Traits a, Traits b) const {
-  using Kind = Traits::Kind;
-  if (a.kind == Kind::alone || b.kind == Kind::alone) return true;
-  if (a.kind == Kind::text && b.kind == Kind::text)
-    return spec_.split_by_unicode_script && a.fixed_script && b.fixed_script && a.script != b.script;
-  if (!spec_.split_by_whitespace) return false;
-  if (a.kind == Kind::space && b.kind == Kind::space) return !spec_.allow_whitespace_only_pieces;
-  return spec_.treat_whitespace_as_suffix ? a.kind == Kind::space : b.kind == Kind::space;
-}
-
 }  // namespace belle::tokenizer

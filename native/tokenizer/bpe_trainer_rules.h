@@ -27,7 +27,15 @@ class PieceRules {
   };
   Traits traits(char32_t c) const;
   // True when no valid piece has a character like `a` directly before one like `b`. False says nothing.
-  bool separates(Traits a, Traits b) const;
+  bool separates(Traits a, Traits b) const {
+    using Kind = Traits::Kind;
+    if (a.kind == Kind::alone || b.kind == Kind::alone) return true;
+    if (a.kind == Kind::text && b.kind == Kind::text)
+      return spec_.split_by_unicode_script && a.fixed_script && b.fixed_script && a.script != b.script;
+    if (!spec_.split_by_whitespace) return false;
+    if (a.kind == Kind::space && b.kind == Kind::space) return !spec_.allow_whitespace_only_pieces;
+    return spec_.treat_whitespace_as_suffix ? a.kind == Kind::space : b.kind == Kind::space;
+  }
 
  private:
   Script script(char32_t c) const;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <string>
 
-#include "native/core/checked.h"
 #include "native/core/utf8.h"
 
 namespace belle::tokenizer {
@@ -142,31 +142,44 @@ class SegmentTable {
 
 }  // namespace
 
-Result<Alphabet> choose_alphabet(const Corpus& corpus, const TrainerSpec& spec) {
-  std::vector<uint64_t> counts(kCodePoints);
-  uint64_t total = 0;
-  bool overflow = false;
-  for (const auto& text : corpus.texts)
+CharacterCounts count_characters(const Corpus& corpus) {
+  CharacterCounter counter;
+  for (const auto& text : corpus.texts) {
+    size_t size = 0;
     for_each_character(text.text, [&](char32_t c) {
-      if (c == 0) return;
-      counts[c] += text.count;
-      overflow |= !checked_add(total, text.count, &total);
+      counter.count(counter.index(c)) += text.count;
+      ++size;
     });
-  if (overflow || total > static_cast<uint64_t>(INT64_MAX))
+    counter.add_total(size, text.count);
+  }
+  CharacterCounts counts;
+  counter.add_to(&counts);
+  return counts;
+}
+
+Result<Alphabet> choose_alphabet(const CharacterCounts& counts, const TrainerSpec& spec) {
+  if (counts.overflow)
     return Status(StatusCode::invalid_data,
                   "the corpus counts more than 2^63 characters: divide the frequencies of the .tsv files by "
                   "a common factor");
+  uint64_t total = 0;
+  for (const auto& [c, count] : counts.characters) total += c == 0 ? 0 : count;
 
   struct Candidate {
-    bool required;
-    uint64_t count;
-    char32_t c;
+    bool required = false;
+    uint64_t count = 0;
+    char32_t c = 0;
   };
-  std::vector<bool> required(kCodePoints);
-  for_each_character(spec.required_chars, [&](char32_t c) { required[c] = c != 0; });
+  std::map<char32_t, Candidate> by_character;
+  for (const auto& [c, count] : counts.characters) by_character[c] = {false, count, c};
+  for_each_character(spec.required_chars, [&](char32_t c) {
+    Candidate& candidate = by_character[c];
+    candidate.required = true;
+    candidate.c = c;
+  });
+  by_character.erase(0);
   std::vector<Candidate> candidates;
-  for (char32_t c = 1; c < kCodePoints; ++c)
-    if (counts[c] > 0 || required[c]) candidates.push_back({required[c], counts[c], c});
+  for (const auto& [c, candidate] : by_character) candidates.push_back(candidate);
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     if (a.required != b.required) return a.required;
     return a.count != b.count ? a.count > b.count : a.c < b.c;

@@ -11,6 +11,7 @@
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
 #include "native/tokenizer/bpe_trainer_rules.h"
+#include "native/tokenizer/corpus_characters.h"
 #include "native/tokenizer/corpus_reader.h"
 
 namespace belle::tokenizer {
@@ -20,8 +21,11 @@ namespace belle::tokenizer {
 struct Alphabet {
   std::vector<std::pair<char32_t, uint64_t>> characters;
 };
-Result<Alphabet> choose_alphabet(const Corpus& corpus, const TrainerSpec& spec);
+Result<Alphabet> choose_alphabet(const CharacterCounts& counts, const TrainerSpec& spec);
+// Of all texts, each as often as it counts.
+CharacterCounts count_characters(const Corpus& corpus);
 
+// What the merges in training order (bpe_trainer_merges.h) work on.
 struct Segments {
   static constexpr uint32_t kSeparator = 0xFFFFFFFF;
   // Symbols (index into Alphabet::characters) of all segments in order, each of two or more, a kSeparator

@@ -1,5 +1,6 @@
 #pragma once
 // TextCounter: distinct texts and how often each was added; an open-addressing table over an arena of bytes.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -30,17 +31,26 @@ class TextCounter {
 
   // The entry's text stays where it is until the counter goes.
   const Entry& add(std::string_view text, uint64_t count) { return add(text, hash(text), count, true); }
+  // hash: of the text, by hash().
+  const Entry& add_hashed(std::string_view text, uint64_t hash, uint64_t count) {
+    return add(text, hash, count, true);
+  }
   // Adds the entries of `other` and takes over its arena.
   void absorb(TextCounter&& other) {
     for (size_t i = 0; i < other.entries_.size(); ++i)
       add(other.entries_[i].text(), other.full_hash(i), other.entries_[i].count, false);
     for (auto& block : other.blocks_) blocks_.push_back(std::move(block));
+    text_bytes_ += other.text_bytes_;
     other = TextCounter();
   }
   const std::vector<Entry>& entries() const { return entries_; }
+  // Memory it holds.
+  uint64_t bytes() const {
+    return entries_.capacity() * sizeof(Entry) + (places_.capacity() + slots_.capacity()) * 4 + text_bytes_;
+  }
 
  private:
-  static constexpr size_t kBlockBytes = 1 << 18;
+  static constexpr size_t kFirstBlockBytes = 1 << 12, kBlockBytes = 1 << 18;
 
   static uint64_t load(const char* at, size_t bytes) {
     uint64_t word = 0;
@@ -79,15 +89,18 @@ class TextCounter {
     }
   }
   const char* store(std::string_view text) {
-    if (text.size() > kBlockBytes / 8) {
-      blocks_.push_back(std::make_unique<char[]>(text.size()));
+    if (text.size() > block_bytes_ / 8) {
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(text.size()));
+      text_bytes_ += text.size();
       std::memcpy(blocks_.back().get(), text.data(), text.size());
       return blocks_.back().get();
     }
     if (text.size() > free_) {
-      blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(block_bytes_));
       next_ = blocks_.back().get();
-      free_ = kBlockBytes;
+      free_ = block_bytes_;
+      text_bytes_ += block_bytes_;
+      block_bytes_ = std::min(block_bytes_ * 2, kBlockBytes);
     }
     char* const place = next_;
     std::memcpy(place, text.data(), text.size());
@@ -102,6 +115,8 @@ class TextCounter {
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* next_ = nullptr;
   size_t free_ = 0;
+  size_t block_bytes_ = kFirstBlockBytes;
+  uint64_t text_bytes_ = 0;
 };
 
 }  // namespace belle::tokenizer

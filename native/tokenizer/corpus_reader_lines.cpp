@@ -1,5 +1,8 @@
 #include "native/tokenizer/corpus_reader_lines.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -8,9 +11,19 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr size_t kChunkBytes = 1 << 20;
 constexpr uint64_t kMaxFrequency = uint64_t{1} << 40;
 constexpr std::string_view kRareSymbolBytes = "\xE2\x96\x85";
+
+constexpr size_t kReadAhead = 1 << 17;  // what the system may map behind a page that is touched
+
+// The pages of a map that lie within `text` stop counting as memory of this process; they are read again
+// when touched.
+void forget_pages(std::string_view text) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(text.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(text.data() + text.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
 
 }  // namespace
 
@@ -30,6 +43,7 @@ Result<CorpusLines> CorpusLines::open(const std::vector<std::string>& files,
         end = newline == std::string_view::npos ? text.size() : newline + 1;
       }
       lines.chunks_.push_back({lines.files_.size() - 1, begin, end, end - begin});
+      forget_pages(text.substr(begin, end - begin + kReadAhead));  // looking for newlines read some
       begin = end;
     }
     lines.bytes_ += text.size();
@@ -80,7 +94,8 @@ Status CorpusLines::read(size_t index, const Visit& visit) const {
     return {};
   }
   const File& file = files_[chunk.file];
-  std::string_view rest = file.text().substr(chunk.begin, chunk.end - chunk.begin);
+  const std::string_view whole = file.text().substr(chunk.begin, chunk.end - chunk.begin);
+  std::string_view rest = whole;
   while (!rest.empty()) {
     const size_t length = std::min(rest.find('\n'), rest.size());
     if (file.tsv)
@@ -89,6 +104,7 @@ Status CorpusLines::read(size_t index, const Visit& visit) const {
       offer(rest.substr(0, length), 1, visit);
     rest.remove_prefix(std::min(length + 1, rest.size()));
   }
+  forget_pages(whole);
   return {};
 }
 

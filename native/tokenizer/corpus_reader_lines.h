@@ -15,6 +15,7 @@ namespace belle::tokenizer {
 
 class CorpusLines {
  public:
+  static constexpr size_t kChunkBytes = 1 << 18;
   using Visit = std::function<void(std::string_view text, uint64_t frequency)>;
 
   // `sentences` must outlive the lines.
