@@ -278,12 +278,24 @@ test("trainBpe: progress by phase; an abort stops it at once", async () => {
   assert.ok(phases.has("merge"));
 });
 
-test("trainBpe: memoryLimit ends a training that grows beyond it", async () => {
-  await fails(
-    () => trainBpe({ ...long, memoryLimit: 1 }),
-    "ERR_BELLE_OUT_OF_MEMORY",
-    /more than memoryLimit = 1 bytes; raise it, or sample/,
-  );
+test("trainBpe: under a memory limit counts go to disk, the pieces stay the same, and nothing is left", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "text.txt");
+    writeFileSync(file, Array.from({ length: 3000 }, (_, i) => `line ${i} ${english[i % 3]} ${chinese[i % 2]} ${i * i}\n`).join(""));
+    const expected = (await trainBpe({ ...options, files: [file] })).pieces();
+    let shards = 0;
+    const limited = await trainBpe({
+      ...options,
+      files: [file],
+      memoryLimit: 1,
+      onProgress(progress) {
+        if (progress.phase === "done") shards = progress.shards ?? 0;
+      },
+    });
+    assert.equal(limited.pieces(), expected);
+    assert.ok(shards > 0, `${shards} shards`);
+    assert.equal(readdirSync(folder), ["text.txt"]);
+  });
 });
 
 test("mergeVocabulary: base ids stay, the report adds up, modes differ", async () => {

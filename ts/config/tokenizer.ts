@@ -108,6 +108,11 @@ export const tokenizerTrainSchema = z
       "Write spaces as U+2581 in pieces.",
       "词元中的空格写作 U+2581。",
     ),
+    memory_limit_gb: field(
+      z.number().gt(0).optional(),
+      "Memory training may use, in units of 10^9 bytes; counts that outgrow it are kept on disk. Left out: no limit.",
+      "训练可使用的内存，单位为 10^9 字节；超出部分的计数保存在磁盘上。不设置则不限制。",
+    ),
     threads: field(
       z.int().min(0).max(4096).default(0),
       "CPU threads; 0: all cores.",

@@ -18,12 +18,19 @@ export interface NativeBpeTrainOptions {
   threads: number;
   /** sentencepiece's TrainerSpec and NormalizerSpec options by their own names */
   options: Record<string, string | number | boolean | string[]>;
+  /** Bytes; left out: no limit. */
+  memoryLimit?: number;
+  workFolder?: string;
 }
 
 export interface NativeBpeProgress {
   phase: "read" | "count" | "merge" | "done";
   done: number;
   total: number;
+  /** With phase done: ties decided by our own rule, shards of counts on disk, passes over them. 0 all in memory. */
+  ties?: number;
+  shards?: number;
+  generations?: number;
 }
 
 export interface NativeMergeReport {

@@ -1,5 +1,6 @@
 // trainBpe: BPE training identical to sentencepiece's, on native threads.
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { throwIfAborted, withSignal } from "../native/abort.ts";
 import type { NativeBpeProgress } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
@@ -34,8 +35,15 @@ export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentence
   threads?: number;
   /** sentencepiece's name of `threads`. */
   num_threads?: number;
-  /** Bytes the process may grow by while training; beyond it training ends with ERR_BELLE_OUT_OF_MEMORY. */
+  /**
+   * Bytes of memory training may use; left out: no limit. Counts that outgrow it are kept on disk (about three times
+   * the text at the most). With 16 bytes and more for each byte of text the pieces are exactly sentencepiece's; with
+   * less, ties between two splits of one text are decided by a rule of our own (`ties` of the last progress tells how
+   * often).
+   */
   memoryLimit?: number;
+  /** The same in units of 10^9 bytes, as in a configuration. */
+  memory_limit_gb?: number | undefined;
   /**
    * Where unpacked text and counts that outgrow memoryLimit are kept. With it, a training that was killed goes on where
    * its counts stood when it is started again; without, a temporary folder is used and removed.
@@ -47,10 +55,8 @@ export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentence
 
 const own = [
   ...["files", "sentences", "input", "model_type", "modelType", "threads", "num_threads", "numThreads"],
-  ...["memoryLimit", "workFolder", "signal", "onProgress"],
+  ...["memoryLimit", "memory_limit_gb", "workFolder", "signal", "onProgress"],
 ];
-
-const memoryPollMs = 50;
 
 /**
  * Trains a BPE vocabulary. Same pieces, scores and types, in the same order, as sentencepiece 0.2.2.
@@ -71,7 +77,8 @@ export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
   if (modelType !== "bpe") {
     throw new BelleError("ERR_BELLE_UNSUPPORTED", `model_type ${String(modelType)}: only "bpe" is trained here.`);
   }
-  const { memoryLimit, workFolder, onProgress, signal } = options;
+  const { workFolder, onProgress, signal } = options;
+  const memoryLimit = options.memoryLimit ?? (options.memory_limit_gb && options.memory_limit_gb * 1e9);
   if (memoryLimit !== undefined && !(memoryLimit > 0)) wrong("memoryLimit must be a positive number of bytes.");
   if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
   if (workFolder !== undefined && (typeof workFolder !== "string" || workFolder === "")) {
@@ -83,33 +90,18 @@ export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
     signal,
     onProgress: onProgress && ((progress) => onProgress({ phase: "unpack", ...progress })),
   });
-  const request = { files: corpus.files, sentences, ...common };
-  let exceeded = false;
-  let watch: NodeJS.Timeout | undefined;
+  const request = {
+    files: corpus.files,
+    sentences,
+    ...common,
+    ...(memoryLimit !== undefined && { memoryLimit: Math.floor(memoryLimit) }),
+    ...(workFolder !== undefined && { workFolder: join(workFolder, "counts") }),
+  };
   try {
-    const tokenizer = await withSignal(signal, "BPE training", (stop) => {
-      if (memoryLimit !== undefined) {
-        const start = process.memoryUsage.rss();
-        watch = setInterval(() => {
-          if (process.memoryUsage.rss() - start <= memoryLimit) return;
-          exceeded = true;
-          stop.stop();
-        }, memoryPollMs);
-      }
-      return binding().trainBpe(request, stop, onProgress);
-    });
-    return tokenizerOf(tokenizer);
-  } catch (error) {
-    if (!exceeded || signal?.aborted || !(error instanceof BelleError && error.code === "ERR_BELLE_ABORTED"))
-      throw error;
-    throw new BelleError(
-      "ERR_BELLE_OUT_OF_MEMORY",
-      `BPE training took more than memoryLimit = ${memoryLimit} bytes; raise it, or sample the text with ` +
-        "input_sentence_size.",
-      { cause: error },
+    return tokenizerOf(
+      await withSignal(signal, "BPE training", (stop) => binding().trainBpe(request, stop, onProgress)),
     );
   } finally {
-    clearInterval(watch);
     await corpus.dispose();
   }
 }

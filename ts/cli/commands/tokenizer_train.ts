@@ -46,6 +46,13 @@ export const command = defineCommand({
       text: { en: "Share of characters with a piece of their own", zh: "拥有独立词元的字符比例" },
     },
     "byte-fallback": { type: "boolean", text: { en: "Unknown characters become bytes", zh: "未知字符拆成字节" } },
+    "memory-limit-gb": {
+      type: "number",
+      text: {
+        en: "Memory to use, in 10^9 bytes; what outgrows it is kept on disk",
+        zh: "可使用的内存（10^9 字节）；超出部分存放在磁盘上",
+      },
+    },
     "work-folder": {
       type: "string",
       text: {
@@ -72,6 +79,7 @@ export const command = defineCommand({
       vocab_size: args["vocab-size"],
       character_coverage: args["character-coverage"],
       byte_fallback: args["byte-fallback"],
+      memory_limit_gb: args["memory-limit-gb"],
       input: args.files?.length ? args.files : args.config === undefined && !process.stdin.isTTY ? ["-"] : undefined,
     };
     const set = [
@@ -89,6 +97,7 @@ export const command = defineCommand({
     const output = args.output.endsWith(".model") ? args.output : join(args.output, "tokenizer.model");
     await mkdir(dirname(output), { recursive: true });
     let phase = "";
+    let outcome: Record<string, number> = {};
     let progress = context.progress(phases.read);
     const tokenizer = await trainBpe({
       ...config,
@@ -100,12 +109,16 @@ export const command = defineCommand({
           phase = state.phase;
           progress = context.progress(phases[state.phase]);
         }
+        if (state.phase === "done" && state.shards) {
+          const { shards, generations = 0, ties = 0 } = state;
+          outcome = { shards, generations, ties };
+        }
         progress.update({ done: state.done, total: state.total });
       },
     }).finally(() => progress.finish());
     await tokenizer.save(output);
     context.summary(
-      { output, vocabSize: tokenizer.vocabSize, fingerprint: tokenizer.fingerprint },
+      { output, vocabSize: tokenizer.vocabSize, fingerprint: tokenizer.fingerprint, ...outcome },
       { en: `Wrote ${output}: ${tokenizer.vocabSize} rows`, zh: `写出 ${output}：${tokenizer.vocabSize} 行` },
     );
   },
