@@ -71,6 +71,21 @@ TEST("export merges: pieces nested in one another are refused before their merge
   CHECK_REFUSED(piece_merges(hostile.pieces, PieceTable(hostile.pieces)).status(), "64 MiB of text");
 }
 
+TEST("export merges: long pieces without a merge are refused before they take long to read") {
+  SentencePieceModel model = small_model({});
+  for (size_t i = 0; i < 64; ++i) {
+    // Cut anywhere, neither side is a piece: only the reading counts.
+    std::string text(kMaxPieceBytes, 'a');
+    text[0] = static_cast<char>('0' + i);
+    model.pieces.push_back(piece_of(text, 0));
+  }
+  CHECK_REFUSED(piece_merges(model.pieces, PieceTable(model.pieces)).status(), "1 GiB of reading");
+  model.pieces.resize(16);
+  const auto few = piece_merges(model.pieces, PieceTable(model.pieces));
+  CHECK_OK(few.status());
+  CHECK(few.ok() && few.value().empty());
+}
+
 TEST("export merges: LLaMA has 61,249") {
   if (test::shared_folder().empty()) return test::skip("no shared reference material");
   const std::string bytes = file_bytes(shared_model("llama/tokenizer.model"));
