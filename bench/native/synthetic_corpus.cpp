@@ -1,9 +1,8 @@
-// Writes a large text that looks like a small one: an order-3 Markov chain over its characters, newlines
-// included.
-//   bench_synthetic_corpus text=small.txt out=large.txt bytes=5000000000 [seed=1] [order=3]
+// Writes a large text that looks like a small one: a Markov chain over its characters, newlines included. It
+// jumps to another place after the same `order` characters, once every `stride` characters.
+//   bench_synthetic_corpus text=small.txt out=large.txt bytes=5000000000 [seed=1] [order=3] [stride=1]
 #include <algorithm>
 #include <fstream>
-#include <numeric>
 #include <vector>
 
 #include "bench/native/arguments.h"
@@ -30,6 +29,7 @@ int run(int argc, char** argv) {
   const std::string text_path = given.text("text", ""), out_path = given.text("out", "");
   const auto bytes = static_cast<uint64_t>(given.number("bytes", 0));
   const auto order = static_cast<size_t>(given.number("order", 3));
+  const auto stride = static_cast<uint64_t>(given.number("stride", 1));
   Random random{static_cast<uint64_t>(given.number("seed", 1))};
   given.refuse_others();
   auto text = MappedFile::open(text_path);
@@ -43,33 +43,46 @@ int run(int argc, char** argv) {
     rest.remove_prefix(c.length);
   }
   const auto size = static_cast<uint32_t>(characters.size());
-  if (size <= order || order == 0)
-    refuse("text=... must name a text longer than order=..., which is 1 or more");
+  if (size <= 3 || order < 1 || order > 3 || stride == 0)
+    refuse("give a text of more than 3 characters, an order from 1 to 3 and a stride of at least 1");
 
-  // Places sorted by the characters before them; from a place the chain goes on at any with the same ones.
-  const auto at = [&](uint32_t place, size_t back) { return characters[(place + size - back) % size]; };
-  std::vector<uint32_t> sorted(size), begin(size), count(size);
-  std::iota(sorted.begin(), sorted.end(), 0u);
-  const auto compare = [&](uint32_t a, uint32_t b) {
-    for (size_t back = 1; back <= order; ++back)
-      if (at(a, back) != at(b, back)) return at(a, back) < at(b, back) ? -1 : 1;
-    return 0;
+  // Places sorted by the characters before them; the chain jumps among those that are equal.
+  struct Key {
+    uint64_t before;
+    uint32_t place;
+    bool operator<(const Key& other) const { return before < other.before; }
   };
-  std::sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) { return compare(a, b) < 0; });
+  std::vector<Key> keys(size);
+  for (uint32_t place = 0; place < size; ++place) {
+    uint64_t before = 0;
+    for (uint32_t back = 1; back <= order; ++back)
+      before = before << 21 | characters[(place + size - back) % size];
+    keys[place] = {before, place};
+  }
+  std::sort(keys.begin(), keys.end());
+  struct Place {
+    uint32_t character, begin, count;  // the equal ones in `sorted`
+  };
+  std::vector<Place> places(size);
+  std::vector<uint32_t> sorted(size);
   for (uint32_t i = 0; i < size;) {
     uint32_t end = i + 1;
-    while (end < size && compare(sorted[i], sorted[end]) == 0) ++end;
-    for (uint32_t j = i; j < end; ++j) begin[sorted[j]] = i, count[sorted[j]] = end - i;
+    while (end < size && keys[end].before == keys[i].before) ++end;
+    for (uint32_t j = i; j < end; ++j) {
+      sorted[j] = keys[j].place;
+      places[sorted[j]] = {characters[sorted[j]], i, end - i};
+    }
     i = end;
   }
+  keys = {};
 
   std::ofstream out(out_path, std::ios::binary);
   std::string block;
-  uint64_t written = 0;
-  for (uint32_t place = 0; written < bytes && out;) {
-    const uint32_t same = sorted[begin[place] + random.below(count[place])];
-    append_utf8(characters[same], &block);
-    place = (same + 1) % size;
+  uint64_t written = 0, step = 0;
+  for (uint32_t place = 0; written < bytes && out; ++step) {
+    if (step % stride == 0) place = sorted[places[place].begin + random.below(places[place].count)];
+    append_utf8(places[place].character, &block);
+    place = place + 1 == size ? 0 : place + 1;
     if (block.size() < (1 << 20) && written + block.size() < bytes) continue;
     out.write(block.data(), static_cast<std::streamsize>(block.size()));
     written += block.size();

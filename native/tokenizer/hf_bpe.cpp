@@ -71,9 +71,11 @@ void HfBpe::encode(std::string_view utf8, std::vector<int32_t>* ids) {
 }
 
 void HfBpe::encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids) {
-  std::string normalized = normalizer_.normalize(text);
-  // Metaspace's prepend_scheme "first".
-  if (prefix_first_ && first && !normalized.empty() && !normalized.starts_with(kSpaceSymbol))
+  std::vector<size_t> origins;
+  std::string normalized = normalizer_.normalize(text, PrefixMatcher(), prefix_first_ ? &origins : nullptr);
+  // Metaspace's prepend_scheme "first": where the first character kept is the first of the text.
+  if (prefix_first_ && first && !normalized.empty() && origins[0] == 0 &&
+      !normalized.starts_with(kSpaceSymbol))
     normalized.insert(0, kSpaceSymbol);
   encode_normalized(normalized, ids);
 }

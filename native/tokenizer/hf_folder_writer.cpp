@@ -55,7 +55,9 @@ std::string tokenizer_config(const SentencePieceModel& model, const HfSpecialPie
   config.emplace_back("model_max_length", options.model_max_length);
   config.emplace_back("pad_token", std::move(named.pad));
   config.emplace_back("sp_model_kwargs", Json::Object());
-  config.emplace_back("tokenizer_class", like_llama(model) ? "LlamaTokenizer" : "PreTrainedTokenizerFast");
+  config.emplace_back("tokenizer_class", options.llama_class && like_llama(model)
+                                             ? "LlamaTokenizer"
+                                             : "PreTrainedTokenizerFast");
   config.emplace_back("unk_token", std::move(named.unk));
   return Json(std::move(config)).dump(2) + "\n";
 }

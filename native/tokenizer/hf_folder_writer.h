@@ -13,9 +13,7 @@ struct HfTokenizerFiles {
   std::string tokenizer_model;  // the sentencepiece model itself, which the slow tokenizers read
 };
 
-// tokenizer_class is LlamaTokenizer where the model normalises and falls back as LLaMA does: transformers 5
-// rebuilds that class from the vocabulary and the merges and does not look at the rest of tokenizer.json.
-// Else PreTrainedTokenizerFast, which takes the file as it is. Errors as write_tokenizer_json.
+// Errors as write_tokenizer_json.
 Result<HfTokenizerFiles> hf_tokenizer_files(const SentencePieceModel& model,
                                             const HfTokenizerOptions& options);
 

@@ -15,8 +15,13 @@ struct HfTokenizerOptions {
   // sentencepiece gives every text one. false: only a text's first, and not where it begins with a space.
   bool legacy = true;
   bool add_bos = true, add_eos = false;
-  std::string pad_piece;            // of any type but BYTE; "" = the trainer spec's, if it is a CONTROL piece
+  std::string pad_piece{};          // of any type but BYTE; "" = the trainer spec's, if it is a CONTROL piece
   int64_t model_max_length = 2048;  // tokens, over 0
+  // tokenizer_class LlamaTokenizer where the model normalises and falls back as LLaMA does. transformers 5
+  // then rebuilds the tokenizer from vocabulary and merges, and gives a text that begins with a space no
+  // dummy prefix, legacy or not. Off, or for other models: PreTrainedTokenizerFast, which takes
+  // tokenizer.json as is.
+  bool llama_class = true;
   // Write a model with a charsmap although Hugging Face reads charsmaps differently: see
   // write_tokenizer_json.
   bool inexact_charsmap = false;

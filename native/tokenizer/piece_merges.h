@@ -17,7 +17,7 @@ struct PieceMerge {
 
 // The text of all merges together, and the bytes looked at to find them: what models as people train them
 // need is a hundredth of it.
-constexpr uint64_t kMaxMergeText = 64u << 20, kMaxMergeReads = 4ull << 30;
+constexpr uint64_t kMaxMergeText = 64u << 20, kMaxMergeReads = 1ull << 30;
 
 // Every cut of every piece that a merge can give into two symbols of sentencepiece that are pieces:
 // characters and what merges give. (A character that is no piece is a symbol there as well; a merge list
