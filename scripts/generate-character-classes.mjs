@@ -21,11 +21,11 @@ const since17 = SINCE_17.split(/\s+/u).map((range) => {
 });
 const isNew = (c) => since17.some(([first, last]) => c >= first && c <= last);
 
-function ranges(valueOf) {
+function ranges(classify) {
   const rows = [];
   for (let c = 0; c <= 0x10ffff; ++c) {
     if (c >= 0xd800 && c <= 0xdfff) continue;
-    const value = isNew(c) ? 0 : valueOf(c);
+    const value = isNew(c) ? 0 : classify(c);
     if (value === 0) continue;
     const last = rows.at(-1);
     if (last && last[1] === c - 1 && last[2] === value) last[1] = c;

@@ -38,7 +38,8 @@ CharacterClasses::CharacterClasses() : blocks_(256) {
       while (range != std::end(kClasses) && range->last < c) ++range;
       block[low] = range != std::end(kClasses) && range->first <= c ? range->value : 0;
     }
-    const bool same = std::all_of(block.begin(), block.end(), [&](uint8_t value) { return value == block[0]; });
+    const bool same =
+        std::all_of(block.begin(), block.end(), [&](uint8_t value) { return value == block[0]; });
     if (same && block[0] == 0) continue;
     if (same && uniform[block[0]] > 0) {
       index_[number] = static_cast<uint16_t>(uniform[block[0]]);
@@ -56,8 +57,9 @@ const CharacterClasses& CharacterClasses::get() {
 }
 
 bool is_word_character(uint32_t c) {
-  const auto* next = std::upper_bound(std::begin(kWords), std::end(kWords), c,
-                                      [](uint32_t value, const WordRange& range) { return value < range.first; });
+  const auto* next =
+      std::upper_bound(std::begin(kWords), std::end(kWords), c,
+                       [](uint32_t value, const WordRange& range) { return value < range.first; });
   return next != std::begin(kWords) && c <= (next - 1)->last;
 }
 

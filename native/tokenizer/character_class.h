@@ -1,7 +1,8 @@
 #pragma once
-// What a character is to the regular expressions of byte-level tokenizers: general category and white space of
-// Unicode 16, as Hugging Face tokenizers 0.23 (Oniguruma, Rust regex) and tiktoken 0.14 know it.
+// What a character is to the regular expressions of byte-level tokenizers: general category and white space
+// of Unicode 16, as Hugging Face tokenizers 0.23 (Oniguruma, Rust regex) and tiktoken 0.14 know it.
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
