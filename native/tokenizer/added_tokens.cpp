@@ -153,7 +153,6 @@ void AddedTokens::split(std::string_view text, std::vector<Part>* out) const {
       if (end < text.size() && is_word_character(decode_utf8(text.substr(end)).code_point)) continue;
     }
     if (flags.lstrip) begin = std::max(spaces_begin(text, begin, std::min(done, begin)), done);
-    begin = std::min(begin, end);
     if (flags.rstrip) {
       if (end < run_begin || end >= run_end) {
         run_begin = end;
@@ -162,7 +161,7 @@ void AddedTokens::split(std::string_view text, std::vector<Part>* out) const {
       end = std::max(end, run_end);
     }
     if (done < begin) out->push_back({done, begin, -1});
-    out->push_back({begin, end, flags.token});
+    if (begin < end) out->push_back({begin, end, flags.token});  // else others took all of it: it is lost
     done = end;
   }
   if (done != text.size()) out->push_back({done, text.size(), -1});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <set>
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/byte_level.h"
@@ -93,6 +94,11 @@ Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json)
   int32_t size = json.vocabulary.size();
   for (const AddedToken& token : json.added) size = std::max(size, token.id + 1);
   state->added_by_id.assign(static_cast<size_t>(size), -1);
+  std::set<std::string_view> special;
+  for (const AddedToken& token : json.added)
+    if (token.special) special.insert(token.content);
+  for (const std::string& shown : sought) state->added_skipped.push_back(special.contains(shown));
+  state->added_shown = std::move(sought);
   for (size_t i = 0; i < json.added.size(); ++i)
     state->added_by_id[static_cast<size_t>(json.added[i].id)] = static_cast<int32_t>(i);
   for (size_t i = 0; i < json.pre_tokenizer.size(); ++i) {

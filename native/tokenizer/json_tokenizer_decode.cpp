@@ -139,20 +139,21 @@ void run(const DecoderStep& step, Tokens* tokens) {
 std::string JsonTokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   const TokenizerJson& json = state_->json;
   const auto is_shown = [&](int32_t id) {
-    const AddedToken* added = state_->added(id);
-    return added ? !(added->special && skip_special) : json.vocabulary.has(id);
+    const int32_t added = state_->added_index(id);
+    return added < 0 ? json.vocabulary.has(id)
+                     : !(skip_special && state_->added_skipped[static_cast<size_t>(added)]);
   };
   std::string text;
   if (json.decoder.size() == 1 && json.decoder[0].kind == DecoderStep::Kind::byte_level) {
     std::string bytes;
     for (const int32_t id : ids)
-      if (is_shown(id)) append_byte_level_bytes(piece(id), &bytes);
+      if (is_shown(id)) append_byte_level_bytes(state_->shown(id), &bytes);
     append_lossy(bytes, &text);
     return text;
   }
   Tokens tokens;
   for (const int32_t id : ids)
-    if (is_shown(id)) tokens.emplace_back(piece(id));
+    if (is_shown(id)) tokens.emplace_back(state_->shown(id));
   if (!json.has_decoder) {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (i > 0) text += ' ';
@@ -166,7 +167,7 @@ std::string JsonTokenizer::decode(std::span<const int32_t> ids, bool skip_specia
 }
 
 std::string JsonTokenizer::piece_bytes(int32_t id) const {
-  std::string bytes(piece(id));
+  std::string bytes(state_->shown(id));
   for (const DecoderStep& step : state_->json.decoder) {
     switch (step.kind) {
       case DecoderStep::Kind::byte_level: {

@@ -56,9 +56,7 @@ struct JsonTokenizer::Encoding {
 
   void added(const TextPart& text, const AddedTokens::Part& part) {
     ids->push_back(state.json.added[static_cast<size_t>(part.token)].id);
-    if (!ranges) return;
-    ranges->push_back(part.begin < part.end ? text.range(part.begin, part.end)
-                                            : ByteRange{part.begin, part.end});
+    if (ranges) ranges->push_back(text.range(part.begin, part.end));
   }
 
   // Text between the added tokens that are sought before normalisation.
