@@ -31,21 +31,24 @@ uint64_t JsonVocabulary::hash(std::string_view text) const {
   return mix(state ^ word, 0xE7037ED1A0B428DBull ^ seed_);
 }
 
-size_t JsonVocabulary::slot(std::string_view text) const {
-  size_t at = hash(text) & (slots_.size() - 1);
-  while (slots_[at] >= 0 && this->text(slots_[at]) != text) at = (at + 1) & (slots_.size() - 1);
+size_t JsonVocabulary::slot(std::string_view text, uint64_t hashed) const {
+  const auto tag = static_cast<uint32_t>(hashed >> 32);
+  size_t at = hashed & (slots_.size() - 1);
+  while (slots_[at].id >= 0 && (slots_[at].tag != tag || this->text(slots_[at].id) != text))
+    at = (at + 1) & (slots_.size() - 1);
   return at;
 }
 
 bool JsonVocabulary::rehash(size_t slots) {
-  slots_.assign(slots, -1);
+  slots_.assign(slots, Slot{});
   for (int32_t id = 0; id < size(); ++id) {
     if (!has(id)) continue;
-    const size_t home = hash(text(id)) & (slots - 1);
+    const uint64_t hashed = hash(text(id));
+    const size_t home = hashed & (slots - 1);
     size_t at = home;
-    while (slots_[at] >= 0) at = (at + 1) & (slots - 1);
+    while (slots_[at].id >= 0) at = (at + 1) & (slots - 1);
     if (((at - home) & (slots - 1)) > kMaxProbes) return false;
-    slots_[at] = id;
+    slots_[at] = {id, static_cast<uint32_t>(hashed >> 32)};
   }
   return true;
 }
@@ -62,15 +65,16 @@ Status JsonVocabulary::add(std::string_view text, int64_t id) {
                   quoted(this->text(static_cast<int32_t>(id))) + " and " + quoted(text));
   }
   if (2 * (count_ + 1) > slots_.size()) rehash(std::max<size_t>(1024, 2 * slots_.size()));
-  size_t at = slot(text);
-  if (slots_[at] >= 0) return refuse("the piece " + quoted(text) + " is there twice");
+  const uint64_t hashed = hash(text);
+  const size_t at = slot(text, hashed);
+  if (slots_[at].id >= 0) return refuse("the piece " + quoted(text) + " is there twice");
   const auto index = static_cast<size_t>(id);
   if (index >= pieces_.size()) pieces_.resize(index + 1);
   pieces_[index] = {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(text.size())};
   bytes_ += text;
-  slots_[at] = static_cast<int32_t>(id);
+  slots_[at] = {static_cast<int32_t>(id), static_cast<uint32_t>(hashed >> 32)};
   ++count_;
-  const size_t home = hash(text) & (slots_.size() - 1);
+  const size_t home = hashed & (slots_.size() - 1);
   if (((at - home) & (slots_.size() - 1)) > kMaxProbes) {
     bool scattered = false;
     for (int attempt = 0; attempt < 8 && !scattered; ++attempt) {
@@ -82,6 +86,8 @@ Status JsonVocabulary::add(std::string_view text, int64_t id) {
   return {};
 }
 
-int32_t JsonVocabulary::find(std::string_view text) const { return slots_.empty() ? -1 : slots_[slot(text)]; }
+int32_t JsonVocabulary::find(std::string_view text) const {
+  return slots_.empty() ? -1 : slots_[slot(text, hash(text))].id;
+}
 
 }  // namespace belle::tokenizer

@@ -34,14 +34,18 @@ class JsonVocabulary {
     uint32_t begin = 0;
     uint32_t length = kAbsent;
   };
+  struct Slot {
+    int32_t id = -1;   // -1: free
+    uint32_t tag = 0;  // upper half of the hash: another piece is seldom looked at
+  };
   // The slot that holds `text` or is free for it.
-  size_t slot(std::string_view text) const;
+  size_t slot(std::string_view text, uint64_t hashed) const;
   uint64_t hash(std::string_view text) const;
   bool rehash(size_t slots);
 
   std::string bytes_;
   std::vector<Entry> pieces_;
-  std::vector<int32_t> slots_;  // open addressing, at most half full; -1 free
+  std::vector<Slot> slots_;  // open addressing, at most half full
   uint64_t seed_ = 0x9E3779B97F4A7C15ull;
   size_t count_ = 0;
 };
