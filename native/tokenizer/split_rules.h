@@ -1,0 +1,32 @@
+#pragma once
+// The known regular expressions that cut a text into words before BPE, each a hand-written state machine: no
+// regular expression is ever compiled, time is linear in the text.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace belle::tokenizer {
+
+enum class SplitRules : uint8_t {
+  gpt2,         // also r50k_base and p50k_base
+  bloom,        // leaves gaps: runs of what it does not match
+  cl100k_base,  // GPT-4 as tiktoken 0.14 writes it: white space at the end of the text is one word
+  llama3,       // cl100k_base as Hugging Face files write it: white space ends at its last line break
+  qwen2,        // llama3 with single digits
+  o200k_base,   // GPT-4o
+};
+
+// By name: "gpt2" "bloom" "cl100k_base" "llama3" "qwen2" "o200k_base"; r50k_base, p50k_base as gpt2.
+std::optional<SplitRules> split_rules_by_name(std::string_view name);
+// By the exact text of the regular expression.
+std::optional<SplitRules> split_rules_by_pattern(std::string_view pattern);
+const char* split_rules_name(SplitRules rules);
+// All names, for messages.
+std::string split_rules_names();
+
+// The end of the word that begins at `at` (< text.size()), or `at` when none begins there: then the character
+// belongs to a gap. `text` is valid UTF-8, `at` the start of a character.
+size_t split_word_end(SplitRules rules, std::string_view text, size_t at);
+
+}  // namespace belle::tokenizer
