@@ -10,7 +10,16 @@ export { BelleError, errorCodes } from "./native/errors.ts";
 export type { MergeMode, MergeOptions, MergeReport } from "./tokenizer/merge_vocabulary.ts";
 export { mergeVocabulary } from "./tokenizer/merge_vocabulary.ts";
 export type { CamelCaseSentencePieceOptions, SentencePieceOptions } from "./tokenizer/sentencepiece_options.ts";
-export type { EncodedBatch, EncodeOptions, Piece, TokenizerInfo } from "./tokenizer/tokenizer.ts";
+export type {
+  BatchOptions,
+  DecodeStream,
+  EncodedBatch,
+  EncodedSpans,
+  EncodeOptions,
+  Piece,
+  TextUnit,
+  TokenizerInfo,
+} from "./tokenizer/tokenizer.ts";
 export { Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { TrainBpeOptions, TrainBpeProgress } from "./tokenizer/train_bpe.ts";
 export { trainBpe } from "./tokenizer/train_bpe.ts";

@@ -8,6 +8,7 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/tokenizer.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 
 namespace belle::addon {
 namespace {

@@ -12,7 +12,7 @@ class Job;
 
 struct Instance {
   // Constructors of the classes that JS receives but never calls itself.
-  Napi::FunctionReference stop, tokenizer, model, trainer, shard_writer;
+  Napi::FunctionReference stop, tokenizer, decode_stream, model, trainer, shard_writer;
   std::string cuda_package;       // libbelle_cuda.so of the npm package, as JavaScript resolved it; or empty
   std::unordered_set<Job*> jobs;  // running; used on the JS thread only
 };
@@ -23,6 +23,7 @@ inline Instance& instance(Napi::Env env) { return *env.GetInstanceData<Instance>
 // Each adds its functions and classes; a file per subject.
 void define_stop(Napi::Env env, Napi::Object exports);
 void define_tokenizer(Napi::Env env, Napi::Object exports);
+void define_decode_stream(Napi::Env env, Napi::Object exports);
 void define_bpe_trainer(Napi::Env env, Napi::Object exports);
 void define_merge(Napi::Env env, Napi::Object exports);
 void define_model(Napi::Env env, Napi::Object exports);

@@ -1,16 +1,24 @@
 #include "native/addon/tokenizer.h"
 
+#include <algorithm>
+#include <array>
+
 #include "native/addon/arguments.h"
 #include "native/addon/arrays.h"
 #include "native/addon/encode_batch.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
+#include "native/addon/text_batch.h"
 #include "native/addon/wrap.h"
+#include "native/core/code_points.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
 
 namespace belle::addon {
 namespace {
 
 constexpr napi_type_tag kTokenizerTag = {0x6265'6c6c'6574'6f6bull, 0x5b0c'9a61'7fd3'e002ull};
+
+constexpr std::array kUnits = {"utf16", "bytes", "codePoints"};
 
 const char* model_type_name(tokenizer::ModelType type) {
   switch (type) {
@@ -40,7 +48,10 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
                            InstanceAccessor<&TokenizerWrap::pad_id>("padId"),
                            InstanceMethod<&TokenizerWrap::encode>("encode"),
                            InstanceMethod<&TokenizerWrap::encode_batch>("encodeBatch"),
+                           InstanceMethod<&TokenizerWrap::count_batch>("countBatch"),
+                           InstanceMethod<&TokenizerWrap::encode_spans>("encodeSpans"),
                            InstanceMethod<&TokenizerWrap::decode>("decode"),
+                           InstanceMethod<&TokenizerWrap::decode_stream>("decodeStream"),
                            InstanceMethod<&TokenizerWrap::pieces>("pieces"),
                            InstanceMethod<&TokenizerWrap::piece_id>("pieceId"),
                            InstanceMethod<&TokenizerWrap::info>("info"),
@@ -50,15 +61,6 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
   const SharedTokenizer& tokenizer() const { return held_; }
 
  private:
-  const tokenizer::SentencePieceModel& model() const { return held_->model(); }
-  // -1 when the model has no such control piece (as SentencePieceProcessor::bos_id): the id is where the
-  // piece stands, whatever the trainer spec says.
-  Napi::Value special(const Napi::CallbackInfo& info, const std::string& piece) {
-    const int32_t id = held_->piece_id(piece);
-    const bool control =
-        id >= 0 && model().pieces[static_cast<size_t>(id)].type == tokenizer::PieceType::control;
-    return Napi::Number::New(info.Env(), control ? id : -1);
-  }
   Napi::Value vocab_size(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), held_->vocab_size());
   }
@@ -66,49 +68,105 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     return Napi::String::New(info.Env(), held_->fingerprint());
   }
   Napi::Value unk_id(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), model().unk_id());
+    return Napi::Number::New(info.Env(), held_->unk_id());
   }
-  Napi::Value bos_id(const Napi::CallbackInfo& info) { return special(info, model().trainer_spec.bos_piece); }
-  Napi::Value eos_id(const Napi::CallbackInfo& info) { return special(info, model().trainer_spec.eos_piece); }
-  Napi::Value pad_id(const Napi::CallbackInfo& info) { return special(info, model().trainer_spec.pad_piece); }
+  Napi::Value bos_id(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), held_->bos_id());
+  }
+  Napi::Value eos_id(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), held_->eos_id());
+  }
+  Napi::Value pad_id(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), held_->pad_id());
+  }
+
+  static Napi::Uint32Array joined(Napi::Env env, const EncodedBatch& batch) {
+    Napi::Uint32Array ids = Napi::Uint32Array::New(env, batch.offsets.back());
+    uint32_t* to = ids.Data();
+    for (const auto& chunk : batch.chunks) to = std::copy(chunk.begin(), chunk.end(), to);
+    return ids;
+  }
+  EncodedBatch encoded(const Napi::CallbackInfo& info, bool counts_only) const {
+    const auto threads = static_cast<int>(integer_argument(info[1], "threads", 0, 1024));
+    return take(info.Env(),
+                addon::encode_batch(*held_, TextBatch::of_strings(info[0], "texts"), threads, counts_only));
+  }
 
   Napi::Value encode(const Napi::CallbackInfo& info) {
-    std::vector<int32_t> ids;
-    check(info.Env(), held_->encode(string_argument(info[0], "text"), &ids));
-    return ids_array(info.Env(), ids);
+    const TextBatch text = TextBatch::of_string(info[0], "text");
+    return joined(info.Env(), take(info.Env(), addon::encode_batch(*held_, text, 0, false)));
   }
 
   Napi::Value encode_batch(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const EncodedBatch batch = take(env, addon::encode_batch(*held_, strings_argument(info[0], "texts")));
+    const EncodedBatch batch = encoded(info, false);
     Napi::Object result = Napi::Object::New(env);
-    result.Set("ids", ids_array(env, batch.ids));
+    result.Set("ids", joined(env, batch));
     result.Set("offsets", copied_array<Napi::Uint32Array, uint32_t>(env, batch.offsets));
     return result;
   }
 
-  Napi::Value decode(const Napi::CallbackInfo& info) {
-    const std::vector<int32_t> ids = ids_argument(info[0], "ids");
-    for (size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < held_->vocab_size()) continue;
-      throw_argument(info.Env(), "ids[" + std::to_string(i) + "] = " + std::to_string(ids[i]) +
-                                     " is outside the vocabulary of " + std::to_string(held_->vocab_size()) +
-                                     " pieces; was it made by another tokenizer?");
-    }
-    return Napi::String::New(info.Env(), held_->decode(ids));
+  Napi::Value count_batch(const Napi::CallbackInfo& info) {
+    const EncodedBatch batch = encoded(info, true);
+    Napi::Uint32Array counts = Napi::Uint32Array::New(info.Env(), batch.offsets.size() - 1);
+    for (size_t i = 0; i < counts.ElementLength(); ++i) counts[i] = batch.offsets[i + 1] - batch.offsets[i];
+    return counts;
   }
+
+  Napi::Value encode_spans(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    std::string text;
+    const TextBatch given = TextBatch::of_string(info[0], "text");
+    append_utf8(given[0], &text);
+    const size_t unit = one_of_argument(info[1], "unit", kUnits);
+    std::vector<int32_t> ids;
+    std::vector<tokenizer::TextSpan> spans;
+    check(env, held_->encode_with_spans(text, &ids, &spans));
+    // begins and ends, each ascending
+    std::vector<uint32_t> begins, ends;
+    for (const auto& span : spans) begins.push_back(static_cast<uint32_t>(span.begin));
+    for (const auto& span : spans) ends.push_back(static_cast<uint32_t>(span.end));
+    if (unit != 1) {
+      count_units(text, unit == 0, &begins);
+      count_units(text, unit == 0, &ends);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("ids", ids_array(env, ids));
+    result.Set("begins", copied_array<Napi::Uint32Array, uint32_t>(env, begins));
+    result.Set("ends", copied_array<Napi::Uint32Array, uint32_t>(env, ends));
+    return result;
+  }
+  // Ascending byte positions become positions in UTF-16 units or code points.
+  static void count_units(std::string_view text, bool utf16, std::vector<uint32_t>* positions) {
+    size_t byte = 0;
+    uint32_t units = 0;
+    for (uint32_t& position : *positions) {
+      while (byte < position) {
+        const Utf8Char c = decode_utf8(text.substr(byte));
+        byte += c.length;
+        units += utf16 && c.code_point > 0xFFFF ? 2 : 1;
+      }
+      position = units;
+    }
+  }
+
+  Napi::Value decode(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), held_->decode(known_ids_argument(info[0], *held_)));
+  }
+
+  Napi::Value decode_stream(const Napi::CallbackInfo& info) { return new_decode_stream(info.Env(), held_); }
 
   Napi::Value pieces(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const auto& pieces = model().pieces;
-    Napi::Array result = Napi::Array::New(env, pieces.size());
-    for (size_t i = 0; i < pieces.size(); ++i) {
+    Napi::Array result = Napi::Array::New(env, static_cast<size_t>(held_->vocab_size()));
+    for (int32_t id = 0; id < held_->vocab_size(); ++id) {
       const Napi::HandleScope scope(env);
+      const tokenizer::Piece& piece = held_->piece(id);
       Napi::Object row = Napi::Object::New(env);
-      row.Set("piece", pieces[i].piece);
-      row.Set("score", Napi::Number::New(env, pieces[i].score));
-      row.Set("type", Napi::Number::New(env, static_cast<int32_t>(pieces[i].type)));
-      result.Set(static_cast<uint32_t>(i), row);
+      row.Set("piece", piece.piece);
+      row.Set("score", Napi::Number::New(env, piece.score));
+      row.Set("type", Napi::Number::New(env, static_cast<int32_t>(piece.type)));
+      result.Set(static_cast<uint32_t>(id), row);
     }
     return result;
   }
@@ -118,13 +176,14 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
   }
 
   Napi::Value info(const Napi::CallbackInfo& info) {
-    const auto& normalizer = model().normalizer_spec;
+    const tokenizer::SentencePieceModel& model = *held_->sentencepiece();
+    const auto& normalizer = model.normalizer_spec;
     Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("modelType", model_type_name(model().trainer_spec.model_type));
+    result.Set("modelType", model_type_name(model.trainer_spec.model_type));
     result.Set("normalizer", normalizer.name);
     result.Set("addDummyPrefix", Napi::Boolean::New(info.Env(), normalizer.add_dummy_prefix));
     result.Set("removeExtraWhitespaces", Napi::Boolean::New(info.Env(), normalizer.remove_extra_whitespaces));
-    result.Set("byteFallback", Napi::Boolean::New(info.Env(), model().trainer_spec.byte_fallback));
+    result.Set("byteFallback", Napi::Boolean::New(info.Env(), model.trainer_spec.byte_fallback));
     return result;
   }
 
@@ -144,13 +203,26 @@ Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {
   auto model = take(info.Env(), tokenizer::parse_model(bytes_argument(info[0], "bytes")));
-  return new_tokenizer(info.Env(), take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
+  return new_tokenizer(info.Env(),
+                       take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
 }
 
 }  // namespace
 
 Napi::Object new_tokenizer(Napi::Env env, SharedTokenizer tokenizer) {
   return TokenizerWrap::make(instance(env).tokenizer, std::move(tokenizer));
+}
+
+std::vector<int32_t> known_ids_argument(const Napi::Value& value, const tokenizer::Tokenizer& tokenizer) {
+  std::vector<int32_t> ids = ids_argument(value, "ids");
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < tokenizer.vocab_size()) continue;
+    throw_argument(value.Env(), "ids[" + std::to_string(i) + "] = " + std::to_string(ids[i]) +
+                                    " is outside the vocabulary of " +
+                                    std::to_string(tokenizer.vocab_size()) +
+                                    " pieces; was it made by another tokenizer?");
+  }
+  return ids;
 }
 
 SharedTokenizer tokenizer_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {

@@ -151,13 +151,13 @@ size_t LinearEncoder::encode(std::span<const uint32_t> atoms, Scratch* scratch, 
   const size_t size = atoms.size();
   for (size_t begin = 0; begin < size;) {
     const uint32_t atom = atoms[begin];
-    if (!joins(atom) || begin + 1 == size || !joins(atoms[begin + 1]) || !may_touch(atom, atoms[begin + 1])) {
+    if (begin + 1 == size || separates(atom, atoms[begin + 1])) {
       *out++ = atom == kBarrier ? kNoSymbol : symbol_of_atom_[atom];
       ++begin;
       continue;
     }
     size_t end = begin + 2;
-    while (end < size && joins(atoms[end]) && may_touch(atoms[end - 1], atoms[end])) ++end;
+    while (end < size && !separates(atoms[end - 1], atoms[end])) ++end;
     const auto run = atoms.subspan(begin, end - begin);
     uint64_t few = 0;
     if (run.size() < 64) {

@@ -52,10 +52,10 @@ class LinearEncoder {
   // Writes the symbols of the atoms, kNoSymbol for a barrier; there must be room for one an atom. Returns
   // their number.
   size_t encode(std::span<const uint32_t> atoms, Scratch* scratch, uint32_t* symbols) const;
-  // A symbol's length in atoms.
-  uint32_t length(uint32_t symbol) const { return symbols_[symbol].length; }
-  // Whether merging the symbol's own text gives it. One that is not live occurs in no encoding.
-  bool live(uint32_t symbol) const { return symbols_[symbol].live; }
+  // True only when no symbol holds the two atoms side by side.
+  bool separates(uint32_t left, uint32_t right) const {
+    return !joins(left) || !joins(right) || !may_touch(left, right);
+  }
 
  private:
   static constexpr uint32_t kAtomPriority = ~0u;

@@ -97,6 +97,7 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
                                   std::vector<size_t>* origins) const {
   const State& state = *state_;
   const size_t whole = text.size();
+  size_t end = whole;  // of what was not removed
   std::string out;
   if (origins) origins->clear();
   const auto append = [&](std::string_view bytes, size_t origin) {
@@ -125,10 +126,13 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
     }
     if (state.remove_extra_whitespaces)
       while (std::string_view(out).ends_with(state.space)) out.resize(out.size() - state.space.size());
-    if (origins) origins->resize(out.size());
-    if (state.add_dummy_prefix && state.whitespace_as_suffix) append(state.space, whole);
+    if (origins && out.size() < origins->size()) {
+      end = (*origins)[out.size()];
+      origins->resize(out.size());
+    }
+    if (state.add_dummy_prefix && state.whitespace_as_suffix) append(state.space, end);
   }
-  if (origins) origins->push_back(whole);
+  if (origins) origins->push_back(end);
   return out;
 }
 

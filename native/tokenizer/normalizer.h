@@ -24,7 +24,7 @@ class Normalizer {
   // user_defined: pieces that pass through unchanged where they match (longest first); may be empty.
   std::string normalize(std::string_view text, const std::vector<std::string>* user_defined = nullptr) const;
   // The same with the matcher built once. origins: where in `text` each byte of the result comes from, and
-  // one entry more, text.size().
+  // one entry more, where the last one ends.
   std::string normalize(std::string_view text, const PrefixMatcher& user_defined,
                         std::vector<size_t>* origins = nullptr) const;
   // Normalises with no more than spaces and the dummy prefix: no charsmap, nothing removed. Then each

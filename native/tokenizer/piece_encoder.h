@@ -40,8 +40,11 @@ class PieceEncoder {
     if (rules.suffix) atoms.add(rules.space);
     return finish(atoms, scratch);
   }
-  // A symbol's length in characters.
-  uint32_t length(uint32_t symbol) const { return symbol >= kCharacter ? 1 : encoder_.length(symbol); }
+  // Whether a text may be cut between the two: both are known and no piece holds them side by side.
+  bool separates(char32_t left, char32_t right) const {
+    const uint32_t a = atom(left), b = atom(right);
+    return a != LinearEncoder::kBarrier && b != LinearEncoder::kBarrier && encoder_.separates(a, b);
+  }
 
  private:
   // Characters as they come.
@@ -52,7 +55,7 @@ class PieceEncoder {
       unknown_.clear();
     }
     void add(char32_t c) {
-      const uint32_t atom = encoder_.atoms_[encoder_.pages_[c >> 8] + (c & 0xFF)];
+      const uint32_t atom = encoder_.atom(c);
       if (atom == LinearEncoder::kBarrier) unknown_.push_back(c);
       *end_++ = atom;
     }
@@ -71,6 +74,7 @@ class PieceEncoder {
         atoms_(std::move(atoms)),
         pieces_(pieces),
         others_(std::move(others)) {}
+  uint32_t atom(char32_t c) const { return atoms_[pages_[c >> 8] + (c & 0xFF)]; }
   std::span<const uint32_t> finish(const Atoms& atoms, Scratch* scratch) const;
 
   LinearEncoder encoder_;

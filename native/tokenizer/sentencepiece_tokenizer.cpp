@@ -197,9 +197,12 @@ void SentencePieceTokenizer::append_bytes(uint32_t symbol, std::vector<int32_t>*
 }
 
 template <class Text>
-void SentencePieceTokenizer::encode_plain(Text text, EncodeScratch* scratch,
+void SentencePieceTokenizer::encode_plain(Text text, TextPart which, EncodeScratch* scratch,
                                           std::vector<int32_t>* ids) const {
-  append_ids(linear_->encode_plain(text, normalizer_.plain_rules(), &scratch->pieces), ids);
+  Normalizer::Plain rules = normalizer_.plain_rules();
+  rules.prefix = rules.prefix && which.first;
+  rules.suffix = rules.suffix && which.last;
+  append_ids(linear_->encode_plain(text, rules, &scratch->pieces), ids);
 }
 
 Status SentencePieceTokenizer::encode(std::string_view utf8, EncodeScratch* scratch,
@@ -207,7 +210,7 @@ Status SentencePieceTokenizer::encode(std::string_view utf8, EncodeScratch* scra
   BELLE_TRY(check_encodes());
   if (utf8.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
   if (plain()) {
-    encode_plain(utf8, scratch, ids);
+    encode_plain(utf8, {}, scratch, ids);
     return {};
   }
   const std::string normalized = normalize(utf8);
@@ -220,7 +223,7 @@ Status SentencePieceTokenizer::encode(std::u16string_view utf16, EncodeScratch* 
                                       std::vector<int32_t>* ids) const {
   if (plain() && utf16.size() <= HeapEncoder::kMaxBytes / 3) {
     BELLE_TRY(check_encodes());
-    encode_plain(utf16, scratch, ids);
+    encode_plain(utf16, {}, scratch, ids);
     return {};
   }
   scratch->utf8.clear();
@@ -228,29 +231,54 @@ Status SentencePieceTokenizer::encode(std::u16string_view utf16, EncodeScratch* 
   return encode(scratch->utf8, scratch, ids);
 }
 
-Status SentencePieceTokenizer::encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
-                                                   std::vector<size_t>* begins) const {
+size_t SentencePieceTokenizer::cut(std::u16string_view text, size_t from) const {
+  if (!plain()) return text.size();
+  const char32_t space = normalizer_.plain_rules().space;
+  // Not between the halves of a character, and never at the very start: the prefix stands there.
+  size_t at = std::max<size_t>(from, 1);
+  if (at < text.size() && (text[at] & 0xFC00) == 0xDC00) ++at;
+  const auto normalized = [&](char16_t unit) { return unit == u' ' ? space : static_cast<char32_t>(unit); };
+  for (; at < text.size(); ++at) {
+    // Beyond the basic plane nothing is cut: rare, and not worth the care.
+    if ((text[at - 1] & 0xF800) == 0xD800 || (text[at] & 0xF800) == 0xD800) continue;
+    if (linear_->separates(normalized(text[at - 1]), normalized(text[at]))) return at;
+  }
+  return text.size();
+}
+
+Status SentencePieceTokenizer::encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+                                           std::vector<int32_t>* ids) const {
+  if (which.first && which.last) return encode(part, scratch, ids);
+  BELLE_TRY(check_encodes());
+  encode_plain(part, which, scratch, ids);
+  return {};
+}
+
+Status SentencePieceTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
+                                                 std::vector<TextSpan>* spans) const {
   BELLE_TRY(check_encodes());
   EncodeScratch scratch;
   std::vector<size_t> origins;
   const std::string normalized = normalizer_.normalize(utf8, user_defined_, &origins);
   if (normalized.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
-  begins->clear();
-  const size_t first = ids->size();
   size_t byte = 0;
   bool after_unknown = false;
+  // A charsmap can be crafted to make malformed text, which then counts as more bytes than it has.
+  const auto origin = [&] { return origins[std::min(byte, origins.size() - 1)]; };
   for (const uint32_t symbol : symbols_of(normalized, &scratch)) {
-    const bool unknown = symbol >= PieceEncoder::kCharacter || symbol == static_cast<uint32_t>(unk_id_);
-    const bool fused = unknown && after_unknown && !model_.trainer_spec.byte_fallback;
-    // A charsmap can be crafted to make malformed text, which then counts as more bytes than it has.
-    const size_t origin = origins[std::min(byte, origins.size() - 1)];
-    if (!fused) append_ids({&symbol, 1}, ids);
-    while (begins->size() < ids->size() - first) begins->push_back(origin);
+    const size_t begin = origin(), before = ids->size();
     byte += symbol >= PieceEncoder::kCharacter ? utf8_length(symbol - PieceEncoder::kCharacter)
                                                : piece(static_cast<int32_t>(symbol)).piece.size();
+    const bool unknown = symbol >= PieceEncoder::kCharacter || symbol == static_cast<uint32_t>(unk_id_);
+    if (unknown && after_unknown && !model_.trainer_spec.byte_fallback) {
+      spans->back().end = origin();  // one <unk> for the run
+      continue;
+    }
+    append_ids({&symbol, 1}, ids);
+    spans->resize(spans->size() + (ids->size() - before), {begin, begin});
+    spans->back().end = origin();
     after_unknown = unknown;
   }
-  begins->push_back(utf8.size());
   return {};
 }
 
@@ -273,6 +301,31 @@ std::vector<int32_t> SentencePieceTokenizer::encode_by_heap(std::string_view nor
 std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
   std::string text = decode_ids(model_, ids);
   return denormalizer_ ? denormalizer_->normalize(text) : text;
+}
+
+namespace {
+
+class PieceStream final : public StreamDecoder {
+ public:
+  PieceStream(const SentencePieceModel& model, const Normalizer* denormalizer)
+      : decoder_(model), denormalizer_(denormalizer) {}
+  void push(int32_t id, std::string* text) override { decoder_.push(id, denormalizer_ ? &all_ : text); }
+  void finish(std::string* text) override {
+    decoder_.finish(denormalizer_ ? &all_ : text);
+    if (denormalizer_) *text += denormalizer_->normalize(all_);
+    all_.clear();
+  }
+
+ private:
+  PieceDecoder decoder_;
+  const Normalizer* denormalizer_;
+  std::string all_;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamDecoder> SentencePieceTokenizer::decode_stream() const {
+  return std::make_unique<PieceStream>(model_, denormalizer_ ? &*denormalizer_ : nullptr);
 }
 
 std::string SentencePieceTokenizer::fingerprint() const {

@@ -25,9 +25,14 @@ class SentencePieceTokenizer final : public Tokenizer {
   using Tokenizer::encode;
   Status encode(std::string_view utf8, EncodeScratch* scratch, std::vector<int32_t>* ids) const override;
   Status encode(std::u16string_view utf16, EncodeScratch* scratch, std::vector<int32_t>* ids) const override;
-  Status encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
-                             std::vector<size_t>* begins) const override;
+  Status encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
+                           std::vector<TextSpan>* spans) const override;
+  size_t cut(std::u16string_view text, size_t from) const override;
+  Status encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+                     std::vector<int32_t>* ids) const override;
   std::string decode(std::span<const int32_t> ids) const override;
+  // With a denormaliser all text comes at the end: it may change any of it.
+  std::unique_ptr<StreamDecoder> decode_stream() const override;
   std::string fingerprint() const override;
   std::string serialize() const override { return serialize_model(model_); }
   const SentencePieceModel* sentencepiece() const override { return &model_; }
@@ -48,7 +53,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   Status check_encodes() const;
   bool plain() const { return normalizer_.plain() && user_defined_.empty() && linear_.has_value(); }
   template <class Text>
-  void encode_plain(Text text, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
+  void encode_plain(Text text, TextPart which, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
   std::span<const uint32_t> symbols_of(std::string_view normalized, EncodeScratch* scratch) const;
   void append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const;
   void append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const;

@@ -21,6 +21,24 @@ struct EncodeScratch {
   PieceEncoder::Scratch pieces;
 };
 
+// Bytes of a text.
+struct TextSpan {
+  size_t begin, end;
+  bool operator==(const TextSpan&) const = default;
+};
+
+// Where a part stands in its text; `whole` is the first and the last.
+struct TextPart {
+  bool first = true, last = true;
+};
+
+class StreamDecoder {
+ public:
+  virtual ~StreamDecoder() = default;
+  virtual void push(int32_t id, std::string* text) = 0;
+  virtual void finish(std::string* text) = 0;
+};
+
 class Tokenizer {
  public:
   // A sentencepiece .model.
@@ -43,11 +61,19 @@ class Tokenizer {
   // UTF-16, as JavaScript has it; a lone surrogate counts as U+FFFD.
   virtual Status encode(std::u16string_view utf16, EncodeScratch* scratch,
                         std::vector<int32_t>* ids) const = 0;
-  // begins: for each id the byte of `utf8` where its text begins, and one entry more, the end of the text. An
-  // id's text ends where the next begins; of the byte pieces of a character only the last has text.
-  virtual Status encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
-                                     std::vector<size_t>* begins) const = 0;
+  // spans: for each id appended, the bytes of `utf8` that it stands for. White space that the normaliser
+  // removes belongs to the id before it; of the byte pieces of a character only the last has text.
+  virtual Status encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
+                                   std::vector<TextSpan>* spans) const = 0;
+  // The first place from `from` on where a text can be cut so that its parts, encoded on their own as the
+  // first, a middle or the last part, give the ids of the whole; the text's size when there is none.
+  virtual size_t cut(std::u16string_view text, size_t from) const;
+  virtual Status encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+                             std::vector<int32_t>* ids) const;
   virtual std::string decode(std::span<const int32_t> ids) const = 0;  // ids out of range are skipped
+
+  // Text as ids come, never in the middle of a character. The tokenizer must outlive it.
+  virtual std::unique_ptr<StreamDecoder> decode_stream() const = 0;
 
   // SHA-256 over all that decides what text becomes which ids and back (pieces, scores, types, normaliser,
   // byte fallback): the identity stored with data and checkpoints. Training options do not count.

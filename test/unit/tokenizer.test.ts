@@ -147,6 +147,67 @@ test("bad ids and texts name their place", async () => {
   await argument(() => without.encode("a", { eos: true }), /no eos control piece; train it with eos_id/);
 });
 
+test("count is what encode gives, for one text and for many", async () => {
+  const tokenizer = await small();
+  const texts = [...english, "", ...chinese, "\ud800 lone", "😀".repeat(3)];
+  const { offsets } = tokenizer.encodeBatch(texts);
+  const lengths = texts.map((_, i) => offsets[i + 1]! - offsets[i]!);
+  assert.equal([...tokenizer.countBatch(texts)], lengths);
+  assert.equal(
+    texts.map((text) => tokenizer.count(text)),
+    lengths,
+  );
+  assert.equal(
+    texts.map((text) => tokenizer.encode(text).length),
+    lengths,
+  );
+});
+
+test("a long text has the same ids in one piece, in parts and on one thread", async () => {
+  const tokenizer = await small({ remove_extra_whitespaces: false });
+  const text = [...english, ...chinese, "😀 ", "  "].join(" ").repeat(2000);
+  const whole = tokenizer.encode(text);
+  assert.ok(tokenizer.decode(whole) === text);
+  assert.ok(Buffer.from(tokenizer.encodeBatch([text], { threads: 1 }).ids.buffer).equals(Buffer.from(whole.buffer)));
+  assert.equal(tokenizer.encodeBatch(["", text, "a"], { threads: 2 }).offsets[2], whole.length);
+});
+
+test("encodeWithSpans: positions in UTF-16 units, bytes and code points", async () => {
+  const tokenizer = await small({ remove_extra_whitespaces: false });
+  const text = "a 😀 中";
+  const byUnit = (unit: "utf16" | "bytes" | "codePoints") => {
+    const { ids, begins, ends } = tokenizer.encodeWithSpans(text, { unit });
+    assert.equal(ids, tokenizer.encode(text));
+    return [begins.at(-1), ends.at(-1), Math.max(...ends)];
+  };
+  assert.equal(byUnit("utf16").slice(1), [6, 6]);
+  assert.equal(byUnit("bytes").slice(1), [10, 10]);
+  assert.equal(byUnit("codePoints").slice(1), [5, 5]);
+  const { begins, ends } = tokenizer.encodeWithSpans(text);
+  assert.is([...begins].map((begin, i) => text.slice(begin, ends[i])).join(""), text);
+  await fails(
+    () => tokenizer.encodeWithSpans(text, { unit: "words" as never }),
+    "ERR_BELLE_INVALID_ARGUMENT",
+    /unit must be one of "?utf16/,
+  );
+});
+
+test("decodeStream: whole characters as ids come, the text of decode in all", async () => {
+  const tokenizer = await small({ remove_extra_whitespaces: false });
+  const text = "The 😀 snow 龘 is white.";
+  const ids = tokenizer.encode(text);
+  const stream = tokenizer.decodeStream();
+  const parts = [...ids].map((id) => stream.push(id));
+  assert.is(parts.join("") + stream.finish(), text);
+  assert.not.ok(parts.some((part) => part.includes("\ufffd")));
+  assert.ok(parts.includes(""), "bytes of a character wait for the last one");
+  // A stream begins anew after its end.
+  assert.is(stream.push(ids) + stream.finish(), text);
+  const bytes = tokenizer.encode("龘").slice(-3, -1);
+  assert.is(stream.push(bytes) + stream.finish(), "\ufffd\ufffd");
+  await fails(() => stream.push(999), "ERR_BELLE_INVALID_ARGUMENT", /ids\[0\] = 999 is outside the vocabulary/);
+});
+
 test("trainBpe: files and sentences, threads and both spellings give the same pieces", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "text.txt");

@@ -1,6 +1,7 @@
 // The one typed description of the addon (native/addon). Everything above ts/native speaks these types; only load.ts
 // knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
 
+import type { NativeTokenizer } from "./binding_tokenizer.ts";
 import type { DType } from "./dtype.ts";
 
 /** Plain numbers and strings a native error carries besides its message. */
@@ -9,37 +10,6 @@ export type NativeErrorDetails = Record<string, string | number | boolean>;
 /** A stop flag shared with native threads: `stop()` asks, the thread looks at it between steps, tokens or lines. */
 export interface NativeStop {
   stop(): void;
-}
-
-export interface NativePiece {
-  piece: string;
-  score: number;
-  /** 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte */
-  type: number;
-}
-
-export interface NativeTokenizer {
-  readonly vocabSize: number;
-  readonly fingerprint: string;
-  readonly unkId: number;
-  readonly bosId: number;
-  readonly eosId: number;
-  readonly padId: number;
-  /** Without bos and eos. */
-  encode(text: string): Uint32Array;
-  encodeBatch(texts: string[]): { ids: Uint32Array; offsets: Uint32Array };
-  decode(ids: Uint32Array): string;
-  pieces(): NativePiece[];
-  pieceId(piece: string): number;
-  /** { model_type, add_dummy_prefix, remove_extra_whitespaces, normalizer, byte_fallback } */
-  info(): {
-    modelType: string;
-    normalizer: string;
-    addDummyPrefix: boolean;
-    removeExtraWhitespaces: boolean;
-    byteFallback: boolean;
-  };
-  save(path: string): Promise<void>;
 }
 
 export interface NativeBpeTrainOptions {

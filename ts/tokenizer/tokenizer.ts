@@ -1,7 +1,7 @@
 // Tokenizer: encode and decode with a sentencepiece BPE model, byte for byte as sentencepiece does.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { NativePiece, NativeTokenizer } from "../native/binding.ts";
+import type { NativeDecodeStream, NativePiece, NativeTokenizer } from "../native/binding_tokenizer.ts";
 import { BelleError, native, nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 
@@ -13,6 +13,21 @@ export interface EncodeOptions {
   bos?: boolean;
   /** Put the end-of-sequence id last. Default false, as sentencepiece. */
   eos?: boolean;
+}
+
+export interface BatchOptions extends EncodeOptions {
+  /** CPU threads; 0 or left out = all cores. The result does not depend on it. */
+  threads?: number;
+}
+
+/** What positions in a text count: UTF-16 units as in JavaScript's strings, bytes of UTF-8, or code points. */
+export type TextUnit = "utf16" | "bytes" | "codePoints";
+
+export interface EncodedSpans {
+  ids: Uint32Array;
+  /** Id i stands for the text from begins[i] to ends[i]; of the byte pieces of a character only the last has text. */
+  begins: Uint32Array;
+  ends: Uint32Array;
 }
 
 export interface EncodedBatch {
@@ -92,14 +107,34 @@ export class Tokenizer {
   }
 
   /** Ids of many texts in one call. */
-  encodeBatch(texts: readonly string[], options: EncodeOptions = {}): EncodedBatch {
-    const batch = native(() => this.#native.encodeBatch(texts as string[]));
+  encodeBatch(texts: readonly string[], options: BatchOptions = {}): EncodedBatch {
+    const batch = native(() => this.#native.encodeBatch(texts as string[], options.threads ?? 0));
     return options.bos || options.eos ? this.#framed(batch, options) : batch;
+  }
+
+  /** How many ids the text has, without bos and eos. */
+  count(text: string): number {
+    return this.countBatch([text])[0]!;
+  }
+
+  /** How many ids each of many texts has; no ids are kept. */
+  countBatch(texts: readonly string[], options: { threads?: number } = {}): Uint32Array {
+    return native(() => this.#native.countBatch(texts as string[], options.threads ?? 0));
+  }
+
+  /** Ids of the text, and which part of it each stands for. Positions count UTF-16 units unless `unit` says otherwise. */
+  encodeWithSpans(text: string, options: { unit?: TextUnit } = {}): EncodedSpans {
+    return native(() => this.#native.encodeSpans(text, options.unit ?? "utf16"));
   }
 
   /** Text of the ids; control pieces become nothing. Throws ERR_BELLE_INVALID_ARGUMENT for an id out of range. */
   decode(ids: Uint32Array | readonly number[]): string {
-    return native(() => this.#native.decode(ids instanceof Uint32Array ? ids : toIds(ids)));
+    return native(() => this.#native.decode(toIds(ids)));
+  }
+
+  /** Text as ids come, for answers that are shown while they are made. */
+  decodeStream(): DecodeStream {
+    return new DecodeStream(this.#native.decodeStream());
   }
 
   pieces(): Piece[] {
@@ -142,6 +177,26 @@ export class Tokenizer {
   }
 }
 
+/** Ids to text bit by bit: never half a character, and the whole is what `decode` gives. Made by `tokenizer.decodeStream()`. */
+export class DecodeStream {
+  readonly #native: NativeDecodeStream;
+
+  /** @internal */
+  constructor(stream: NativeDecodeStream) {
+    this.#native = stream;
+  }
+
+  /** The text that is certain now; "" while a character waits for its last byte. */
+  push(ids: number | Uint32Array | readonly number[]): string {
+    return native(() => this.#native.push(toIds(typeof ids === "number" ? [ids] : ids)));
+  }
+
+  /** The rest: bytes of a character that was never finished, as U+FFFD. The next id begins a new text. */
+  finish(): string {
+    return native(() => this.#native.finish());
+  }
+}
+
 /** The addon's object behind a Tokenizer, for the rooms above. */
 export function nativeTokenizer(tokenizer: Tokenizer): NativeTokenizer {
   return unwrap(tokenizer);
@@ -151,7 +206,8 @@ export function tokenizerOf(tokenizer: NativeTokenizer): Tokenizer {
   return wrap(tokenizer);
 }
 
-function toIds(ids: readonly number[]): Uint32Array {
+function toIds(ids: Uint32Array | readonly number[]): Uint32Array {
+  if (ids instanceof Uint32Array) return ids;
   const array = Uint32Array.from(ids);
   const wrong = array.findIndex((id, index) => id !== ids[index]);
   if (wrong < 0) return array;

@@ -1,0 +1,45 @@
+// Types of the addon's tokenizers.
+
+export interface NativePiece {
+  piece: string;
+  score: number;
+  /** 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte */
+  type: number;
+}
+
+export interface NativeTokenizer {
+  readonly vocabSize: number;
+  readonly fingerprint: string;
+  readonly unkId: number;
+  readonly bosId: number;
+  readonly eosId: number;
+  readonly padId: number;
+  /** Without bos and eos. */
+  encode(text: string): Uint32Array;
+  /** threads: 0 = all cores. */
+  encodeBatch(texts: string[], threads: number): { ids: Uint32Array; offsets: Uint32Array };
+  countBatch(texts: string[], threads: number): Uint32Array;
+  encodeSpans(
+    text: string,
+    unit: "utf16" | "bytes" | "codePoints",
+  ): { ids: Uint32Array; begins: Uint32Array; ends: Uint32Array };
+  decode(ids: Uint32Array): string;
+  decodeStream(): NativeDecodeStream;
+  pieces(): NativePiece[];
+  pieceId(piece: string): number;
+  /** { model_type, add_dummy_prefix, remove_extra_whitespaces, normalizer, byte_fallback } */
+  info(): {
+    modelType: string;
+    normalizer: string;
+    addDummyPrefix: boolean;
+    removeExtraWhitespaces: boolean;
+    byteFallback: boolean;
+  };
+  save(path: string): Promise<void>;
+}
+
+export interface NativeDecodeStream {
+  push(ids: Uint32Array): string;
+  /** What is held back; the next id begins a new text. */
+  finish(): string;
+}
