@@ -7,7 +7,7 @@ export { BelleError, errorCodes } from "./native/errors.ts";
 
 // Tokenizers
 
-export type { MergeMode, MergeOptions, MergeReport } from "./tokenizer/merge_vocabulary.ts";
+export type { MergeEffect, MergeMode, MergeOptions, MergeProgress, MergeReport } from "./tokenizer/merge_vocabulary.ts";
 export { mergeVocabulary } from "./tokenizer/merge_vocabulary.ts";
 export type { CamelCaseSentencePieceOptions, SentencePieceOptions } from "./tokenizer/sentencepiece_options.ts";
 export type {

@@ -1,6 +1,7 @@
 #include "native/tokenizer/merge.h"
 
 #include <array>
+#include <optional>
 
 #include "native/addon/arguments.h"
 #include "native/addon/arrays.h"
@@ -8,56 +9,186 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/tokenizer.h"
-#include "native/tokenizer/sentencepiece_tokenizer.h"
+#include "native/tokenizer/merge_effect.h"
 
 namespace belle::addon {
 namespace {
 
+using tokenizer::MergeEffect;
+using tokenizer::MergeGuarantee;
+using tokenizer::MergeReport;
+using tokenizer::TextLines;
+
 constexpr std::array<const char*, 3> kModes = {"safe", "belle", "chinese-llama"};  // in MergeMode's order
 
-Napi::Object report_object(Napi::Env env, const tokenizer::MergeReport& report) {
-  Napi::Object object = Napi::Object::New(env);
-  const auto set = [&](const char* key, int64_t value) {
-    object.Set(key, Napi::Number::New(env, static_cast<double>(value)));
-  };
-  set("baseRows", report.base_rows);
-  set("additionRows", report.addition_rows);
-  set("shared", report.shared);
-  set("added", report.added);
-  set("leftOut", report.left_out);
-  set("rows", report.rows);
-  set("deadOld", report.dead_old);
-  set("deadNew", report.dead_new);
-  set("paddedRows64", report.padded_rows_64);
-  set("paddedRows128", report.padded_rows_128);
-  Napi::Array dead = Napi::Array::New(env, report.dead_old_pieces.size());
-  for (uint32_t i = 0; i < dead.Length(); ++i) dead.Set(i, Napi::String::New(env, report.dead_old_pieces[i]));
-  object.Set("deadOldPieces", dead);
+// Lines to compare, under the name that errors and progress give them.
+struct Text {
+  const char* name;
+  std::vector<std::string> files;
+  std::optional<TextLines> lines;
+  std::optional<MergeEffect> effect;
+};
+
+Napi::Array names_array(Napi::Env env, const std::vector<std::string>& names) {
+  Napi::Array array = Napi::Array::New(env, names.size());
+  for (uint32_t i = 0; i < array.Length(); ++i) array.Set(i, Napi::String::New(env, names[i]));
+  return array;
+}
+
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(Napi::Env env) : object(Napi::Object::New(env)) {}
+  void number(const char* key, double value) { object.Set(key, Napi::Number::New(object.Env(), value)); }
+  template <class Integer>
+  void count(const char* key, Integer value) {
+    number(key, static_cast<double>(value));
+  }
+  void flag(const char* key, bool value) { object.Set(key, Napi::Boolean::New(object.Env(), value)); }
+  void names(const char* key, const std::vector<std::string>& value) {
+    object.Set(key, names_array(object.Env(), value));
+  }
+  Napi::Object object;
+};
+
+Napi::Object guarantee_object(Napi::Env env, const MergeGuarantee& guarantee) {
+  ObjectWriter out(env);
+  out.flag("holds", guarantee.holds());
+  out.count("newWithoutHan", guarantee.without_han);
+  out.flag("distinctScores", guarantee.distinct_scores);
+  out.flag("belowOldScores", guarantee.below_old);
+  out.flag("allNormal", guarantee.all_normal);
+  out.number("lowestOldScore", guarantee.lowest_old);
+  out.number("highestNewScore", guarantee.highest_new);
+  return out.object;
+}
+
+Napi::Object effect_object(Napi::Env env, const MergeEffect& effect) {
+  ObjectWriter out(env);
+  out.count("lines", effect.lines);
+  out.count("characters", effect.characters);
+  out.count("bytes", effect.bytes);
+  out.count("withHan", effect.with_han);
+  out.count("changed", effect.changed);
+  out.count("changedWithoutHan", effect.changed_without_han);
+  out.count("tokensBefore", effect.tokens_before);
+  out.count("tokensAfter", effect.tokens_after);
+  Napi::Array examples = Napi::Array::New(env, effect.examples.size());
+  for (uint32_t i = 0; i < examples.Length(); ++i) {
+    const tokenizer::ChangedLine& line = effect.examples[i];
+    ObjectWriter example(env);
+    example.object.Set("file", line.file);
+    example.count("line", line.line);
+    example.object.Set("text", line.text);
+    example.count("token", line.token);
+    example.names("before", line.before);
+    example.names("after", line.after);
+    examples.Set(i, example.object);
+  }
+  out.object.Set("examples", examples);
+  return out.object;
+}
+
+Napi::Object report_object(Napi::Env env, const MergeReport& report) {
+  ObjectWriter out(env);
+  out.count("baseRows", report.base_rows);
+  out.count("additionRows", report.addition_rows);
+  out.count("shared", report.shared);
+  out.count("added", report.added);
+  out.count("leftOut", report.left_out);
+  out.count("rows", report.rows);
+  out.count("deadOld", report.dead_old);
+  out.count("deadNew", report.dead_new);
+  out.count("paddedRows8", report.padded_rows_8);
+  out.count("paddedRows64", report.padded_rows_64);
+  out.count("paddedRows128", report.padded_rows_128);
+  out.names("sharedPieces", report.shared_pieces);
+  out.names("addedPieces", report.added_pieces);
+  out.names("leftOutPieces", report.left_out_pieces);
+  out.names("deadOldPieces", report.dead_old_pieces);
+  out.names("deadNewPieces", report.dead_new_pieces);
+  out.object.Set("guarantee", guarantee_object(env, report.guarantee));
   Napi::Array sub_tokens = Napi::Array::New(env, report.sub_tokens.size());
   for (uint32_t i = 0; i < sub_tokens.Length(); ++i) {
     const Napi::HandleScope scope(env);
     sub_tokens.Set(i, ids_array(env, report.sub_tokens[i]));
   }
-  object.Set("subTokens", sub_tokens);
-  return object;
+  out.object.Set("subTokens", sub_tokens);
+  return out.object;
 }
 
-Napi::Value merge_vocabulary(const Napi::CallbackInfo& info) {
-  SharedTokenizer base = tokenizer_argument(info, 0, "base");
-  SharedTokenizer addition = tokenizer_argument(info, 1, "addition");
-  const auto mode = static_cast<tokenizer::MergeMode>(one_of_argument(info[2], "mode", kModes));
-  return Job::start(info.Env(), [base, addition, mode](Job&) -> Result<Job::Settle> {
-    BELLE_ASSIGN(auto result,
-                 tokenizer::merge_vocabulary(*base->sentencepiece(), *addition->sentencepiece(), mode));
-    BELLE_ASSIGN(auto created, tokenizer::SentencePieceTokenizer::create(std::move(result.model)));
-    return Job::Settle([tokenizer = SharedTokenizer(std::move(created)),
-                        report = std::move(result.report)](Napi::Env env) -> Napi::Value {
-      Napi::Object merged = Napi::Object::New(env);
-      merged.Set("tokenizer", new_tokenizer(env, tokenizer));
-      merged.Set("report", report_object(env, report));
-      return merged;
-    });
+void emit_progress(Job& job, const char* phase, uint64_t done, uint64_t total) {
+  job.emit([phase, done, total](Napi::Env env) -> std::vector<napi_value> {
+    ObjectWriter out(env);
+    out.object.Set("phase", phase);
+    out.count("done", done);
+    out.count("total", total);
+    return {out.object};
   });
+}
+
+Result<const tokenizer::SentencePieceModel*> model_of(const SharedTokenizer& tokenizer, const char* which) {
+  if (const auto* model = tokenizer->sentencepiece()) return model;
+  return Status(StatusCode::unsupported,
+                std::string("the ") + which +
+                    " is no sentencepiece model, and only those are merged; give a tokenizer.model");
+}
+
+struct Request {
+  SharedTokenizer base, addition;
+  tokenizer::MergeMode mode;
+  std::array<Text, 2> texts;
+  uint64_t max_lines;
+};
+
+Result<Job::Settle> merge(Request& request, Job& job) {
+  BELLE_ASSIGN(const auto* base, model_of(request.base, "base"));
+  BELLE_ASSIGN(const auto* addition, model_of(request.addition, "addition"));
+  for (Text& text : request.texts) {
+    if (text.files.empty()) continue;
+    auto lines = TextLines::open(text.files, request.max_lines);
+    if (!lines.ok())
+      return Status(lines.status().code(), std::string(text.name) + " text: " + lines.status().message());
+    text.lines = lines.take();
+  }
+  emit_progress(job, "merge", 0, 1);
+  BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(*base, *addition, request.mode));
+  emit_progress(job, "merge", 1, 1);
+  ThreadPool pool;
+  for (Text& text : request.texts) {
+    if (job.stop().load()) return Status(StatusCode::aborted, "the vocabulary merge was stopped");
+    if (!text.lines) continue;
+    BELLE_ASSIGN(text.effect, tokenizer::measure_effect(*result.before, *result.after, *text.lines, pool,
+                                                        job.stop(), [&](uint64_t done, uint64_t total) {
+                                                          emit_progress(job, text.name, done, total);
+                                                        }));
+  }
+  return Job::Settle([tokenizer = SharedTokenizer(std::move(result.after)), report = std::move(result.report),
+                      unchanged = std::move(request.texts[0].effect),
+                      gained = std::move(request.texts[1].effect)](Napi::Env env) -> Napi::Value {
+    ObjectWriter merged(env);
+    merged.object.Set("tokenizer", new_tokenizer(env, tokenizer));
+    merged.object.Set("report", report_object(env, report));
+    if (unchanged) merged.object.Set("protected", effect_object(env, *unchanged));
+    if (gained) merged.object.Set("target", effect_object(env, *gained));
+    return merged.object;
+  });
+}
+
+// (base, addition, mode, { protectedText, targetText, maxLines }, stop, onProgress)
+Napi::Value merge_vocabulary(const Napi::CallbackInfo& info) {
+  Request request;
+  request.base = tokenizer_argument(info, 0, "base");
+  request.addition = tokenizer_argument(info, 1, "addition");
+  request.mode = static_cast<tokenizer::MergeMode>(one_of_argument(info[2], "mode", kModes));
+  const Options options(info[3], "options");
+  request.texts = {Text{"protected", options.strings("protectedText"), {}, {}},
+                   Text{"target", options.strings("targetText"), {}, {}}};
+  request.max_lines = static_cast<uint64_t>(options.integer("maxLines", 0));
+  const StopFlag stop = stop_argument(info, 4, "stop");
+  auto work = [request = std::make_shared<Request>(std::move(request))](Job& job) {
+    return merge(*request, job);
+  };
+  return Job::start(info.Env(), std::move(work), stop, callback_argument(info[5], "onProgress"));
 }
 
 }  // namespace

@@ -8,22 +8,11 @@
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/byte_piece.h"
-#include "native/tokenizer/sentencepiece_tokenizer.h"
-#include "native/tokenizer/unicode_script.h"
 
 namespace belle::tokenizer {
 namespace {
 
-constexpr size_t kMaxDeadPieces = 100;
-
-bool has_han(std::string_view text) {
-  while (!text.empty()) {
-    const Utf8Char c = decode_utf8(text);
-    if (is_han(c.code_point)) return true;
-    text.remove_prefix(c.length);
-  }
-  return false;
-}
+constexpr size_t kMaxNames = 100;
 
 bool stands_for_text(PieceType type) { return type == PieceType::normal || type == PieceType::user_defined; }
 
@@ -72,6 +61,11 @@ std::vector<int32_t> base_ids(const SentencePieceTokenizer& base, std::string_vi
   return ids;
 }
 
+void count(const std::string& piece, int64_t* number, std::vector<std::string>* names) {
+  ++*number;
+  if (names->size() < kMaxNames) names->push_back(piece);
+}
+
 bool is_itself(const SentencePieceTokenizer& tokenizer, const std::string& piece, size_t id) {
   return tokenizer.encode_normalized(piece) == std::vector<int32_t>{static_cast<int32_t>(id)};
 }
@@ -98,27 +92,28 @@ Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const Sente
   std::vector<Piece> added;
   for (const Piece& piece : addition.pieces) {
     if (!known.insert(piece.piece).second) {
-      ++report.shared;
+      count(piece.piece, &report.shared, &report.shared_pieces);
       continue;
     }
     const bool wanted = mode == MergeMode::safe
-                            ? stands_for_text(piece.type) && has_han(piece.piece)
+                            ? stands_for_text(piece.type) && holds_han(piece.piece)
                             : stands_for_text(piece.type) || piece.type == PieceType::unused;
     if (!wanted) {
-      ++report.left_out;
+      count(piece.piece, &report.left_out, &report.left_out_pieces);
       continue;
     }
+    count(piece.piece, &report.added, &report.added_pieces);
     added.push_back(piece);
     if (mode != MergeMode::belle) added.back().type = PieceType::normal;
     if (mode == MergeMode::chinese_llama) added.back().score = 0;
   }
   if (mode == MergeMode::safe) lower_scores(base, &added);
-  report.added = static_cast<int64_t>(added.size());
   report.rows = report.base_rows + report.added;
   if (base.pieces.size() + added.size() > kMaxPieces)
     return Status(StatusCode::invalid_argument, "the merged vocabulary would have " +
                                                     std::to_string(report.rows) +
                                                     " pieces, the limit is 1000000: merge a smaller one");
+  report.padded_rows_8 = padded(report.rows, 8);
   report.padded_rows_64 = padded(report.rows, 64);
   report.padded_rows_128 = padded(report.rows, 128);
 
@@ -127,20 +122,28 @@ Result<MergeResult> merge_vocabulary(const SentencePieceModel& base, const Sente
   model.pieces.insert(model.pieces.end(), added.begin(), added.end());
   model.trainer_spec.vocab_size = static_cast<int32_t>(report.rows);
 
-  BELLE_ASSIGN(const auto before, SentencePieceTokenizer::create(base));
-  BELLE_ASSIGN(const auto after, SentencePieceTokenizer::create(model));
+  report.guarantee = check_guarantee(model, base.pieces.size());
+  if (mode == MergeMode::safe && !report.guarantee.holds())
+    return Status(
+        StatusCode::invalid_data,
+        "the base vocabulary's lowest score leaves no room for " + std::to_string(report.added) +
+            " distinct ones below it: give its pieces scores above -1e30, or merge with mode belle");
+
+  BELLE_ASSIGN(result.before, SentencePieceTokenizer::create(base));
+  BELLE_ASSIGN(result.after, SentencePieceTokenizer::create(model));
+  const auto &before = *result.before, &after = *result.after;
   for (size_t id = 0; id < base.pieces.size(); ++id) {
     const Piece& piece = base.pieces[id];
-    if (!stands_for_text(piece.type) || is_itself(*after, piece.piece, id) ||
-        !is_itself(*before, piece.piece, id))
+    if (!stands_for_text(piece.type) || is_itself(after, piece.piece, id) ||
+        !is_itself(before, piece.piece, id))
       continue;
-    ++report.dead_old;
-    if (report.dead_old_pieces.size() < kMaxDeadPieces) report.dead_old_pieces.push_back(piece.piece);
+    count(piece.piece, &report.dead_old, &report.dead_old_pieces);
   }
   report.sub_tokens.reserve(added.size());
   for (size_t i = 0; i < added.size(); ++i) {
-    if (!is_itself(*after, added[i].piece, base.pieces.size() + i)) ++report.dead_new;
-    report.sub_tokens.push_back(base_ids(*before, added[i].piece));
+    if (!is_itself(after, added[i].piece, base.pieces.size() + i))
+      count(added[i].piece, &report.dead_new, &report.dead_new_pieces);
+    report.sub_tokens.push_back(base_ids(before, added[i].piece));
   }
   return result;
 }

@@ -94,8 +94,9 @@ test("classes: not made by new, not called on other objects, not confused with e
     "ERR_BELLE_INVALID_ARGUMENT",
     /stop must be an object of createStop\(\), not an object/,
   );
+  const texts = { protectedText: [], targetText: [], maxLines: 0 };
   await fails(
-    () => nativeAsync(() => binding().mergeVocabulary(stop as never, stop as never, "safe")),
+    () => nativeAsync(() => binding().mergeVocabulary(stop as never, stop as never, "safe", texts, stop, undefined)),
     "ERR_BELLE_INVALID_ARGUMENT",
     /base must be a NativeTokenizer/,
   );

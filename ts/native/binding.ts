@@ -1,6 +1,7 @@
 // The one typed description of the addon (native/addon). Everything above ts/native speaks these types; only load.ts
 // knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
 
+import type { NativeMerge, NativeMergeProgress, NativeMergeTexts } from "./binding_merge.ts";
 import type { NativeTokenizer } from "./binding_tokenizer.ts";
 import type { DType } from "./dtype.ts";
 
@@ -31,21 +32,6 @@ export interface NativeBpeProgress {
   ties?: number;
   shards?: number;
   generations?: number;
-}
-
-export interface NativeMergeReport {
-  baseRows: number;
-  additionRows: number;
-  shared: number;
-  added: number;
-  leftOut: number;
-  rows: number;
-  deadOld: number;
-  deadNew: number;
-  deadOldPieces: string[];
-  paddedRows64: number;
-  paddedRows128: number;
-  subTokens: Uint32Array[];
 }
 
 export interface NativeParameter {
@@ -333,7 +319,10 @@ export interface NativeBinding {
     base: NativeTokenizer,
     addition: NativeTokenizer,
     mode: "safe" | "belle" | "chinese-llama",
-  ): Promise<{ tokenizer: NativeTokenizer; report: NativeMergeReport }>;
+    options: NativeMergeTexts,
+    stop: NativeStop,
+    onProgress: ((progress: NativeMergeProgress) => void) | undefined,
+  ): Promise<NativeMerge>;
 
   loadModel(folder: string, options: NativeModelOptions): Promise<NativeModel>;
   /** config: text of a Hugging Face config.json. */

@@ -7,7 +7,7 @@ import type { MergeMode, MergeReport } from "./merge_vocabulary.ts";
 
 export const mergeReportName = "merge-report.json";
 
-/** Writes the report into the merged tokenizer's folder. */
+/** Writes the report into the merged tokenizer's folder; what other checks found can be added to it as further keys. */
 export async function saveMergeReport(folder: string, mode: MergeMode, report: MergeReport): Promise<void> {
   const plain = { mode, ...report, subTokens: report.subTokens.map((ids) => [...ids]) };
   await commitText(join(folder, mergeReportName), `${JSON.stringify(plain)}\n`);

@@ -1,6 +1,7 @@
 // mergeVocabulary: appends the pieces of one tokenizer to another, base ids unchanged.
-import type { NativeMergeReport } from "../native/binding.ts";
-import { BelleError, nativeAsync } from "../native/errors.ts";
+import { withSignal } from "../native/abort.ts";
+import type { NativeMergeEffect, NativeMergeProgress, NativeMergeReport } from "../native/binding_merge.ts";
+import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 import { nativeTokenizer, Tokenizer, tokenizerOf } from "./tokenizer.ts";
 
@@ -12,40 +13,100 @@ import { nativeTokenizer, Tokenizer, tokenizerOf } from "./tokenizer.ts";
  */
 export type MergeMode = "safe" | "belle" | "chinese-llama";
 
+/** What the merge does to the lines of a text: the old encoding of each against the new one. */
+export interface MergeEffect extends NativeMergeEffect {
+  /** changed ÷ lines. */
+  changedShare: number;
+  tokensPerLineBefore: number;
+  tokensPerLineAfter: number;
+  charactersPerTokenBefore: number;
+  charactersPerTokenAfter: number;
+}
+
 /**
- * Counts of rows; `deadOld`/`deadNew`: pieces that no longer, or never, encode to themselves (the first 100 old ones by
- * name); `paddedRows64/128`: rows rounded up for the device; `subTokens[i]`: the base ids of new row baseRows + i, for
- * Model.resizeVocabulary.
+ * Counts of rows, and the first 100 pieces of each kind by name; `deadOld`/`deadNew`: pieces that no longer, or never,
+ * encode to themselves; `paddedRows8/64/128`: rows rounded up for the device; `guarantee`: whether text without Han
+ * characters must encode as before, and by which conditions; `subTokens[i]`: the base ids of new row baseRows + i, for
+ * Model.resizeVocabulary. `protected` and `target` are there when their text was given.
  */
-export type MergeReport = NativeMergeReport;
+export interface MergeReport extends NativeMergeReport {
+  protected?: MergeEffect;
+  target?: MergeEffect;
+}
+
+/** `done` of `total`: bytes of text; the merge itself is one step. */
+export type MergeProgress = NativeMergeProgress;
 
 export interface MergeOptions {
   /** Default "safe". */
   mode?: MergeMode;
+  /** Text files whose encoding should stay, such as English; one text a line. */
+  protectedText?: readonly string[];
+  /** Text files the new pieces are for, not trained on; one text a line. */
+  targetText?: readonly string[];
+  /** The first lines of each of the two that are looked at; default all. Lines of white space only do not count. */
+  maxLines?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: MergeProgress) => void;
 }
 
 const modes: readonly string[] = ["safe", "belle", "chinese-llama"] satisfies MergeMode[];
 
-/** Throws ERR_BELLE_INVALID_ARGUMENT; runs on a native thread. A UNIGRAM `addition` is accepted. */
+/**
+ * Runs on native threads. A UNIGRAM `addition` is accepted. Throws ERR_BELLE_INVALID_ARGUMENT (options),
+ * ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (files without text), ERR_BELLE_ABORTED.
+ */
 export async function mergeVocabulary(
   base: Tokenizer,
   addition: Tokenizer,
   options: MergeOptions = {},
 ): Promise<{ tokenizer: Tokenizer; report: MergeReport }> {
   for (const [name, value] of Object.entries({ base, addition })) {
-    if (!(value instanceof Tokenizer)) {
-      throw new BelleError(
-        "ERR_BELLE_INVALID_ARGUMENT",
-        `${name} must be a Tokenizer; load it with Tokenizer.load(path).`,
-      );
-    }
+    if (!(value instanceof Tokenizer)) wrong(`${name} must be a Tokenizer; load it with Tokenizer.load(path).`);
   }
-  const mode = options.mode ?? "safe";
-  if (!modes.includes(mode)) {
-    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", `mode must be one of ${modes.join(", ")}, not ${String(mode)}.`);
+  const { mode = "safe", maxLines = 0, signal, onProgress } = options;
+  if (!modes.includes(mode)) wrong(`mode must be one of ${modes.join(", ")}, not ${String(mode)}.`);
+  if (maxLines !== 0 && !(Number.isSafeInteger(maxLines) && maxLines > 0)) {
+    wrong(`maxLines must be a whole number of lines, 1 or more, not ${String(maxLines)}; leave it out for all.`);
   }
-  const merged = await nativeAsync(() =>
-    binding().mergeVocabulary(nativeTokenizer(base), nativeTokenizer(addition), mode),
+  if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
+  const texts = {
+    protectedText: files("protectedText", options.protectedText),
+    targetText: files("targetText", options.targetText),
+    maxLines,
+  };
+  const merged = await withSignal(signal, "The vocabulary merge", (stop) =>
+    binding().mergeVocabulary(nativeTokenizer(base), nativeTokenizer(addition), mode, texts, stop, onProgress),
   );
-  return { tokenizer: tokenizerOf(merged.tokenizer), report: merged.report };
+  const report: MergeReport = merged.report;
+  if (merged.protected !== undefined) report.protected = withRatios(merged.protected);
+  if (merged.target !== undefined) report.target = withRatios(merged.target);
+  return { tokenizer: tokenizerOf(merged.tokenizer), report };
+}
+
+function withRatios(effect: NativeMergeEffect): MergeEffect {
+  const { examples, ...counts } = effect;
+  const { lines, characters, changed, tokensBefore, tokensAfter } = counts;
+  return {
+    ...counts,
+    changedShare: changed / lines,
+    tokensPerLineBefore: tokensBefore / lines,
+    tokensPerLineAfter: tokensAfter / lines,
+    // A normaliser can make nothing of a text.
+    charactersPerTokenBefore: characters / Math.max(1, tokensBefore),
+    charactersPerTokenAfter: characters / Math.max(1, tokensAfter),
+    examples,
+  };
+}
+
+function files(name: string, value: readonly string[] | undefined): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length === 0 || !value.every((file) => typeof file === "string" && file !== "")) {
+    wrong(`${name} must be an array of file paths, one at least; leave it out to compare nothing.`);
+  }
+  return [...value];
+}
+
+function wrong(message: string): never {
+  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
 }

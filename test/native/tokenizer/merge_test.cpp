@@ -1,6 +1,8 @@
 // Merging rules one by one, on small vocabularies.
 #include "native/tokenizer/merge.h"
 
+#include <limits>
+
 #include "test/native/tokenizer/small_model.h"
 
 using namespace belle;
@@ -58,6 +60,7 @@ TEST("merge: belle keeps the trained scores and types") {
   CHECK_EQ(report.left_out, 1);  // <ctrl>
   CHECK_EQ(report.added, 5);
   CHECK_EQ(report.rows, 269);
+  CHECK_EQ(report.padded_rows_8, 272);
   CHECK_EQ(report.padded_rows_64, 320);
   CHECK_EQ(report.padded_rows_128, 384);
   CHECK_EQ(result.model.trainer_spec.vocab_size, 269);
@@ -79,6 +82,52 @@ TEST("merge: chinese_llama gives score 0 and type NORMAL, which kills old pieces
   CHECK(merged.value().report.dead_old_pieces == std::vector<std::string>{"abab"});
   const auto safe = merge_vocabulary(base, addition_model(), MergeMode::safe);
   CHECK(safe.ok() && safe.value().report.dead_old == 0);
+}
+
+TEST("merge: pieces of every fate are named") {
+  const MergeReport report = merged(MergeMode::safe).report;
+  using Names = std::vector<std::string>;
+  CHECK(report.shared_pieces == (Names{"<unk>", "<s>", "</s>", "<0x41>", "中"}));
+  CHECK(report.added_pieces == (Names{"国家", "中文", "文"}));
+  CHECK(report.left_out_pieces == (Names{"<ctrl>", "ba", "bb"}));
+  CHECK(report.dead_old_pieces.empty());
+}
+
+TEST("merge: the guarantee holds in safe mode; in the others the report says what is missing") {
+  const MergeGuarantee safe = merged(MergeMode::safe).report.guarantee;
+  CHECK(safe.holds() && safe.below_old && safe.distinct_scores && safe.all_normal && safe.without_han == 0);
+  CHECK_EQ(safe.lowest_old, -1e9f);
+  CHECK(safe.highest_new < -1e9f);
+  const MergeGuarantee belle = merged(MergeMode::belle).report.guarantee;
+  CHECK(!belle.holds() && !belle.below_old && belle.distinct_scores && !belle.all_normal);
+  CHECK_EQ(belle.without_han, 2);  // ba bb
+  const MergeGuarantee score0 = merged(MergeMode::chinese_llama).report.guarantee;
+  CHECK(!score0.holds() && !score0.below_old && !score0.distinct_scores && score0.all_normal);
+}
+
+TEST("merge: each condition of the guarantee is looked at in the model itself") {
+  SentencePieceModel model = merged(MergeMode::safe).model;
+  CHECK(check_guarantee(model, 264).holds());
+  SentencePieceModel other = model;
+  other.pieces[265].piece = "é";
+  CHECK(!check_guarantee(other, 264).holds());
+  other = model;
+  other.pieces[265].score = other.pieces[264].score;
+  CHECK(!check_guarantee(other, 264).holds());
+  other = model;
+  other.pieces[265].score = -1e9f;
+  CHECK(!check_guarantee(other, 264).holds());
+  other = model;
+  other.pieces[265].type = PieceType::user_defined;
+  CHECK(!check_guarantee(other, 264).holds());
+}
+
+TEST("merge: safe mode refuses a base whose scores leave no room below") {
+  SentencePieceModel base = base_model();
+  base.pieces[259].score = std::numeric_limits<float>::lowest();
+  CHECK_REFUSED(merge_vocabulary(base, addition_model(), MergeMode::safe).status(),
+                "lowest score leaves no room for 3 distinct ones");
+  CHECK_OK(merge_vocabulary(base, addition_model(), MergeMode::belle).status());
 }
 
 TEST("merge: safe adds only Han pieces, each below every old score, in trained order") {
@@ -111,7 +160,9 @@ TEST("merge: new pieces that cannot be reached are counted") {
   const auto addition = small_model({piece_of("中文字", -1), piece_of("文", -2), piece_of("字", -3)});
   const auto result = merge_vocabulary(base_model(), addition, MergeMode::belle);
   CHECK_OK(result.status());
-  if (result.ok()) CHECK_EQ(result.value().report.dead_new, 1);  // no two of its parts make a piece
+  if (!result.ok()) return;
+  CHECK_EQ(result.value().report.dead_new, 1);  // no two of its parts make a piece
+  CHECK(result.value().report.dead_new_pieces == std::vector<std::string>{"中文字"});
 }
 
 TEST("merge: sub-tokens are what the base gives the text, bytes included") {
