@@ -9,7 +9,7 @@ namespace belle::addon {
 namespace {
 
 using tokenizer::EncodeScratch;
-using tokenizer::TextPart;
+using tokenizer::PartPlace;
 
 // UTF-16 units in a piece of work of half a millisecond to a millisecond; fewer than two of them are not
 // worth starting threads for.
@@ -19,7 +19,7 @@ constexpr size_t kChunkUnits = 32 << 10;
 struct Part {
   size_t text;
   std::u16string_view units;
-  TextPart where;
+  PartPlace where;
 };
 
 struct Chunk {

@@ -120,7 +120,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     append_utf8(given[0], &text);
     const size_t unit = one_of_argument(info[1], "unit", kUnits);
     std::vector<int32_t> ids;
-    std::vector<tokenizer::TextSpan> spans;
+    std::vector<tokenizer::ByteRange> spans;
     check(env, held_->encode_with_spans(text, &ids, &spans));
     // begins and ends, each ascending
     std::vector<uint32_t> begins, ends;

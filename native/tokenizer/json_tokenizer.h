@@ -10,15 +10,10 @@
 #include <vector>
 
 #include "native/core/status.h"
+#include "native/tokenizer/byte_range.h"
 #include "native/tokenizer/tokenizer_json.h"
 
 namespace belle::tokenizer {
-
-// Bytes of the input.
-struct ByteRange {
-  size_t begin = 0, end = 0;
-  bool operator==(const ByteRange&) const = default;
-};
 
 // What an id is: special and added are the added tokens of the file, byte the <0x00> .. <0xFF> of byte
 // fallback.

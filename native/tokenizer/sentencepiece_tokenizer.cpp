@@ -197,7 +197,7 @@ void SentencePieceTokenizer::append_bytes(uint32_t symbol, std::vector<int32_t>*
 }
 
 template <class Text>
-void SentencePieceTokenizer::encode_plain(Text text, TextPart which, EncodeScratch* scratch,
+void SentencePieceTokenizer::encode_plain(Text text, PartPlace which, EncodeScratch* scratch,
                                           std::vector<int32_t>* ids) const {
   Normalizer::Plain rules = normalizer_.plain_rules();
   rules.prefix = rules.prefix && which.first;
@@ -246,7 +246,7 @@ size_t SentencePieceTokenizer::cut(std::u16string_view text, size_t from) const 
   return text.size();
 }
 
-Status SentencePieceTokenizer::encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+Status SentencePieceTokenizer::encode_part(std::u16string_view part, PartPlace which, EncodeScratch* scratch,
                                            std::vector<int32_t>* ids) const {
   if (which.first && which.last) return encode(part, scratch, ids);
   BELLE_TRY(check_encodes());
@@ -255,7 +255,7 @@ Status SentencePieceTokenizer::encode_part(std::u16string_view part, TextPart wh
 }
 
 Status SentencePieceTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
-                                                 std::vector<TextSpan>* spans) const {
+                                                 std::vector<ByteRange>* spans) const {
   BELLE_TRY(check_encodes());
   EncodeScratch scratch;
   std::vector<size_t> origins;

@@ -26,15 +26,16 @@ class SentencePieceTokenizer final : public Tokenizer {
   Status encode(std::string_view utf8, EncodeScratch* scratch, std::vector<int32_t>* ids) const override;
   Status encode(std::u16string_view utf16, EncodeScratch* scratch, std::vector<int32_t>* ids) const override;
   Status encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
-                           std::vector<TextSpan>* spans) const override;
+                           std::vector<ByteRange>* spans) const override;
   size_t cut(std::u16string_view text, size_t from) const override;
-  Status encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+  Status encode_part(std::u16string_view part, PartPlace which, EncodeScratch* scratch,
                      std::vector<int32_t>* ids) const override;
   std::string decode(std::span<const int32_t> ids) const override;
   // With a denormaliser all text comes at the end: it may change any of it.
   std::unique_ptr<StreamDecoder> decode_stream() const override;
   std::string fingerprint() const override;
   std::string serialize() const override { return serialize_model(model_); }
+  const char* file_name() const override { return "tokenizer.model"; }
   const SentencePieceModel* sentencepiece() const override { return &model_; }
 
   const SentencePieceModel& model() const { return model_; }
@@ -53,7 +54,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   Status check_encodes() const;
   bool plain() const { return normalizer_.plain() && user_defined_.empty() && linear_.has_value(); }
   template <class Text>
-  void encode_plain(Text text, TextPart which, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
+  void encode_plain(Text text, PartPlace which, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
   std::span<const uint32_t> symbols_of(std::string_view normalized, EncodeScratch* scratch) const;
   void append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const;
   void append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const;

@@ -1,6 +1,7 @@
 #pragma once
 // Tokenizer: text to ids and back, whatever file it was read from.
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "native/core/status.h"
+#include "native/tokenizer/byte_range.h"
 #include "native/tokenizer/piece_encoder.h"
 #include "native/tokenizer/sentencepiece_model.h"
 
@@ -21,15 +23,15 @@ struct EncodeScratch {
   PieceEncoder::Scratch pieces;
 };
 
-// Bytes of a text.
-struct TextSpan {
-  size_t begin, end;
-  bool operator==(const TextSpan&) const = default;
+// Where a part stands in its text; a whole text is its first part and its last.
+struct PartPlace {
+  bool first = true, last = true;
 };
 
-// Where a part stands in its text; `whole` is the first and the last.
-struct TextPart {
-  bool first = true, last = true;
+// What a tiktoken rank file does not say itself.
+struct RankFileOptions {
+  std::string splitter;  // a name of split_rules.h; "": by the number of ranks, where it is a known one
+  std::map<std::string, int32_t> special;
 };
 
 class StreamDecoder {
@@ -41,9 +43,11 @@ class StreamDecoder {
 
 class Tokenizer {
  public:
-  // A sentencepiece .model.
-  static Result<std::unique_ptr<Tokenizer>> load(const std::string& path);
-  static Result<std::unique_ptr<Tokenizer>> parse(std::span<const uint8_t> bytes);  // of such a file
+  // A sentencepiece .model, a Hugging Face tokenizer.json or a tiktoken rank file, told apart by what is
+  // inside.
+  static Result<std::unique_ptr<Tokenizer>> load(const std::string& path, const RankFileOptions& ranks = {});
+  static Result<std::unique_ptr<Tokenizer>> parse(std::span<const uint8_t> bytes,  // of such a file
+                                                  const RankFileOptions& ranks = {});
   virtual ~Tokenizer() = default;
 
   // Rows: one more than the largest id.
@@ -65,11 +69,11 @@ class Tokenizer {
   // spans: for each id appended, the bytes of `utf8` that it stands for. White space that the normaliser
   // removes belongs to the id before it; of the byte pieces of a character only the last has text.
   virtual Status encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
-                                   std::vector<TextSpan>* spans) const = 0;
+                                   std::vector<ByteRange>* spans) const = 0;
   // The first place from `from` on where a text can be cut so that its parts, encoded on their own as the
   // first, a middle or the last part, give the ids of the whole; the text's size when there is none.
   virtual size_t cut(std::u16string_view text, size_t from) const;
-  virtual Status encode_part(std::u16string_view part, TextPart which, EncodeScratch* scratch,
+  virtual Status encode_part(std::u16string_view part, PartPlace which, EncodeScratch* scratch,
                              std::vector<int32_t>* ids) const;
   virtual std::string decode(std::span<const int32_t> ids) const = 0;  // ids out of range are skipped
 
@@ -81,6 +85,8 @@ class Tokenizer {
   virtual std::string fingerprint() const = 0;
   // The file's content as it would be saved.
   virtual std::string serialize() const = 0;
+  // What that file is called in a model's folder.
+  virtual const char* file_name() const = 0;
   // Where it is one; else nullptr.
   virtual const SentencePieceModel* sentencepiece() const { return nullptr; }
 

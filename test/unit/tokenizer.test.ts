@@ -1,5 +1,5 @@
 // Tokenizer, trainBpe, mergeVocabulary: behaviour and messages; parity with sentencepiece is in test/parity.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -281,7 +281,10 @@ test("trainBpe: progress by phase; an abort stops it at once", async () => {
 test("trainBpe: under a memory limit counts go to disk, the pieces stay the same, and nothing is left", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "text.txt");
-    writeFileSync(file, Array.from({ length: 3000 }, (_, i) => `line ${i} ${english[i % 3]} ${chinese[i % 2]} ${i * i}\n`).join(""));
+    writeFileSync(
+      file,
+      Array.from({ length: 3000 }, (_, i) => `line ${i} ${english[i % 3]} ${chinese[i % 2]} ${i * i}\n`).join(""),
+    );
     const expected = (await trainBpe({ ...options, files: [file] })).pieces();
     let shards = 0;
     const limited = await trainBpe({

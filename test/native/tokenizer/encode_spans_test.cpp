@@ -11,7 +11,7 @@ namespace {
 // "piece[begin,end) ..." of a text.
 std::string spans_of(const Tokenizer& tokenizer, std::string_view text) {
   Ids ids, plain;
-  std::vector<TextSpan> spans;
+  std::vector<ByteRange> spans;
   CHECK_OK(tokenizer.encode_with_spans(text, &ids, &spans));
   CHECK_OK(tokenizer.encode(text, &plain));
   CHECK_EQ(ids, plain);
@@ -61,7 +61,7 @@ TEST("spans: they cover a text without gaps, and a piece's text is its own") {
   if (!t) return;
   const std::string text = "训练 a 大 model， e.g. LLaMA-7B 😀!  Two  spaces";
   Ids ids;
-  std::vector<TextSpan> spans;
+  std::vector<ByteRange> spans;
   CHECK_OK(t->encode_with_spans(text, &ids, &spans));
   size_t at = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
