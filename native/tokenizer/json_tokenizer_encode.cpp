@@ -32,6 +32,7 @@ struct JsonTokenizer::Encoding {
   std::vector<ByteRange>* ranges;  // null: not wanted
   TextStage stage;
   std::vector<uint32_t> atoms, merged, counts;
+  RankedEncoder::Scratch scratch;
   std::vector<std::pair<size_t, size_t>> atom_bytes;  // of the word, with ranges only
   int32_t unk = -1;                                   // an unknown character not yet emitted
   std::pair<size_t, size_t> unk_bytes;
@@ -109,7 +110,7 @@ struct JsonTokenizer::Encoding {
     flush_unknown();
     merged.clear();
     counts.clear();
-    state.merger.encode(atoms, &merged, ranges ? &counts : nullptr);
+    state.merger.encode(atoms, &scratch, &merged, ranges ? &counts : nullptr);
     for (const uint32_t id : merged) ids->push_back(static_cast<int32_t>(id));
     size_t at = 0;
     for (const uint32_t count : counts) {

@@ -52,6 +52,8 @@ class LinearEncoder {
   // Writes the symbols of the atoms, kNoSymbol for a barrier; there must be room for one an atom. Returns
   // their number.
   size_t encode(std::span<const uint32_t> atoms, Scratch* scratch, uint32_t* symbols) const;
+  // A symbol's length in atoms.
+  uint32_t length(uint32_t symbol) const { return symbols_[symbol].length; }
   // True only when no symbol holds the two atoms side by side.
   bool separates(uint32_t left, uint32_t right) const {
     return !joins(left) || !joins(right) || !may_touch(left, right);

@@ -1,10 +1,13 @@
 // Texts made to be slow: doubling one must not cost more than doubling the time, and 50,000 added tokens are
 // sought at once.
+#include <algorithm>
 #include <chrono>
 
+#include "native/core/philox.h"
 #include "native/tokenizer/added_tokens.h"
 #include "native/tokenizer/bpe_merger.h"
 #include "native/tokenizer/json_tokenizer.h"
+#include "native/tokenizer/ranked_encoder.h"
 #include "native/tokenizer/split_rules.h"
 #include "test/native/check.h"
 
@@ -109,4 +112,42 @@ TEST("json linear: stripped white space is looked at once") {
   const AddedTokens added(tokens, {" "}, false);
   CHECK(seconds([&] { added.split(std::string(1 << 20, ' '), &parts); }) < 10);
   CHECK_EQ(parts.size(), size_t{1});
+}
+
+TEST("ranked encoder: words of random byte-level vocabularies, as the merger gives them") {
+  const Philox random(77, RngStream::test);
+  size_t wrong = 0;
+  for (uint64_t round = 0; round < 2'000; ++round) {
+    uint32_t draw = 0;
+    const auto below = [&](uint32_t limit) { return random.block(round, draw++)[0] % limit; };
+    // Every merge makes an id of its own of two that exist; equal strings stand under several ids.
+    const uint32_t letters = 2 + below(3), merges = 1 + below(24);
+    std::vector<RankedPair> pairs;
+    for (uint32_t i = 0; i < merges; ++i) {
+      const uint32_t ids = letters + i;
+      const RankedPair pair{below(ids), below(ids), ids};
+      const bool known = std::any_of(pairs.begin(), pairs.end(), [&](const RankedPair& p) {
+        return p.left == pair.left && p.right == pair.right;
+      });
+      if (known) break;
+      pairs.push_back(pair);
+    }
+    // Ranks in any order: what is made of parts may go before them.
+    std::vector<uint32_t> ranks(pairs.size());
+    for (uint32_t i = 0; i < ranks.size(); ++i) ranks[i] = i;
+    if (below(2))
+      for (uint32_t i = 0; i < ranks.size(); ++i)
+        std::swap(ranks[i], ranks[below(static_cast<uint32_t>(ranks.size()))]);
+    const RankedEncoder linear(letters + merges, pairs, ranks);
+    const BpeMerger merger(pairs, ranks);
+    RankedEncoder::Scratch scratch;
+    for (int text = 0; text < 20; ++text) {
+      std::vector<uint32_t> atoms, got, expected, got_counts, expected_counts;
+      for (uint32_t length = 1 + below(24); length > 0; --length) atoms.push_back(below(letters));
+      linear.encode(atoms, &scratch, &got, &got_counts);
+      merger.encode(atoms, &expected, &expected_counts);
+      wrong += got != expected || got_counts != expected_counts;
+    }
+  }
+  CHECK_EQ(wrong, size_t{0});
 }

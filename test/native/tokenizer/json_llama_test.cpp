@@ -85,7 +85,8 @@ void check(const char* normalizer, const char* pre_tokenizer) {
   const auto spm = Tokenizer::load(path);
   CHECK_OK(spm.status());
   if (!spm.ok()) return;
-  const auto made = JsonTokenizer::parse(tokenizer_json(*spm.value()->sentencepiece(), normalizer, pre_tokenizer));
+  const auto made =
+      JsonTokenizer::parse(tokenizer_json(*spm.value()->sentencepiece(), normalizer, pre_tokenizer));
   CHECK_OK(made.status());
   if (!made.ok()) return;
   const JsonTokenizer& t = *made.value();
