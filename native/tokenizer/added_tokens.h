@@ -19,8 +19,7 @@ class StringMatcher {
     uint32_t string;  // index in the list the matcher was made of; of equal strings the first
   };
   StringMatcher() = default;
-  explicit StringMatcher(
-      const std::vector<std::string>& strings);  // none empty, 16 MiB in all at most
+  explicit StringMatcher(const std::vector<std::string>& strings);  // none empty, 16 MiB in all at most
   bool empty() const { return lengths_.empty(); }
   void find(std::string_view text, std::vector<Match>* out) const;
 
