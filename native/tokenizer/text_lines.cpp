@@ -31,7 +31,8 @@ Result<TextLines> TextLines::open(const std::vector<std::string>& files, uint64_
   TextLines lines;
   std::string names;
   for (const std::string& path : files) {
-    names += (names.empty() ? "" : ", ") + path;
+    if (!names.empty()) names += ", ";
+    names += path;
     BELLE_ASSIGN(auto map, MappedFile::open(path));
     lines.files_.push_back(std::move(map));
   }

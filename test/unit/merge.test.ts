@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runProgram } from "../../ts/cli/program.ts";
-import { visible } from "../../ts/cli/ui/visible.ts";
 import { mergeVocabulary, type Tokenizer, trainBpe } from "../../ts/index.ts";
+import { visible } from "../../ts/report/visible.ts";
 import { withFolder } from "../support/folder.ts";
 import { fails } from "../support/thrown.ts";
 

@@ -43,7 +43,7 @@ export function chartTable(chart: Chart): Table {
     case "bars": {
       const rows = chart.categories.map((name, k): Cell[] => [
         name,
-        ...chart.series.map((one) => cell(one.values[k]?.value, 3)),
+        ...chart.series.map((one) => cell(one.values[k]?.value, chart.digits ?? 3)),
       ]);
       return { columns: [left(""), ...chart.series.map((one) => right(one.label))], rows };
     }

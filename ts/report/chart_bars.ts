@@ -22,6 +22,7 @@ export function barChart(chart: BarChart, title: string): string {
   const thickness = count === 1 ? 16 : Math.max(8, Math.min(14, 44 / count));
   const pitch = thickness * count + 12;
   const bottom = top + pitch * chart.categories.length;
+  const digits = chart.digits ?? 3;
   const clamp = (value: number) => Math.min(width - right, Math.max(left, x(value)));
 
   const parts = [names.markup];
@@ -41,9 +42,10 @@ export function barChart(chart: BarChart, title: string): string {
       const y = start + i * thickness;
       const end = clamp(bar.value);
       const { interval } = bar;
-      const range = interval === undefined ? "" : ` [${interval.low.toFixed(3)}, ${interval.high.toFixed(3)}]`;
+      const range =
+        interval === undefined ? "" : ` [${interval.low.toFixed(digits)}, ${interval.high.toFixed(digits)}]`;
       const shape = { x: left, y, width: Math.max(0, end - left), height: thickness - 2, rx: 2, ...mark(i) };
-      const hint = `${series.label} · ${category}: ${bar.value.toFixed(3)}${range}`;
+      const hint = `${series.label} · ${category}: ${bar.value.toFixed(digits)}${range}`;
       parts.push(element("rect", shape, [tooltip(hint)]));
       let textAt = end;
       if (interval !== undefined) {
@@ -56,7 +58,7 @@ export function barChart(chart: BarChart, title: string): string {
         textAt = Math.max(end, to);
       }
       if (count <= 3) {
-        parts.push(label(bar.value.toFixed(3), { x: textAt + 6, y: y + thickness / 2 + 3, "font-size": 11 }));
+        parts.push(label(bar.value.toFixed(digits), { x: textAt + 6, y: y + thickness / 2 + 3, "font-size": 11 }));
       }
     }
   }

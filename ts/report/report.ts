@@ -48,6 +48,8 @@ export interface BarChart {
   series: Array<{ label: string; values: Array<{ value: number; interval?: Interval } | undefined> }>;
   yLabel: string;
   yRange: [number, number];
+  /** Digits behind the point; default 3. */
+  digits?: number;
 }
 
 export interface RadarChart {

@@ -1,57 +1,84 @@
 // belle-train tokenizer stats
 import { readRows } from "../../data/rows.ts";
 import { throwIfAborted } from "../../native/abort.ts";
+import { commitText } from "../../native/commit_text.ts";
+import { BelleError } from "../../native/errors.ts";
+import { renderHtml } from "../../report/html.ts";
+import { tokenizerReport } from "../../report/tokenizer_report.ts";
+import { type TokenizerStats, UsageCounter, vocabularyStats } from "../../report/tokenizer_stats.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { type Context, defineCommand } from "../command.ts";
-import { describe } from "../ui/table.ts";
+import { statsView } from "../views/stats_view.ts";
 
-const typeNames: Readonly<Record<number, string>> = {
-  1: "normal",
-  2: "unknown",
-  3: "control",
-  4: "user_defined",
-  5: "unused",
-  6: "byte",
-};
-
-interface TextCounts {
+interface Subject {
   path: string;
-  lines: number;
-  characters: number;
-  bytes: number;
-  tokens: number;
-  unknownTokens: number;
-  byteTokens: number;
+  tokenizer: Tokenizer;
+  pieces: ReturnType<Tokenizer["pieces"]>;
+  counter: UsageCounter;
 }
 
-async function countText(path: string, tokenizer: Tokenizer, types: Uint8Array, context: Context): Promise<TextCounts> {
-  const counts: TextCounts = { path, lines: 0, characters: 0, bytes: 0, tokens: 0, unknownTokens: 0, byteTokens: 0 };
+/** Characters of a batch: some milliseconds of encoding. */
+const batchSize = 1 << 16;
+
+async function loadSubject(path: string): Promise<Subject> {
+  const tokenizer = await Tokenizer.load(path);
+  const pieces = tokenizer.pieces();
+  return { path, tokenizer, pieces, counter: new UsageCounter(pieces) };
+}
+
+/** Reads the file once for all tokenizers. */
+async function countText(path: string, subjects: readonly Subject[], context: Context): Promise<void> {
+  const size = { lines: 0, characters: 0, bytes: 0 };
+  const sums = subjects.map(() => ({ tokens: 0, unknownTokens: 0, byteTokens: 0 }));
+  const progress = context.progress({ en: `reading ${path}`, zh: `读取 ${path}` });
   let batch: string[] = [];
-  let size = 0;
+  let pending = 0;
   const flush = () => {
-    const { ids } = tokenizer.encodeBatch(batch);
-    counts.tokens += ids.length;
-    for (const id of ids) {
-      if (types[id] === 2) counts.unknownTokens++;
-      else if (types[id] === 6) counts.byteTokens++;
+    for (const [i, { tokenizer, counter }] of subjects.entries()) {
+      counter.count(tokenizer.encodeBatch(batch).ids, sums[i]!);
     }
     batch = [];
-    size = 0;
+    pending = 0;
+    progress.update({ done: size.lines, total: 0 });
+    throwIfAborted(context.signal, "Counting");
   };
-  const reader = await readRows(path, { text: true });
-  for await (const row of reader.rows) {
-    if (row.kind === "bad" || typeof row.value !== "string") continue;
-    counts.lines++;
-    counts.characters += [...row.value].length;
-    counts.bytes += Buffer.byteLength(row.value);
-    size += batch.push(row.value) && row.value.length;
-    if (size > 1 << 16) {
-      flush();
-      throwIfAborted(context.signal, "Counting");
+  try {
+    const reader = await readRows(path, { text: true });
+    for await (const row of reader.rows) {
+      if (row.kind === "bad" || typeof row.value !== "string") continue;
+      size.lines++;
+      for (const _ of row.value) size.characters++;
+      size.bytes += Buffer.byteLength(row.value);
+      batch.push(row.value);
+      pending += row.value.length;
+      if (pending > batchSize) flush();
     }
+    flush();
+  } finally {
+    progress.finish();
   }
-  flush();
-  return counts;
+  if (size.characters === 0) {
+    throw new BelleError("ERR_BELLE_INVALID_DATA", `${path} holds no text to measure; give a file with lines of text.`);
+  }
+  for (const [i, { counter }] of subjects.entries()) counter.finish(path, size, sums[i]!);
+}
+
+function statsOf({ path, tokenizer, pieces, counter }: Subject): TokenizerStats {
+  const { info, bosId, eosId, padId, unkId, vocabSize, fingerprint } = tokenizer;
+  const { texts } = counter;
+  const stats = {
+    path,
+    vocabSize,
+    fingerprint,
+    ...info,
+    bosId,
+    eosId,
+    padId,
+    unkId,
+    ...vocabularyStats(pieces),
+    texts,
+  };
+  return texts.length === 0 ? stats : { ...stats, usage: counter.usage() };
 }
 
 export const command = defineCommand({
@@ -66,53 +93,31 @@ export const command = defineCommand({
       text: { en: "Plain text files to measure compression on", zh: "用于测量压缩率的纯文本文件" },
     },
   },
+  options: {
+    compare: {
+      type: "strings",
+      text: { en: "Another tokenizer to put beside it (repeatable)", zh: "与之并列比较的另一个分词器（可重复）" },
+    },
+    html: {
+      type: "string",
+      text: { en: "Write a page with charts and tables to this file", zh: "把含图表的页面写入该文件" },
+    },
+  },
+  examples: [
+    [
+      "belle-train tokenizer stats llama/ held_out.txt --compare merged/ --html stats.html",
+      { en: "two vocabularies on the same text", zh: "在同一文本上比较两个词表" },
+    ],
+  ],
   async run(args, context) {
-    const tokenizer = await Tokenizer.load(args.tokenizer);
-    const pieces = tokenizer.pieces();
-    const byType: Record<string, number> = {};
-    for (const { type } of pieces) {
-      const name = typeNames[type] ?? String(type);
-      byType[name] = (byType[name] ?? 0) + 1;
-    }
-    const hanPieces = pieces.filter(({ piece }) => /\p{Script=Han}/u.test(piece)).length;
-    const types = Uint8Array.from(pieces, ({ type }) => type);
-    const texts: TextCounts[] = [];
-    for (const path of args.files ?? []) texts.push(await countText(path, tokenizer, types, context));
-    const { info, bosId, eosId, padId, unkId, vocabSize, fingerprint } = tokenizer;
-    const value = { vocabSize, fingerprint, ...info, bosId, eosId, padId, unkId, types: byType, hanPieces, texts };
-    const label = (en: string, zh: string) => context.text({ en, zh });
-    context.result(value, () =>
-      describe([
-        [label("rows", "行数"), String(vocabSize)],
-        [
-          label("pieces by type", "按类型"),
-          Object.entries(byType)
-            .map(([name, count]) => `${name} ${count}`)
-            .join(", "),
-        ],
-        [label("pieces with Han characters", "含汉字的词元"), String(hanPieces)],
-        ["unk/bos/eos/pad", `${unkId} / ${bosId} / ${eosId} / ${padId}`],
-        [label("normalizer", "规范化"), info.normalizer],
-        [label("fingerprint", "指纹"), fingerprint],
-        ...texts.flatMap(
-          (text): Array<[string, string]> => [
-            [
-              text.path,
-              label(
-                `${text.lines} lines, ${text.characters} characters, ${text.tokens} tokens`,
-                `${text.lines} 行，${text.characters} 字符，${text.tokens} token`,
-              ),
-            ],
-            [
-              "",
-              label(
-                `${(text.tokens / Math.max(1, text.lines)).toFixed(2)} tokens/line, ${(text.characters / Math.max(1, text.tokens)).toFixed(3)} characters/token, ${text.unknownTokens} unknown, ${text.byteTokens} bytes`,
-                `${(text.tokens / Math.max(1, text.lines)).toFixed(2)} token/行，${(text.characters / Math.max(1, text.tokens)).toFixed(3)} 字符/token，未知 ${text.unknownTokens}，字节 ${text.byteTokens}`,
-              ),
-            ],
-          ],
-        ),
-      ]),
-    );
+    const subjects: Subject[] = [];
+    for (const path of [args.tokenizer, ...(args.compare ?? [])]) subjects.push(await loadSubject(path));
+    for (const path of args.files ?? []) await countText(path, subjects, context);
+    const stats = subjects.map(statsOf);
+    const { html } = args;
+    if (html !== undefined) await commitText(html, renderHtml(tokenizerReport(stats, context.language)));
+    const [first, ...compared] = stats;
+    context.result({ ...first!, compared }, () => statsView(stats, context.language));
+    if (html !== undefined) context.note({ en: `Wrote ${html}`, zh: `写出 ${html}` });
   },
 });

@@ -1,7 +1,7 @@
 // A merge report as text.
 import type { Text } from "../../config/language.ts";
+import { visible } from "../../report/visible.ts";
 import type { MergeEffect, MergeReport } from "../../tokenizer/merge_vocabulary.ts";
-import { visible } from "../ui/visible.ts";
 
 type Tell = (text: Text) => string;
 

@@ -1,4 +1,4 @@
-// Text of others on a terminal.
+// Text of others where it must not act: on a terminal, in a table of pieces.
 
 /** Control characters, which could move the cursor or recolour, and direction overrides as \u{…}. */
 export function visible(text: string): string {
