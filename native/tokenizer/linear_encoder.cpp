@@ -34,6 +34,7 @@ class LinearEncoder::Answers {
 };
 
 LinearEncoder::LinearEncoder(LinearEncoder&&) noexcept = default;
+LinearEncoder& LinearEncoder::operator=(LinearEncoder&&) noexcept = default;
 LinearEncoder::~LinearEncoder() = default;
 
 LinearEncoder::LinearEncoder(const Spelling& spelling, std::span<const MergeRule> rules)

@@ -47,6 +47,7 @@ class LinearEncoder {
 
   LinearEncoder(const Spelling& spelling, std::span<const MergeRule> rules);
   LinearEncoder(LinearEncoder&&) noexcept;
+  LinearEncoder& operator=(LinearEncoder&&) noexcept;
   ~LinearEncoder();
 
   // Writes the symbols of the atoms, kNoSymbol for a barrier; there must be room for one an atom. Returns

@@ -42,8 +42,9 @@ std::optional<Rules> rules_of(size_t ids, const std::vector<RankedPair>& pairs,
   std::vector<std::vector<uint32_t>> atoms(ids);
   size_t total = 0;
   std::vector<uint32_t> pending;
-  for (uint32_t id = 0; id < ids; ++id) {
+  for (uint32_t id = 0; id < ids; ++id)
     if (rules.atom_of_id[id] != LinearEncoder::kBarrier) atoms[id] = {rules.atom_of_id[id]};
+  for (uint32_t id = 0; id < ids; ++id) {
     if (made_by[id] != kNone) pending.push_back(id);
     while (!pending.empty()) {
       const uint32_t at = pending.back();
