@@ -1,4 +1,4 @@
-// Writes native/tokenizer/character_class_table.inc from the data inside Node (ICU): what \p{Lu} .. \p{N}, \s and \w
+// Writes native/tokenizer/unicode/character_class_table.inc from the data inside Node (ICU): what \p{Lu} .. \p{N}, \s and \w
 // mean to the regular expressions of Hugging Face tokenizers 0.23 and tiktoken 0.14. Those know Unicode 16, this Node
 // knows 17: what 17 added is taken away again.
 // Run: node scripts/generate-character-classes.mjs [--check]     --check: compare with the file, write nothing.
@@ -72,7 +72,7 @@ if (process.versions.unicode !== UNICODE) {
   );
   process.exit(1);
 }
-const path = fileURLToPath(new URL("../native/tokenizer/character_class_table.inc", import.meta.url));
+const path = fileURLToPath(new URL("../native/tokenizer/unicode/character_class_table.inc", import.meta.url));
 if (process.argv.includes("--check")) {
   if (readFileSync(path, "utf8") !== table()) {
     console.error(`${path} is out of date: run node scripts/generate-character-classes.mjs`);

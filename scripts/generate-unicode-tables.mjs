@@ -1,7 +1,7 @@
 // Writes the Unicode tables of the tokenizer from the data inside Node (ICU):
-//   native/tokenizer/unicode_script_table.inc     scripts as sentencepiece's trainer sees them, and today's Han ranges
-//   native/tokenizer/unicode_nfkc_table.inc       decompositions and compositions behind the nfkc rules
-//   native/tokenizer/unicode_case_fold_table.inc  simple case folding behind the _cf rules
+//   native/tokenizer/unicode/unicode_script_table.inc     scripts as sentencepiece's trainer sees them, and today's Han ranges
+//   native/tokenizer/unicode/unicode_nfkc_table.inc       decompositions and compositions behind the nfkc rules
+//   native/tokenizer/unicode/unicode_case_fold_table.inc  simple case folding behind the _cf rules
 // Run: node scripts/generate-unicode-tables.mjs [--check]     --check: compare with the files, write nothing.
 // The rules equal those of sentencepiece 0.2.2 when Node carries Unicode 17 (Node 20.20, 22.21 and later).
 import { readFileSync, writeFileSync } from "node:fs";

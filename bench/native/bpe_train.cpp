@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "bench/native/arguments.h"
-#include "native/tokenizer/bpe_trainer.h"
+#include "native/tokenizer/train/bpe_trainer.h"
 
 namespace belle::bench {
 namespace {

@@ -1,4 +1,4 @@
-#include "native/tokenizer/bpe_trainer.h"
+#include "native/tokenizer/train/bpe_trainer.h"
 
 #include <algorithm>
 #include <variant>

@@ -1,4 +1,4 @@
-#include "native/tokenizer/merge.h"
+#include "native/tokenizer/merge/merge.h"
 
 #include <array>
 #include <optional>
@@ -9,7 +9,7 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/tokenizer.h"
-#include "native/tokenizer/merge_effect.h"
+#include "native/tokenizer/merge/merge_effect.h"
 
 namespace belle::addon {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "native/core/committed_file.h"
 #include "native/core/mapped_file.h"
-#include "native/tokenizer/hf_tokenizer.h"
+#include "native/tokenizer/json/hf_tokenizer.h"
+#include "native/tokenizer/json/split_rules.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
-#include "native/tokenizer/split_rules.h"
 
 namespace belle::tokenizer {
 

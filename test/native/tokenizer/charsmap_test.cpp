@@ -3,8 +3,8 @@
 
 #include "native/core/philox.h"
 #include "native/core/utf8.h"
-#include "native/tokenizer/charsmap_builder.h"
 #include "native/tokenizer/normalizer.h"
+#include "native/tokenizer/unicode/charsmap_builder.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/shared_files.h"
 

@@ -1,6 +1,6 @@
 // Where the exported merge list gives other ids than sentencepiece. The figures on the goldens are those of
 // tokenizers 0.23.2 on the files written, against sentencepiece 0.2.2.
-#include "native/tokenizer/export_check.h"
+#include "native/tokenizer/export/export_check.h"
 
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"

@@ -1,6 +1,6 @@
 // The files beside tokenizer.json: what transformers is told.
 #include "native/core/json.h"
-#include "native/tokenizer/hf_folder_writer.h"
+#include "native/tokenizer/export/hf_folder_writer.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 

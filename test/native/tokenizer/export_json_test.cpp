@@ -1,6 +1,6 @@
 // tokenizer.json as Hugging Face's tokenizers writes it itself, part by part, and what is refused.
 #include "native/core/json.h"
-#include "native/tokenizer/tokenizer_json_writer.h"
+#include "native/tokenizer/export/tokenizer_json_writer.h"
 #include "test/native/tokenizer/small_model.h"
 
 using namespace belle;

@@ -1,5 +1,5 @@
 // The merge list of a model's pieces: which cuts, in which order, and how much at most.
-#include "native/tokenizer/piece_merges.h"
+#include "native/tokenizer/export/piece_merges.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 

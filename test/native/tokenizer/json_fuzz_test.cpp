@@ -1,7 +1,7 @@
 // Mutated tokenizer.json files, the same ones every run: each is refused with a sentence or encodes and
 // decodes.
 #include "native/core/philox.h"
-#include "native/tokenizer/json_tokenizer.h"
+#include "native/tokenizer/json/json_tokenizer.h"
 #include "test/native/check.h"
 
 using namespace belle;

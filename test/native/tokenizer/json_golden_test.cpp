@@ -1,5 +1,5 @@
 // Every reference encoding of Hugging Face tokenizers 0.23.2 with a tokenizer.json in BLOOM's style.
-#include "native/tokenizer/json_tokenizer.h"
+#include "native/tokenizer/json/json_tokenizer.h"
 #include "test/native/tokenizer/shared_files.h"
 
 using namespace belle;

@@ -4,11 +4,11 @@
 #include <chrono>
 
 #include "native/core/philox.h"
-#include "native/tokenizer/added_tokens.h"
-#include "native/tokenizer/bpe_merger.h"
-#include "native/tokenizer/json_tokenizer.h"
-#include "native/tokenizer/ranked_encoder.h"
-#include "native/tokenizer/split_rules.h"
+#include "native/tokenizer/json/added_tokens.h"
+#include "native/tokenizer/json/bpe_merger.h"
+#include "native/tokenizer/json/json_tokenizer.h"
+#include "native/tokenizer/json/ranked_encoder.h"
+#include "native/tokenizer/json/split_rules.h"
 #include "test/native/check.h"
 
 using namespace belle;

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "native/tokenizer/json_tokenizer.h"
+#include "native/tokenizer/json/json_tokenizer.h"
 #include "native/tokenizer/tokenizer.h"
 #include "test/native/tokenizer/shared_files.h"
 

@@ -6,8 +6,8 @@
 
 #include "native/core/json.h"
 #include "native/core/utf8.h"
-#include "native/tokenizer/json_tokenizer.h"
-#include "native/tokenizer/split_rules.h"
+#include "native/tokenizer/json/json_tokenizer.h"
+#include "native/tokenizer/json/split_rules.h"
 #include "test/native/check.h"
 
 using namespace belle;

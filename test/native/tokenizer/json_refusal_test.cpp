@@ -1,7 +1,7 @@
 // What a tokenizer.json or a rank file is refused for, each with a sentence; and what is accepted although it
 // is odd.
 #include "native/core/json.h"
-#include "native/tokenizer/json_tokenizer.h"
+#include "native/tokenizer/json/json_tokenizer.h"
 #include "test/native/check.h"
 
 using namespace belle;

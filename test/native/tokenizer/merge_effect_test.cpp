@@ -1,9 +1,9 @@
 // What a merge does to lines of text, on small vocabularies.
-#include "native/tokenizer/merge_effect.h"
+#include "native/tokenizer/merge/merge_effect.h"
 
 #include <fstream>
 
-#include "native/tokenizer/merge.h"
+#include "native/tokenizer/merge/merge.h"
 #include "test/native/tokenizer/small_model.h"
 
 using namespace belle;

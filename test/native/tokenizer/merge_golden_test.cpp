@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "native/tokenizer/merge.h"
+#include "native/tokenizer/merge/merge.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/shared_files.h"

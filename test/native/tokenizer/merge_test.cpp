@@ -1,5 +1,5 @@
 // Merging rules one by one, on small vocabularies.
-#include "native/tokenizer/merge.h"
+#include "native/tokenizer/merge/merge.h"
 
 #include <limits>
 

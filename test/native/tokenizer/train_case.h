@@ -4,7 +4,7 @@
 #include <string>
 
 #include "native/core/json.h"
-#include "native/tokenizer/bpe_trainer.h"
+#include "native/tokenizer/train/bpe_trainer.h"
 
 namespace belle::tokenizer {
 

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "native/core/mapped_file.h"
-#include "native/tokenizer/bpe_trainer.h"
+#include "native/tokenizer/train/bpe_trainer.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/train_case.h"
 

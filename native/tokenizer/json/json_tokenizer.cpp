@@ -1,0 +1,154 @@
+#include "native/tokenizer/json/json_tokenizer.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+#include "native/core/utf8.h"
+#include "native/tokenizer/byte_piece.h"
+#include "native/tokenizer/json/byte_level.h"
+#include "native/tokenizer/json/json_text.h"
+#include "native/tokenizer/json/json_tokenizer_state.h"
+#include "native/tokenizer/json/tiktoken_ranks.h"
+
+namespace belle::tokenizer {
+namespace {
+
+// What is sought for each added token: itself, or what the normaliser makes of it.
+Status sought_strings(const TokenizerJson& json, std::vector<std::string>* out) {
+  constexpr size_t kMaxSought = 16u << 20;  // StringMatcher's limit
+  size_t bytes = 0;
+  for (const AddedToken& token : json.added) {
+    TextStage stage(false);
+    TextPart part{token.content};
+    if (token.normalized) {
+      BELLE_ASSIGN(part, stage.normalize(json.normalizer, part));
+    }
+    if (part.text.empty())
+      return Status(StatusCode::unsupported,
+                    "tokenizer.json: the added token \"" + printable(token.content) +
+                        "\" is empty once normalised; give it \"normalized\": false");
+    bytes += part.text.size();
+    if (bytes > kMaxSought)
+      return Status(StatusCode::invalid_data,
+                    "tokenizer.json: the added tokens are over 16 MiB once normalised");
+    out->emplace_back(part.text);
+  }
+  return {};
+}
+
+void fill_atoms(const TokenizerJson& json, std::array<int32_t, 256>* byte_level,
+                std::vector<int32_t>* plane) {
+  std::string text;
+  if (json.byte_level()) {
+    for (size_t byte = 0; byte < 256; ++byte) {
+      text.clear();
+      append_utf8(byte_level_character(static_cast<uint8_t>(byte)), &text);
+      (*byte_level)[byte] = json.vocabulary.find(text);
+    }
+    return;
+  }
+  plane->assign(0x10000, -1);
+  for (int32_t id = 0; id < json.vocabulary.size(); ++id) {
+    if (!json.vocabulary.has(id)) continue;
+    const std::string_view piece = json.vocabulary.text(id);
+    if (piece.empty() || piece.size() > 3) continue;
+    const Utf8Char c = decode_utf8(piece);
+    if (c.valid && c.length == piece.size()) (*plane)[c.code_point] = id;
+  }
+}
+
+int32_t special_named(const TokenizerJson& json, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    for (const AddedToken& token : json.added)
+      if (token.special && token.content == name) return token.id;
+  return -1;
+}
+
+}  // namespace
+
+JsonTokenizer::JsonTokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+JsonTokenizer::~JsonTokenizer() = default;
+
+Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::parse(std::string_view json) {
+  BELLE_ASSIGN(TokenizerJson parsed, parse_tokenizer_json(json));
+  return create(std::move(parsed));
+}
+
+Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::from_tiktoken(
+    std::string_view ranks_file, const std::string& splitter, const std::map<std::string, int32_t>& special) {
+  BELLE_ASSIGN(TokenizerJson json, read_tiktoken_ranks(ranks_file, splitter, special));
+  return create(std::move(json));
+}
+
+Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json) {
+  auto state = std::make_unique<State>();
+  std::vector<std::string> sought;
+  BELLE_TRY(sought_strings(json, &sought));
+  state->raw_added = AddedTokens(json.added, sought, false);
+  state->normalized_added = AddedTokens(json.added, sought, true);
+  state->merger = RankedEncoder(static_cast<size_t>(json.vocabulary.size()), json.merges, json.ranks);
+  fill_atoms(json, &state->byte_level_atoms, &state->plane_atoms);
+  for (size_t byte = 0; byte < 256; ++byte)
+    state->byte_pieces[byte] = json.vocabulary.find(byte_piece(static_cast<uint8_t>(byte)));
+  int32_t size = json.vocabulary.size();
+  for (const AddedToken& token : json.added) size = std::max(size, token.id + 1);
+  state->added_by_id.assign(static_cast<size_t>(size), -1);
+  std::set<std::string_view> special;
+  for (const AddedToken& token : json.added)
+    if (token.special) special.insert(token.content);
+  for (const std::string& shown : sought) state->added_skipped.push_back(special.contains(shown));
+  state->added_shown = std::move(sought);
+  for (size_t i = 0; i < json.added.size(); ++i)
+    state->added_by_id[static_cast<size_t>(json.added[i].id)] = static_cast<int32_t>(i);
+  for (size_t i = 0; i < json.pre_tokenizer.size(); ++i) {
+    const PreTokenizerStep& step = json.pre_tokenizer[i];
+    if (step.kind == PreTokenizerStep::Kind::metaspace && step.prepend_scheme == PrependScheme::first)
+      state->needs_origins |= i > 0 || !json.normalizer.empty();
+  }
+  state->bos = json.template_prefix.empty()
+                   ? special_named(json, {"<s>", "<|begin_of_text|>", "<|startoftext|>", "<bos>", "[BOS]"})
+                   : json.template_prefix.front();
+  state->eos = json.template_suffix.empty()
+                   ? special_named(json, {"</s>", "<|end_of_text|>", "<|endoftext|>", "<eos>", "[EOS]"})
+                   : json.template_suffix.back();
+  state->pad = special_named(json, {"<pad>", "<|pad|>", "[PAD]", "<|padding|>"});
+  state->json = std::move(json);
+  for (const AddedToken& token : state->json.added) state->added_by_text.emplace(token.content, token.id);
+  return std::unique_ptr<JsonTokenizer>(new JsonTokenizer(std::move(state)));
+}
+
+int32_t JsonTokenizer::vocab_size() const { return static_cast<int32_t>(state_->added_by_id.size()); }
+
+std::string_view JsonTokenizer::piece(int32_t id) const {
+  if (const AddedToken* token = state_->added(id)) return token->content;
+  return state_->json.vocabulary.has(id) ? state_->json.vocabulary.text(id) : std::string_view();
+}
+
+JsonPieceKind JsonTokenizer::kind(int32_t id) const {
+  const AddedToken* token = state_->added(id);
+  if (!token && !state_->json.vocabulary.has(id)) return JsonPieceKind::absent;
+  if (id == unk_id()) return JsonPieceKind::unknown;
+  if (token) return token->special ? JsonPieceKind::special : JsonPieceKind::added;
+  if (state_->json.byte_fallback) {
+    const auto& bytes = state_->byte_pieces;
+    if (std::find(bytes.begin(), bytes.end(), id) != bytes.end()) return JsonPieceKind::byte;
+  }
+  return JsonPieceKind::normal;
+}
+
+int32_t JsonTokenizer::piece_id(std::string_view piece) const {
+  const auto found = state_->added_by_text.find(piece);
+  return found != state_->added_by_text.end() ? found->second : state_->json.vocabulary.find(piece);
+}
+
+int32_t JsonTokenizer::bos_id() const { return state_->bos; }
+int32_t JsonTokenizer::eos_id() const { return state_->eos; }
+int32_t JsonTokenizer::pad_id() const { return state_->pad; }
+int32_t JsonTokenizer::unk_id() const {
+  if (state_->json.has_unk) return state_->json.unk_id;
+  return special_named(state_->json, {"<unk>", "[UNK]", "<|unk|>"});
+}
+const TokenizerJson& JsonTokenizer::json() const { return state_->json; }
+
+}  // namespace belle::tokenizer

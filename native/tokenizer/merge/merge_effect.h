@@ -1,0 +1,41 @@
+#pragma once
+// MergeEffect: what a merged vocabulary does to lines of text, line by line under the old and the new one.
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/core/thread_pool.h"
+#include "native/tokenizer/merge/text_lines.h"
+#include "native/tokenizer/sentencepiece_tokenizer.h"
+
+namespace belle::tokenizer {
+
+// A line that encodes otherwise than before, and the pieces around the first difference.
+struct ChangedLine {
+  std::string file;
+  uint64_t line = 0;   // from 1
+  std::string text;    // its first 200 characters
+  uint64_t token = 0;  // the first that differs, in the encoding of the line
+  // From at most 2 pieces before it on, 12 pieces at most.
+  std::vector<std::string> before, after;
+};
+
+struct MergeEffect {
+  uint64_t lines = 0, characters = 0, bytes = 0;
+  uint64_t with_han = 0;             // lines whose normalised text holds a Han character
+  uint64_t changed = 0;              // lines whose ids differ
+  uint64_t changed_without_han = 0;  // of those the ones without a Han character
+  uint64_t tokens_before = 0, tokens_after = 0;
+  std::vector<ChangedLine> examples;  // at most 5, each with another first piece that was lost
+};
+
+// The same for any number of threads. on_progress is called on the calling thread. aborted when stop was set,
+// invalid_argument with file and line for a line the tokenizer refuses.
+Result<MergeEffect> measure_effect(const SentencePieceTokenizer& before, const SentencePieceTokenizer& after,
+                                   const TextLines& lines, ThreadPool& pool, const std::atomic<bool>& stop,
+                                   const std::function<void(uint64_t done, uint64_t total)>& on_progress);
+
+}  // namespace belle::tokenizer

@@ -1,0 +1,31 @@
+#pragma once
+// MetaPieces: the pieces that are not learned (unknown, control, user-defined, byte) at their ids, and the
+// range checks of the training options (sentencepiece src/trainer_interface.cc: VerifySpec, InitMetaPieces).
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "native/core/status.h"
+#include "native/tokenizer/train/bpe_trainer.h"
+
+namespace belle::tokenizer {
+
+// invalid_argument that names the option, its value and its range.
+Status check_train_request(const BpeTrainRequest& request);
+
+class MetaPieces {
+ public:
+  // unk, bos, eos, pad at their ids, then control_symbols, user_defined_symbols and (byte_fallback)
+  // <0x00>..<0xFF>, each at the next free id, all with score 0.
+  static Result<MetaPieces> create(const TrainerSpec& spec);
+  const std::map<int32_t, Piece>& by_id() const { return by_id_; }
+  int32_t size() const { return static_cast<int32_t>(by_id_.size()); }
+  std::vector<std::string> texts() const;
+
+ private:
+  MetaPieces() = default;
+  std::map<int32_t, Piece> by_id_;
+};
+
+}  // namespace belle::tokenizer

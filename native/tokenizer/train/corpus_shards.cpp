@@ -1,0 +1,287 @@
+#include "native/tokenizer/train/corpus_shards.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "native/core/committed_file.h"
+#include "native/core/mapped_file.h"
+#include "native/core/sha256.h"
+#include "native/tokenizer/train/corpus_number.h"
+
+// A shard: "BPESEG1\n"; the parts, each of: size, weight, text; ...; then sentences, total, number of
+// characters, (code point, count) ...; all numbers LEB128. Last kParts + 1 pairs of little-endian u64: offset
+// and size of each part and of the characters.
+namespace belle::tokenizer {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::string_view kMagic = "BPESEG1\n";
+constexpr size_t kDirectoryBytes = (ShardFolder::kParts + 1) * 16;
+
+// A committed file and its SHA-256.
+class HashedFile {
+ public:
+  static Result<HashedFile> create(const std::string& path) {
+    BELLE_ASSIGN(auto file, CommittedFile::create(path));
+    return HashedFile(std::move(file));
+  }
+  Status write(std::string_view bytes) {
+    sha_.update(bytes.data(), bytes.size());
+    size_ += bytes.size();
+    return file_->write(bytes.data(), bytes.size());
+  }
+  Status commit() { return file_->commit(); }
+  uint64_t size() const { return size_; }
+  std::string hex() { return sha_.hex(); }
+
+ private:
+  explicit HashedFile(std::unique_ptr<CommittedFile> file) : file_(std::move(file)) {}
+  std::unique_ptr<CommittedFile> file_;
+  Sha256 sha_;
+  uint64_t size_ = 0;
+};
+
+uint64_t load_u64(std::string_view bytes, size_t at) {
+  uint64_t value = 0;
+  for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+void put_u64(std::string* out, uint64_t value) {
+  for (int i = 0; i < 8; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+}
+
+bool ours(const std::string& name) {
+  return name == "manifest.json" || name == "lock" || name.starts_with("shard-") ||
+         name.starts_with("stream-") || name.starts_with("manifest.json.tmp-");
+}
+
+Status damaged(const std::string& path, const std::string& what) {
+  return {StatusCode::invalid_data,
+          path + " " + what + ": remove the work folder, the corpus will be counted again"};
+}
+
+}  // namespace
+
+ShardFolder::ShardFolder(std::string folder, const Json& job, bool temporary)
+    : folder_(std::move(folder)), job_(job), temporary_(temporary) {}
+
+ShardFolder::ShardFolder(ShardFolder&& other) noexcept
+    : folder_(std::move(other.folder_)),
+      job_(std::move(other.job_)),
+      temporary_(std::exchange(other.temporary_, false)),
+      lock_(std::exchange(other.lock_, -1)),
+      shards_(std::move(other.shards_)),
+      characters_(std::move(other.characters_)),
+      sentences_(other.sentences_) {}
+
+ShardFolder::~ShardFolder() {
+  if (temporary_) remove_files();
+  if (lock_ >= 0) ::close(lock_);
+  std::error_code ignored;
+  if (temporary_) fs::remove(folder_, ignored);
+}
+
+Result<ShardFolder> ShardFolder::open(const std::string& folder, const Json& job, bool temporary) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return system_failure("create the work folder", folder, error.value());
+  ShardFolder all(folder, job, temporary);
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (const std::string name = entry->path().filename().string(); !ours(name))
+      return Status(StatusCode::invalid_argument, "the work folder " + folder + " holds \"" + name +
+                                                      "\", which training did not write: give it a folder "
+                                                      "of its own");
+  if (error) return system_failure("list the work folder", folder, error.value());
+  BELLE_TRY(all.lock());
+  BELLE_TRY(all.take_manifest());
+  // What a killed process left: streams, and files not committed.
+  std::vector<std::string> known = {"manifest.json", "lock"};
+  for (const Shard& shard : all.shards_) known.push_back(shard.name);
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (const std::string name = entry.path().filename().string();
+        std::find(known.begin(), known.end(), name) == known.end())
+      ::unlink(all.file(name).c_str());
+  return all;
+}
+
+Status ShardFolder::lock() {
+  const std::string path = file("lock");
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) return system_failure("create", path, errno);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
+  return {StatusCode::busy,
+          "another process trains in the work folder " + folder_ + ": wait for it, or give another folder"};
+}
+
+Status ShardFolder::take_manifest() {
+  const std::string path = file("manifest.json");
+  if (!fs::exists(path)) return {};
+  BELLE_ASSIGN(const auto map, MappedFile::open(path));
+  const std::string_view text(reinterpret_cast<const char*>(map.bytes().data()), map.bytes().size());
+  const auto parsed = parse_json(text);
+  const Json* const job = parsed.ok() ? parsed.value().find("job") : nullptr;
+  const Json* const shards = parsed.ok() ? parsed.value().find("shards") : nullptr;
+  if (!job || !shards || !shards->array()) return damaged(path, "is damaged");
+  if (job->dump() != job_.dump())
+    return {StatusCode::invalid_argument,
+            "the work folder " + folder_ +
+                " holds the counts of another job (other options, or a file that changed since): give it a "
+                "folder of its own, or remove this one"};
+  for (const Json& entry : *shards->array()) BELLE_TRY(take_shard(entry));
+  return {};
+}
+
+Status ShardFolder::take_shard(const Json& entry) {
+  const Json *name = entry.find("name"), *sha256 = entry.find("sha256"), *next = entry.find("next_chunk");
+  const std::string expected =
+      "shard-" + std::string(5 - std::min<size_t>(5, std::to_string(shards_.size()).size()), '0') +
+      std::to_string(shards_.size());
+  if (!name || !name->string() || *name->string() != expected || !sha256 || !sha256->string() || !next ||
+      !next->integer() || *next->integer() <= static_cast<int64_t>(next_chunk()))
+    return damaged(file("manifest.json"), "is damaged");
+  Shard shard{expected, *sha256->string(), 0, static_cast<size_t>(*next->integer()), {}};
+  BELLE_ASSIGN(const auto map, MappedFile::open(file(expected)));
+  const auto bytes = map.bytes();
+  if (sha256_hex(bytes.data(), bytes.size()) != shard.sha256)
+    return damaged(file(expected), "does not have the SHA-256 of the manifest");
+  BELLE_TRY(read_directory(&shard, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  shards_.push_back(std::move(shard));
+  return {};
+}
+
+// Also adds the shard's characters to the sums.
+Status ShardFolder::read_directory(Shard* shard, std::string_view bytes) {
+  const Status bad = damaged(file(shard->name), "is damaged");
+  if (bytes.size() < kMagic.size() + kDirectoryBytes || !bytes.starts_with(kMagic)) return bad;
+  shard->bytes = bytes.size();
+  const uint64_t end = bytes.size() - kDirectoryBytes;
+  for (size_t part = 0; part <= kParts; ++part) {
+    const uint64_t offset = load_u64(bytes, end + part * 16), size = load_u64(bytes, end + part * 16 + 8);
+    if (offset > end || size > end - offset) return bad;
+    shard->parts.emplace_back(offset, size);
+  }
+  const std::string_view characters = bytes.substr(shard->parts[kParts].first, shard->parts[kParts].second);
+  shard->parts.pop_back();
+  const char* at = characters.data();
+  const char* const stop = at + characters.size();
+  uint64_t sentences = 0, total = 0, count = 0;
+  if (!take_number(&at, stop, &sentences) || !take_number(&at, stop, &total) ||
+      !take_number(&at, stop, &count))
+    return bad;
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t c = 0, times = 0;
+    if (!take_number(&at, stop, &c) || c > 0x10FFFF || !take_number(&at, stop, &times)) return bad;
+    characters_.characters[static_cast<char32_t>(c)] += times;
+  }
+  characters_.add_total(total);
+  sentences_ += sentences;
+  return {};
+}
+
+Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
+  const std::string digits = std::to_string(shards_.size());
+  Shard shard;
+  shard.name = "shard-" + std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
+  shard.next_chunk = next_chunk;
+  BELLE_ASSIGN(auto out, HashedFile::create(file(shard.name)));
+  BELLE_TRY(out.write(kMagic));
+  std::string part, directory;
+  const auto write_part = [&]() -> Status {
+    put_u64(&directory, out.size());
+    put_u64(&directory, part.size());
+    return out.write(part);
+  };
+  for (size_t index = 0; index < kParts; ++index) {
+    part.clear();
+    for (const auto& entry : counter.shard(index).entries()) {
+      put_number(entry.size, &part);
+      put_number(entry.count, &part);
+      part.append(entry.text());
+    }
+    shard.parts.emplace_back(out.size(), part.size());
+    BELLE_TRY(write_part());
+  }
+  const CharacterCounts characters = counter.characters();
+  if (characters.overflow) characters_.overflow = true;
+  part.clear();
+  put_number(counter.sentences(), &part);
+  put_number(characters.total, &part);
+  put_number(characters.characters.size(), &part);
+  for (const auto& [c, count] : characters.characters) {
+    put_number(c, &part);
+    put_number(count, &part);
+    characters_.characters[c] += count;
+  }
+  BELLE_TRY(write_part());
+  BELLE_TRY(out.write(directory));
+  shard.bytes = out.size();
+  shard.sha256 = out.hex();
+  BELLE_TRY(out.commit());
+  characters_.add_total(characters.total);
+  sentences_ += counter.sentences();
+  shards_.push_back(std::move(shard));
+  return write_manifest();
+}
+
+Status ShardFolder::write_manifest() const {
+  Json::Array list;
+  for (const Shard& shard : shards_)
+    list.push_back(Json::Object{{"name", shard.name},
+                                {"bytes", static_cast<int64_t>(shard.bytes)},
+                                {"sha256", shard.sha256},
+                                {"next_chunk", static_cast<int64_t>(shard.next_chunk)}});
+  return write_committed_file(file("manifest.json"),
+                              Json(Json::Object{{"job", job_}, {"shards", list}}).dump(1) + "\n");
+}
+
+Status ShardFolder::read(size_t index, size_t part, std::string* buffer,
+                         const std::function<Status(std::string_view, uint64_t)>& visit) const {
+  const Shard& shard = shards_[index];
+  const auto [offset, size] = shard.parts[part];
+  const std::string path = file(shard.name);
+  buffer->resize(size);
+  const int in = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (in < 0) return system_failure("open", path, errno);
+  Status failure;
+  for (size_t at = 0; at < size && failure.ok();) {
+    const ssize_t done = ::pread(in, buffer->data() + at, size - at, static_cast<off_t>(offset + at));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) failure = system_failure("read", path, errno);
+    if (done == 0) failure = damaged(path, "was cut short");
+    if (done > 0) at += static_cast<size_t>(done);
+  }
+  ::close(in);
+  BELLE_TRY(failure);
+  const char* at = buffer->data();
+  const char* const end = at + size;
+  while (at != end) {
+    uint64_t length = 0, weight = 0;
+    if (!take_number(&at, end, &length) || !take_number(&at, end, &weight) ||
+        length > static_cast<uint64_t>(end - at))
+      return damaged(path, "is damaged");
+    BELLE_TRY(visit({at, length}, weight));
+    at += length;
+  }
+  return {};
+}
+
+void ShardFolder::remove_files() {
+  // The manifest first: shards without it are no job.
+  ::unlink(file("manifest.json").c_str());
+  std::error_code error;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_, error))
+    names.push_back(entry.path().filename().string());
+  for (const std::string& name : names)
+    if (ours(name)) ::unlink(file(name).c_str());
+}
+
+}  // namespace belle::tokenizer
