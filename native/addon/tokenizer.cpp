@@ -42,6 +42,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
                        {
                            InstanceAccessor<&TokenizerWrap::vocab_size>("vocabSize"),
                            InstanceAccessor<&TokenizerWrap::fingerprint>("fingerprint"),
+                           InstanceAccessor<&TokenizerWrap::file_name>("fileName"),
                            InstanceAccessor<&TokenizerWrap::unk_id>("unkId"),
                            InstanceAccessor<&TokenizerWrap::bos_id>("bosId"),
                            InstanceAccessor<&TokenizerWrap::eos_id>("eosId"),
@@ -175,15 +176,21 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     return Napi::Number::New(info.Env(), held_->piece_id(string_argument(info[0], "piece")));
   }
 
+  Napi::Value file_name(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), held_->file_name());
+  }
+
+  // Of a sentencepiece model; null for others.
   Napi::Value info(const Napi::CallbackInfo& info) {
-    const tokenizer::SentencePieceModel& model = *held_->sentencepiece();
-    const auto& normalizer = model.normalizer_spec;
+    const tokenizer::SentencePieceModel* model = held_->sentencepiece();
+    if (!model) return info.Env().Null();
+    const auto& normalizer = model->normalizer_spec;
     Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("modelType", model_type_name(model.trainer_spec.model_type));
+    result.Set("modelType", model_type_name(model->trainer_spec.model_type));
     result.Set("normalizer", normalizer.name);
     result.Set("addDummyPrefix", Napi::Boolean::New(info.Env(), normalizer.add_dummy_prefix));
     result.Set("removeExtraWhitespaces", Napi::Boolean::New(info.Env(), normalizer.remove_extra_whitespaces));
-    result.Set("byteFallback", Napi::Boolean::New(info.Env(), model.trainer_spec.byte_fallback));
+    result.Set("byteFallback", Napi::Boolean::New(info.Env(), model->trainer_spec.byte_fallback));
     return result;
   }
 
@@ -196,13 +203,32 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
   }
 };
 
+// undefined, or { splitter, special: { token: id } }
+tokenizer::RankFileOptions ranks_argument(const Napi::Value& value) {
+  tokenizer::RankFileOptions ranks;
+  if (value.IsUndefined()) return ranks;
+  const Options options(value, "options");
+  if (!options.get("splitter").IsUndefined()) ranks.splitter = options.string("splitter");
+  if (options.get("special").IsUndefined()) return ranks;
+  const Napi::Object special = object_argument(options.get("special"), "options.special");
+  const Napi::Array tokens = special.GetPropertyNames();
+  for (uint32_t i = 0; i < tokens.Length(); ++i) {
+    const std::string token = tokens.Get(i).As<Napi::String>().Utf8Value();
+    ranks.special[token] = static_cast<int32_t>(
+        integer_argument(special.Get(tokens.Get(i)), "options.special[\"" + token + "\"]", 0, INT32_MAX));
+  }
+  return ranks;
+}
+
 Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
-  auto loaded = take(info.Env(), tokenizer::Tokenizer::load(path_argument(info[0], "path")));
+  const auto ranks = ranks_argument(info[1]);
+  auto loaded = take(info.Env(), tokenizer::Tokenizer::load(path_argument(info[0], "path"), ranks));
   return new_tokenizer(info.Env(), std::move(loaded));
 }
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {
-  auto parsed = take(info.Env(), tokenizer::Tokenizer::parse(bytes_argument(info[0], "bytes")));
+  const auto ranks = ranks_argument(info[1]);
+  auto parsed = take(info.Env(), tokenizer::Tokenizer::parse(bytes_argument(info[0], "bytes"), ranks));
   return new_tokenizer(info.Env(), std::move(parsed));
 }
 

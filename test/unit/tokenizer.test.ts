@@ -108,26 +108,80 @@ test("save and load: file, folder, bytes", async () => {
 test("load: each wrong path and file has its sentence", async () => {
   await withFolder(async (folder) => {
     await fails(() => Tokenizer.load(join(folder, "none.model")), "ERR_BELLE_NOT_FOUND", /none\.model/);
-    await fails(
-      () => Tokenizer.load(folder),
-      "ERR_BELLE_NOT_FOUND",
-      /holds no tokenizer\.model; give the sentencepiece/,
-    );
+    await fails(() => Tokenizer.load(folder), "ERR_BELLE_NOT_FOUND", /holds no tokenizer\.model, tokenizer\.json or/);
     writeFileSync(join(folder, "tokenizer.json"), "{}");
     for (const path of [folder, join(folder, "tokenizer.json")]) {
-      const error = await fails(
-        () => Tokenizer.load(path),
-        "ERR_BELLE_UNSUPPORTED",
-        /not tokenizer\.json; give the \.model/,
-      );
-      assert.ok(error.message.includes(join(folder, "tokenizer.model")), error.message);
+      await fails(() => Tokenizer.load(path), "ERR_BELLE_INVALID_DATA", /tokenizer\.json: tokenizer\.json: .*"model"/);
     }
+    writeFileSync(join(folder, "a.tiktoken"), "IQ== 0\nIg== 1\n");
+    await fails(
+      () => Tokenizer.load(join(folder, "a.tiktoken")),
+      "ERR_BELLE_INVALID_ARGUMENT",
+      /a tiktoken rank file of 2 ranks.*name its splitter: .*cl100k_base/,
+    );
     await fails(() => Tokenizer.load(undefined as never), "ERR_BELLE_INVALID_ARGUMENT", /path must be the path/);
     writeFileSync(join(folder, "bad.model"), "this is no protobuf");
     await fails(() => Tokenizer.load(join(folder, "bad.model")), "ERR_BELLE_INVALID_DATA", /bad\.model|byte/);
     await fails(() => Tokenizer.parse(new Uint8Array(0)), "ERR_BELLE_INVALID_DATA", /./);
     mkdirSync(join(folder, "dir/tokenizer.model"), { recursive: true });
     await fails(() => Tokenizer.load(join(folder, "dir")), "ERR_BELLE_NOT_FOUND", /holds no tokenizer\.model/);
+  });
+});
+
+test("tokenizer.json and tiktoken ranks: ids, pieces, saving and loading again", async () => {
+  await withFolder(async (folder) => {
+    const vocab: Record<string, number> = { "<s>": 0, "<unk>": 1, a: 2, b: 3, Ġ: 4, ab: 5, Ġab: 6 };
+    const json = {
+      version: "1.0",
+      added_tokens: [
+        { id: 0, content: "<s>", special: true, lstrip: false, rstrip: false, single_word: false, normalized: false },
+      ],
+      normalizer: null,
+      pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+      post_processor: null,
+      decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+      model: {
+        type: "BPE",
+        unk_token: "<unk>",
+        byte_fallback: false,
+        fuse_unk: false,
+        vocab,
+        merges: [
+          ["a", "b"],
+          ["Ġ", "ab"],
+        ],
+      },
+    };
+    writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(json));
+    const tokenizer = await Tokenizer.load(folder);
+    assert.equal([...tokenizer.encode("ab ab<s>z")], [5, 6, 0, 1]);
+    assert.is(tokenizer.decode([5, 6, 0]), "ab ab");
+    assert.equal([tokenizer.bosId, tokenizer.unkId, tokenizer.vocabSize], [0, 1, 7]);
+    assert.equal([tokenizer.info, tokenizer.fileName], [undefined, "tokenizer.json"]);
+    assert.equal(tokenizer.pieces()[6], { piece: "Ġab", score: 0, type: 1 });
+    assert.equal([...tokenizer.encodeWithSpans("ab ab").ends], [2, 5]);
+    const stream = tokenizer.decodeStream();
+    assert.is([5, 6, 6].map((id) => stream.push(id)).join("|") + stream.finish(), "ab| ab| ab");
+    mkdirSync(join(folder, "copy"));
+    await tokenizer.save(join(folder, "copy"));
+    assert.is((await Tokenizer.load(join(folder, "copy"))).fingerprint, tokenizer.fingerprint);
+
+    const ranks = Array.from({ length: 256 }, (_, byte) => `${Buffer.from([byte]).toString("base64")} ${byte}`);
+    writeFileSync(
+      join(folder, "x.tiktoken"),
+      `${[...ranks, `${Buffer.from("ab").toString("base64")} 256`].join("\n")}\n`,
+    );
+    const tiktoken = await Tokenizer.load(join(folder, "x.tiktoken"), {
+      splitter: "gpt2",
+      special: { "<|end|>": 300 },
+    });
+    assert.equal([...tiktoken.encode("ab 中<|end|>")], [256, 32, 0xe4, 0xb8, 0xad, 300]);
+    assert.is(tiktoken.decode(tiktoken.encode("ab 中")), "ab 中");
+    const bytes = tiktoken.decodeStream();
+    assert.equal(
+      [0xe4, 0xb8, 0xad].map((id) => bytes.push(id)),
+      ["", "", "中"],
+    );
   });
 });
 

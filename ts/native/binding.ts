@@ -2,7 +2,7 @@
 // knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
 
 import type { NativeMerge, NativeMergeProgress, NativeMergeTexts } from "./binding_merge.ts";
-import type { NativeTokenizer } from "./binding_tokenizer.ts";
+import type { NativeRankFileOptions, NativeTokenizer } from "./binding_tokenizer.ts";
 import type { DType } from "./dtype.ts";
 
 /** Plain numbers and strings a native error carries besides its message. */
@@ -308,8 +308,9 @@ export interface NativeBinding {
 
   createStop(): NativeStop;
 
-  loadTokenizer(path: string): NativeTokenizer;
-  parseTokenizer(bytes: Uint8Array): NativeTokenizer;
+  /** A .model, a tokenizer.json or a tiktoken rank file; options: what a rank file does not say. */
+  loadTokenizer(path: string, options?: NativeRankFileOptions): NativeTokenizer;
+  parseTokenizer(bytes: Uint8Array, options?: NativeRankFileOptions): NativeTokenizer;
   trainBpe(
     options: NativeBpeTrainOptions,
     stop: NativeStop,

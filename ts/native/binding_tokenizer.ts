@@ -7,9 +7,16 @@ export interface NativePiece {
   type: number;
 }
 
+export interface NativeRankFileOptions {
+  splitter?: string;
+  special?: Record<string, number>;
+}
+
 export interface NativeTokenizer {
   readonly vocabSize: number;
   readonly fingerprint: string;
+  /** What its file is called in a model's folder. */
+  readonly fileName: string;
   readonly unkId: number;
   readonly bosId: number;
   readonly eosId: number;
@@ -27,14 +34,14 @@ export interface NativeTokenizer {
   decodeStream(): NativeDecodeStream;
   pieces(): NativePiece[];
   pieceId(piece: string): number;
-  /** { model_type, add_dummy_prefix, remove_extra_whitespaces, normalizer, byte_fallback } */
+  /** Of a sentencepiece model; null for others. */
   info(): {
     modelType: string;
     normalizer: string;
     addDummyPrefix: boolean;
     removeExtraWhitespaces: boolean;
     byteFallback: boolean;
-  };
+  } | null;
   save(path: string): Promise<void>;
 }
 

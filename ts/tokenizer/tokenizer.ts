@@ -1,4 +1,4 @@
-// Tokenizer: encode and decode with a sentencepiece BPE model, byte for byte as sentencepiece does.
+// Tokenizer: encode and decode, byte for byte as sentencepiece, Hugging Face tokenizers and tiktoken do with the same file.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { NativeDecodeStream, NativePiece, NativeTokenizer } from "../native/binding_tokenizer.ts";
@@ -37,12 +37,24 @@ export interface EncodedBatch {
   offsets: Uint32Array;
 }
 
+/** What a sentencepiece model says of itself. */
 export interface TokenizerInfo {
   modelType: string;
   normalizer: string;
   addDummyPrefix: boolean;
   removeExtraWhitespaces: boolean;
   byteFallback: boolean;
+}
+
+/** What a tiktoken rank file does not say itself; other files need none of it. */
+export interface LoadOptions {
+  /**
+   * How text is cut into words: gpt2, cl100k_base, llama3, qwen2, o200k_base or bloom. Left out: known by the number
+   * of ranks, where it is one of the well-known files.
+   */
+  splitter?: string;
+  /** Special tokens and their ids. */
+  special?: Record<string, number>;
 }
 
 let unwrap: (tokenizer: Tokenizer) => NativeTokenizer;
@@ -61,17 +73,18 @@ export class Tokenizer {
   }
 
   /**
-   * Reads a sentencepiece .model file, or tokenizer.model in a folder.
-   * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, or ERR_BELLE_UNSUPPORTED for a tokenizer.json.
+   * Reads a sentencepiece .model, a Hugging Face tokenizer.json or a tiktoken rank file (told apart by what is inside),
+   * or what a folder holds of them, tokenizer.model first. Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, or
+   * ERR_BELLE_UNSUPPORTED for a tokenizer.json with parts that would change ids and are not known here.
    */
-  static async load(path: string): Promise<Tokenizer> {
-    const file = await modelFile(path);
-    return new Tokenizer(native(() => binding().loadTokenizer(file)));
+  static async load(path: string, options: LoadOptions = {}): Promise<Tokenizer> {
+    const file = await tokenizerFile(path);
+    return new Tokenizer(native(() => binding().loadTokenizer(file, options)));
   }
 
-  /** Reads the bytes of a sentencepiece .model. Throws ERR_BELLE_INVALID_DATA. */
-  static parse(bytes: Uint8Array): Tokenizer {
-    return new Tokenizer(native(() => binding().parseTokenizer(bytes)));
+  /** Reads the bytes of such a file. Throws ERR_BELLE_INVALID_DATA or ERR_BELLE_UNSUPPORTED. */
+  static parse(bytes: Uint8Array, options: LoadOptions = {}): Tokenizer {
+    return new Tokenizer(native(() => binding().parseTokenizer(bytes, options)));
   }
 
   get vocabSize(): number {
@@ -94,8 +107,13 @@ export class Tokenizer {
   get padId(): number {
     return this.#native.padId;
   }
-  get info(): TokenizerInfo {
-    return this.#native.info();
+  /** Undefined when it is no sentencepiece model. */
+  get info(): TokenizerInfo | undefined {
+    return this.#native.info() ?? undefined;
+  }
+  /** What its file is called in a model's folder: tokenizer.model, tokenizer.json or tokenizer.tiktoken. */
+  get fileName(): string {
+    return this.#native.fileName;
   }
 
   /** Ids of the text. Lone surrogates count as U+FFFD. */
@@ -146,9 +164,9 @@ export class Tokenizer {
     return native(() => this.#native.pieceId(piece));
   }
 
-  /** Writes the sentencepiece .model: to the path, or as tokenizer.model when the path is a folder. */
+  /** Writes the file it was read from or trained to: to the path, or as `fileName` when the path is a folder. */
   async save(path: string): Promise<void> {
-    const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, "tokenizer.model") : path;
+    const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, this.fileName) : path;
     await nativeAsync(() => this.#native.save(file));
   }
 
@@ -222,29 +240,16 @@ async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   }
 }
 
-async function modelFile(path: string): Promise<string> {
+async function tokenizerFile(path: string): Promise<string> {
   if (typeof path !== "string" || path === "") {
-    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", "path must be the path of a tokenizer.model or its folder.");
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", "path must be the path of a tokenizer file or its folder.");
   }
-  const kind = await kindOf(path);
-  const json = kind === "folder" ? join(path, "tokenizer.json") : path;
-  if (kind === "folder") {
-    const file = join(path, "tokenizer.model");
-    if ((await kindOf(file)) === "file") return file;
-    if ((await kindOf(json)) !== "file") {
-      throw new BelleError(
-        "ERR_BELLE_NOT_FOUND",
-        `${path} holds no tokenizer.model; give the sentencepiece .model file.`,
-      );
-    }
+  if ((await kindOf(path)) !== "folder") return path;
+  for (const name of ["tokenizer.model", "tokenizer.json", "tokenizer.tiktoken"]) {
+    if ((await kindOf(join(path, name))) === "file") return join(path, name);
   }
-  if (json.endsWith(".json") && kind !== undefined) {
-    throw new BelleError(
-      "ERR_BELLE_UNSUPPORTED",
-      `${json}: this version reads sentencepiece models, not tokenizer.json; give the .model file the tokenizer was ` +
-        `converted from (for LLaMA and Yi: tokenizer.model of the same Hugging Face repository, e.g. ` +
-        `${kind === "folder" ? join(path, "tokenizer.model") : path.replace(/[^/]*$/, "tokenizer.model")}).`,
-    );
-  }
-  return path;
+  throw new BelleError(
+    "ERR_BELLE_NOT_FOUND",
+    `${path} holds no tokenizer.model, tokenizer.json or tokenizer.tiktoken; give the path of the file itself.`,
+  );
 }

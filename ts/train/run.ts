@@ -176,12 +176,12 @@ async function loadModel(config: RunConfig, tokenizer: Tokenizer): Promise<Model
   }
 }
 
-/** Files copied into checkpoints: tokenizer.model under that name, and what transformers reads beside it. */
+/** Files copied into checkpoints: the tokenizer under its usual name, and what transformers reads beside it. */
 async function filesToCopy(config: RunConfig, tokenizer: Tokenizer, path: string): Promise<string[]> {
   const isFolder = (await stat(path)).isDirectory();
-  if (!isFolder && basename(path) === "tokenizer.model") return [path];
+  if (!isFolder && basename(path) === tokenizer.fileName) return [path];
   if (!isFolder) {
-    const copy = join(config.train.output_dir, "tokenizer.model");
+    const copy = join(config.train.output_dir, tokenizer.fileName);
     await tokenizer.save(copy);
     return [copy];
   }

@@ -24,7 +24,10 @@ export const command = defineCommand({
     tokenizer: {
       type: "string",
       required: true,
-      text: { en: "tokenizer.model or a folder that holds one", zh: "tokenizer.model 或包含它的文件夹" },
+      text: {
+        en: "tokenizer.model, tokenizer.json, a tiktoken file, or a folder",
+        zh: "tokenizer.model、tokenizer.json、tiktoken 文件或其文件夹",
+      },
     },
     texts: {
       type: "strings",

@@ -70,7 +70,11 @@ function statsOf({ path, tokenizer, pieces, counter }: Subject): TokenizerStats 
     path,
     vocabSize,
     fingerprint,
-    ...info,
+    // A tokenizer.json says what it does to text in steps, not in sentencepiece's words.
+    ...(info ?? {
+      ...{ modelType: "bpe", normalizer: tokenizer.fileName },
+      ...{ addDummyPrefix: false, removeExtraWhitespaces: false, byteFallback: pieces.some(({ type }) => type === 6) },
+    }),
     bosId,
     eosId,
     padId,
@@ -86,7 +90,10 @@ export const command = defineCommand({
     tokenizer: {
       type: "string",
       required: true,
-      text: { en: "tokenizer.model or a folder that holds one", zh: "tokenizer.model 或包含它的文件夹" },
+      text: {
+        en: "tokenizer.model, tokenizer.json, a tiktoken file, or a folder",
+        zh: "tokenizer.model、tokenizer.json、tiktoken 文件或其文件夹",
+      },
     },
     files: {
       type: "strings",
