@@ -23,6 +23,7 @@ const suites = {
     dist: { program: "test_dist", backend: "libbelle_cuda_emulated.so", nccl: "libfake_nccl.so" },
   }),
 };
+const helpers = ["bench_ops", "bench_train_step", "bench_encode", "fuzz_tokenizer"];
 export const suiteNames = Object.keys(suites);
 
 /** Configures the build tree of scripts/native-build.cjs with tests on, so that nothing is compiled twice. */
@@ -39,7 +40,7 @@ export function buildNativeTests(root, only) {
   const run = (args) => spawnSync("cmake", args, { cwd: root, encoding: "utf8" });
   const configure = run(["-S", root, "-B", build, "-DBELLE_TESTS=ON", "-DBELLE_BENCH=ON"]);
   if (configure.status !== 0) return { error: configure.stdout + configure.stderr };
-  const targets = [...new Set(only.map((name) => suites[name].program)), "bench_ops", "bench_train_step"];
+  const targets = [...new Set(only.map((name) => suites[name].program)), ...helpers];
   const made = run([
     "--build",
     build,
@@ -91,14 +92,18 @@ export function runNativeTest(root, build, name) {
   };
 }
 
-/** The bench programs for machines without Node: each prints one JSON line with a speed in it. */
+/** The programs for machines without Node, and a short run of those that scripts run for long: one JSON line each. */
 export function runBenchPrograms(root, build) {
   const started = performance.now();
   const config = join(root, "test", "support", "tiny_llama.json");
+  const quickstart = join(root, "assets", "quickstart");
   const runs = [
     ["bench_ops", ["gemm", "m=64", "n=64", "k=64", "layout=tn", "milliseconds=1"], "tflops"],
     ["bench_ops", ["attention", "tokens=64", "heads=2", "kv_heads=1", "head_dim=16", "milliseconds=1"], "tflops"],
     ["bench_train_step", [`config=${config}`, "tokens=64", "documents=2", "steps=2"], "tokens_per_s"],
+    ["bench_encode", [`model=${quickstart}/base/tokenizer.model`, `file=${quickstart}/corpus.txt`], "megabytes_per_s"],
+    ["fuzz_tokenizer", ["kind=model", "inputs=50000"], "accepted"],
+    ["fuzz_tokenizer", ["kind=json", "inputs=20000"], "accepted"],
   ];
   const failures = [];
   for (const [program, args, speed] of runs) {

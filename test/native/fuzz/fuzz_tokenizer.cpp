@@ -9,6 +9,7 @@
 #include "native/core/mapped_file.h"
 #include "native/tokenizer/tokenizer.h"
 #include "test/native/fuzz/measured_memory.h"
+#include "test/native/tokenizer/json_mutations.h"
 #include "test/native/tokenizer/mutations.h"
 
 namespace belle::fuzz {
@@ -58,6 +59,8 @@ int run(int argc, char** argv) {
     seeds.emplace_back(content.begin(), content.end());
   } else if (kind == "model") {
     seeds = {tokenizer::seed_model(false), tokenizer::seed_model(true)};
+  } else {
+    seeds = {tokenizer::kByteLevelJson, tokenizer::kLlamaJson};
   }
   const Philox random(2026, RngStream::test);
   int64_t accepted = 0;
@@ -66,7 +69,10 @@ int run(int argc, char** argv) {
   std::string bytes;
   for (int64_t input = first; input < first + inputs; ++input) {
     bytes = seeds[static_cast<size_t>(input) % seeds.size()];
-    tokenizer::mutate(&bytes, random, static_cast<uint64_t>(input));
+    if (kind == "model")
+      tokenizer::mutate(&bytes, random, static_cast<uint64_t>(input));
+    else
+      tokenizer::mutate_json(&bytes, random, static_cast<uint64_t>(input));
     const size_t before = held_bytes();
     reset_peak();
     const auto start = std::chrono::steady_clock::now();

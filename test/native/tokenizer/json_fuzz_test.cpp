@@ -1,82 +1,13 @@
 // Mutated tokenizer.json files, the same ones every run: each is refused with a sentence or encodes and
 // decodes.
-#include "native/core/philox.h"
 #include "native/tokenizer/json/json_tokenizer.h"
 #include "test/native/check.h"
+#include "test/native/tokenizer/json_mutations.h"
 
 using namespace belle;
 using namespace belle::tokenizer;
 
 namespace {
-
-const std::string kByteLevel =
-    R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":0,"content":"<s>","single_word":false,)"
-    R"("lstrip":true,"rstrip":true,"normalized":false,"special":true},{"id":9,"content":"ab ","single_word":true,)"
-    R"("lstrip":false,"rstrip":false,"normalized":true,"special":false}],"normalizer":null,"pre_tokenizer":{"type":)"
-    R"("Sequence","pretokenizers":[{"type":"Split","pattern":{"String":"c"},"behavior":"MergedWithNext","invert":false},)"
-    R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}]},"post_processor":null,)"
-    R"("decoder":{"type":"ByteLevel"},"model":{"type":"BPE","unk_token":null,"fuse_unk":false,"byte_fallback":false,)"
-    R"("ignore_merges":true,"vocab":{"<s>":0,"a":1,"b":2,"ab":3,"\u0120":4,"\u0120a":5,"c":6,"abc":7,"\u00e4":8},)"
-    R"("merges":["a b","\u0120 a","ab c"]}})";
-const std::string kLlama =
-    R"({"added_tokens":[{"id":1,"content":"<s>","single_word":false,"lstrip":false,"rstrip":true,"normalized":true,)"
-    R"("special":true}],"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace",)"
-    R"("pattern":{"String":" "},"content":"▁"}]},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":)"
-    R"("first","split":true},"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},)"
-    R"({"Sequence":{"id":"A"}}],"special_tokens":{"<s>":{"ids":[1]}}},"decoder":{"type":"Sequence","decoders":[{"type":)"
-    R"("Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip",)"
-    R"("content":" ","start":1,"stop":0}]},"model":{"merges":[["▁","a"],["a","b"],["▁a","b"]],"vocab":{"<unk>":0,"<s>":1,)"
-    R"("<0x41>":2,"<0xE4>":3,"▁":4,"a":5,"b":6,"▁a":7,"ab":8,"▁ab":9,"你":10},"unk_token":"<unk>","fuse_unk":true,)"
-    R"("byte_fallback":true}})";
-
-void mutate(std::string* text, const Philox& random, uint64_t index) {
-  static constexpr std::string_view kBytes = "{}[]\",:\\0123456789u-.etn \x80\xC3\xE4\x01<>abc";
-  uint32_t draw = 0;
-  const auto below = [&](uint64_t limit) {
-    return static_cast<size_t>(random.block(index, draw++)[0] % limit);
-  };
-  for (size_t edits = 1 + below(3); edits-- > 0 && !text->empty();) {
-    const size_t at = below(text->size());
-    switch (below(10)) {
-      case 0:
-        text->erase(at, 1 + below(8));
-        break;
-      case 1:
-        text->insert(at, 1, kBytes[below(kBytes.size())]);
-        break;
-      case 2:
-        text->resize(at);
-        break;
-      case 3:
-        text->insert(below(text->size() + 1), text->substr(at, 1 + below(40)));
-        break;
-      case 4: {  // one letter or digit for another of its kind: the file stays JSON
-        char& c = (*text)[at];
-        if (c >= '0' && c <= '9') c = static_cast<char>('0' + below(10));
-        if (c >= 'a' && c <= 'c') c = static_cast<char>('a' + below(3));
-        break;
-      }
-      case 5: {
-        const size_t flag = text->find("false", at);
-        if (flag != text->npos) text->replace(flag, 5, "true");
-        break;
-      }
-      case 6: {
-        const size_t flag = text->find("true", at);
-        if (flag != text->npos) text->replace(flag, 4, "false");
-        break;
-      }
-      case 7: {
-        const size_t flag = text->find("null", at);
-        if (flag != text->npos) text->replace(flag, 4, below(2) ? "{}" : "\"a\"");
-        break;
-      }
-      default:
-        (*text)[at] = kBytes[below(kBytes.size())];
-        break;
-    }
-  }
-}
 
 void use(const JsonTokenizer& tokenizer) {
   const std::string text = " <s>  ab ab abcab\xC3\xA9 \xE4\xBD\xA0\xE4\xBD\xA0\xFF\xE4\xBDx'll c\n\n  A<s>";
@@ -109,7 +40,7 @@ void fuzz(const std::string& seed, uint64_t first) {
   size_t accepted = 0, refused = 0, other = 0;
   for (uint64_t i = first; i < first + 12'000; ++i) {
     std::string text = seed;
-    mutate(&text, random, i);
+    mutate_json(&text, random, i);
     const auto tokenizer = JsonTokenizer::parse(text);
     if (!tokenizer.ok()) {
       ++refused;
@@ -130,8 +61,8 @@ void fuzz(const std::string& seed, uint64_t first) {
 
 }  // namespace
 
-TEST("json fuzz: 12,000 mutations of a byte-level tokenizer.json") { fuzz(kByteLevel, 0); }
-TEST("json fuzz: 12,000 mutations of a LLaMA-like tokenizer.json") { fuzz(kLlama, 100'000); }
+TEST("json fuzz: 12,000 mutations of a byte-level tokenizer.json") { fuzz(kByteLevelJson, 0); }
+TEST("json fuzz: 12,000 mutations of a LLaMA-like tokenizer.json") { fuzz(kLlamaJson, 100'000); }
 
 TEST("json fuzz: 10,000 mutations of a tiktoken rank file") {
   std::string seed;
