@@ -18,6 +18,7 @@ export const claims = [
   "train_step",
   "generate",
   "plan",
+  "encode",
   "bpe_train",
 ] as const;
 export type Claim = (typeof claims)[number];
