@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <random>
 
 namespace belle::tokenizer {
 
@@ -22,11 +23,11 @@ inline uint64_t load(const char* from) {
 }
 
 // Reads in whole words, the last ones overlapping.
-inline uint64_t hash(std::string_view text) {
+inline uint64_t hash(std::string_view text, uint64_t seed) {
   constexpr uint64_t first = 0xD6E8FEB86659FD93ull, second = 0xA0761D6478BD642Full;
   const char* at = text.data();
   const size_t size = text.size();
-  uint64_t state = size * 0x9E3779B97F4A7C15ull;
+  uint64_t state = seed ^ size * 0x9E3779B97F4A7C15ull;
   if (size >= 8) {
     for (size_t done = 8; done < size; done += 8, at += 8) state = mix(state ^ load<uint64_t>(at), first);
     return mix(state ^ load<uint64_t>(text.data() + size - 8), second);
@@ -48,7 +49,8 @@ bool is_mergeable(PieceType type) {
 }  // namespace
 
 PieceTable::PieceTable(const std::vector<Piece>& pieces)
-    : priority_(pieces.size()),
+    : seed_(std::random_device()() | uint64_t{std::random_device()()} << 32),
+      priority_(pieces.size()),
       unused_(pieces.size()),
       slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))) {
   size_t bytes = 0;
@@ -60,7 +62,7 @@ PieceTable::PieceTable(const std::vector<Piece>& pieces)
     const Piece& piece = pieces[i];
     text_ += piece.piece;
     begin_.push_back(static_cast<uint32_t>(text_.size()));
-    const uint64_t key = hash(piece.piece);
+    const uint64_t key = hash(piece.piece, seed_);
     size_t at = key & (slots_.size() - 1);
     while (slots_[at].id >= 0) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = {static_cast<uint32_t>(key >> 32), static_cast<int32_t>(i)};
@@ -74,7 +76,7 @@ PieceTable::PieceTable(const std::vector<Piece>& pieces)
 }
 
 int32_t PieceTable::find(std::string_view piece) const {
-  const uint64_t key = hash(piece);
+  const uint64_t key = hash(piece, seed_);
   const auto tag = static_cast<uint32_t>(key >> 32);
   for (size_t at = key & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
     const Slot slot = slots_[at];

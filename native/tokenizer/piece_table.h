@@ -34,6 +34,8 @@ class PieceTable {
     return std::string_view(text_).substr(begin_[i], begin_[i + 1] - begin_[i]);
   }
 
+  // Another one in every table: no file can be made whose pieces all fall into one place.
+  uint64_t seed_;
   std::string text_;             // all pieces, one after the other
   std::vector<uint32_t> begin_;  // [pieces + 1]
   std::vector<uint32_t> priority_;
