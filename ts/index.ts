@@ -7,6 +7,8 @@ export { BelleError, errorCodes } from "./native/errors.ts";
 
 // Tokenizers
 
+export type { ExportCheck, ExportDifference, ExportOptions, ExportProgress } from "./tokenizer/export_tokenizer.ts";
+export { exportTokenizer } from "./tokenizer/export_tokenizer.ts";
 export type { MergeEffect, MergeMode, MergeOptions, MergeProgress, MergeReport } from "./tokenizer/merge_vocabulary.ts";
 export { mergeVocabulary } from "./tokenizer/merge_vocabulary.ts";
 export type { CamelCaseSentencePieceOptions, SentencePieceOptions } from "./tokenizer/sentencepiece_options.ts";

@@ -71,9 +71,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpu", Napi::Function::New<cpu>(env, "cpu"));
   exports.Set("backends", Napi::Function::New<backends>(env, "backends"));
   exports.Set("setCudaPackage", Napi::Function::New<set_cuda_package>(env, "setCudaPackage"));
-  for (const auto define :
-       {define_stop, define_tokenizer, define_decode_stream, define_bpe_trainer, define_merge, define_model,
-        define_trainer, define_shards, define_files, define_plan, define_bench}) {
+  for (const auto define : {define_stop, define_tokenizer, define_decode_stream, define_bpe_trainer,
+                            define_merge, define_tokenizer_export, define_model, define_trainer,
+                            define_shards, define_files, define_plan, define_bench}) {
     define(env, exports);
   }
   return exports;

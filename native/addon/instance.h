@@ -26,6 +26,7 @@ void define_tokenizer(Napi::Env env, Napi::Object exports);
 void define_decode_stream(Napi::Env env, Napi::Object exports);
 void define_bpe_trainer(Napi::Env env, Napi::Object exports);
 void define_merge(Napi::Env env, Napi::Object exports);
+void define_tokenizer_export(Napi::Env env, Napi::Object exports);
 void define_model(Napi::Env env, Napi::Object exports);
 void define_trainer(Napi::Env env, Napi::Object exports);
 void define_shards(Napi::Env env, Napi::Object exports);

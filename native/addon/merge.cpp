@@ -8,7 +8,9 @@
 #include "native/addon/errors.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
+#include "native/addon/object_writer.h"
 #include "native/addon/tokenizer.h"
+#include "native/tokenizer/export/export_lines.h"
 #include "native/tokenizer/merge/merge_effect.h"
 
 namespace belle::addon {
@@ -27,27 +29,6 @@ struct Text {
   std::vector<std::string> files;
   std::optional<TextLines> lines;
   std::optional<MergeEffect> effect;
-};
-
-Napi::Array names_array(Napi::Env env, const std::vector<std::string>& names) {
-  Napi::Array array = Napi::Array::New(env, names.size());
-  for (uint32_t i = 0; i < array.Length(); ++i) array.Set(i, Napi::String::New(env, names[i]));
-  return array;
-}
-
-class ObjectWriter {
- public:
-  explicit ObjectWriter(Napi::Env env) : object(Napi::Object::New(env)) {}
-  void number(const char* key, double value) { object.Set(key, Napi::Number::New(object.Env(), value)); }
-  template <class Integer>
-  void count(const char* key, Integer value) {
-    number(key, static_cast<double>(value));
-  }
-  void flag(const char* key, bool value) { object.Set(key, Napi::Boolean::New(object.Env(), value)); }
-  void names(const char* key, const std::vector<std::string>& value) {
-    object.Set(key, names_array(object.Env(), value));
-  }
-  Napi::Object object;
 };
 
 Napi::Object guarantee_object(Napi::Env env, const MergeGuarantee& guarantee) {
@@ -116,21 +97,42 @@ Napi::Object report_object(Napi::Env env, const MergeReport& report) {
   return out.object;
 }
 
-void emit_progress(Job& job, const char* phase, uint64_t done, uint64_t total) {
-  job.emit([phase, done, total](Napi::Env env) -> std::vector<napi_value> {
-    ObjectWriter out(env);
-    out.object.Set("phase", phase);
-    out.count("done", done);
-    out.count("total", total);
-    return {out.object};
-  });
-}
-
 Result<const tokenizer::SentencePieceModel*> model_of(const SharedTokenizer& tokenizer, const char* which) {
   if (const auto* model = tokenizer->sentencepiece()) return model;
   return Status(StatusCode::unsupported,
                 std::string("the ") + which +
                     " is no sentencepiece model, and only those are merged; give a tokenizer.model");
+}
+
+// Whether a Hugging Face folder of the merged tokenizer would encode the lines equally.
+struct ExportEffect {
+  tokenizer::ExportCheck check;
+  std::string refused;  // why there can be no such folder; else ""
+};
+
+Result<ExportEffect> measure_export(const tokenizer::SentencePieceModel& merged, const TextLines& lines,
+                                    ThreadPool& pool, Job& job) {
+  tokenizer::HfTokenizerOptions options;
+  options.add_bos = false;  // no matter of the lines, and not every model has one
+  auto checker = tokenizer::ExportChecker::create(merged, options);
+  if (!checker.ok()) return ExportEffect{{}, checker.status().message()};
+  BELLE_ASSIGN(auto check, tokenizer::check_export(checker.value(), lines, pool, job.stop(),
+                                                   [&](uint64_t done, uint64_t total) {
+                                                     emit_progress(job, "hfExport", done, total);
+                                                   }));
+  return ExportEffect{std::move(check), {}};
+}
+
+Napi::Object export_object(Napi::Env env, const ExportEffect& effect) {
+  ObjectWriter out(env);
+  if (!effect.refused.empty()) {
+    out.object.Set("refused", effect.refused);
+    return out.object;
+  }
+  out.count("lines", effect.check.lines);
+  out.count("differing", effect.check.differing);
+  out.count("lost", effect.check.lost);
+  return out.object;
 }
 
 struct Request {
@@ -162,14 +164,20 @@ Result<Job::Settle> merge(Request& request, Job& job) {
                                                           emit_progress(job, text.name, done, total);
                                                         }));
   }
+  std::optional<ExportEffect> exported;
+  if (request.texts[1].lines) {
+    BELLE_ASSIGN(exported, measure_export(result.model, *request.texts[1].lines, pool, job));
+  }
   return Job::Settle([tokenizer = SharedTokenizer(std::move(result.after)), report = std::move(result.report),
                       unchanged = std::move(request.texts[0].effect),
-                      gained = std::move(request.texts[1].effect)](Napi::Env env) -> Napi::Value {
+                      gained = std::move(request.texts[1].effect),
+                      exported = std::move(exported)](Napi::Env env) -> Napi::Value {
     ObjectWriter merged(env);
     merged.object.Set("tokenizer", new_tokenizer(env, tokenizer));
     merged.object.Set("report", report_object(env, report));
     if (unchanged) merged.object.Set("protected", effect_object(env, *unchanged));
     if (gained) merged.object.Set("target", effect_object(env, *gained));
+    if (exported) merged.object.Set("hfExport", export_object(env, *exported));
     return merged.object;
   });
 }

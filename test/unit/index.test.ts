@@ -14,7 +14,7 @@ const test = suite("index");
 const names = `
   BelleError ChatClient Journal Model Tokenizer Trainer
   averageScores benchKernel clientFromConfig createRecorder dataStats encodeSegments errorCodes estimateJudge evalReport evaluateByJudge
-  evaluateByRules extendAndTune extendAndTuneSchema generateAnswers groupConversations groupTexts judge judgeSchema loadConfig loadEvalSet
+  evaluateByRules exportTokenizer extendAndTune extendAndTuneSchema generateAnswers groupConversations groupTexts judge judgeSchema loadConfig loadEvalSet
   localGenerator mergeVocabulary metricCurve nineCategoryScheme pairedDifference parseConfig parseScore planTraining prepareData
   quickstart readAnswers readMetrics readScores readSummary runPlanOptions runSchema sampleStratified schemeOfClasses scoreByRule
   scoresTable templates toSegments trainBpe trainingRun twelveUseCaseScheme writeEvaluation writeReport

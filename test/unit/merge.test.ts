@@ -60,7 +60,7 @@ test("safe: the guarantee holds, no protected line changes, the target takes few
     );
     assert.is(gain.charactersPerTokenBefore, gain.characters / gain.tokensBefore);
     assert.ok(gain.tokensAfter < gain.tokensBefore && gain.changed === 3 && gain.changedWithoutHan === 0);
-    assert.equal(phases, ["merge", "protected", "target"]);
+    assert.equal(phases, ["merge", "protected", "target", "hfExport"]);
     assert.is(report.addedPieces.length, report.added);
     assert.is(report.paddedRows8, Math.ceil(report.rows / 8) * 8);
   }));
@@ -163,6 +163,13 @@ test("the command prints what the file holds, in both languages", () =>
     assert.match(err, `target text: 3 lines, ${changed} encode otherwise (100.00%)`);
     assert.match(err, `tokens/line ${tokensPerLineBefore.toFixed(2)} → `);
     assert.match(err, `guarantee: none. ${saved.guarantee.newWithoutHan} new pieces have no Han character`);
+    const { lines, differing, lost } = saved.hfExport;
+    assert.is(lines, 3);
+    const share = `${((100 * differing) / 3).toFixed(2)}%`;
+    assert.match(
+      err,
+      `as a Hugging Face folder: ${differing} of the 3 target lines encode differently (${share}); ${lost} pieces cannot be made there`,
+    );
     assert.match((await run(...argv, "--lang", "zh")).err, "保证：无。");
     const json = await run(...argv, "--json", "--target", zh, "--max-lines", "3");
     const { mode, protected: kept, target } = JSON.parse(json.out);

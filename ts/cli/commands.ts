@@ -5,7 +5,7 @@ import type { CommandEntry } from "./command.ts";
 export const groups: Record<string, Text> = {
   config: { en: "Reference and validation of configuration files", zh: "配置文件的参考与校验" },
   data: { en: "Prepare training data", zh: "准备训练数据" },
-  tokenizer: { en: "Train, merge and inspect tokenizers", zh: "训练、合并与查看分词器" },
+  tokenizer: { en: "Train, merge, export and inspect tokenizers", zh: "训练、合并、导出与查看分词器" },
   native: { en: "The native addon", zh: "原生扩展" },
   eval: { en: "Evaluate answers", zh: "评测回答" },
   recipe: { en: "Ready-made runs", zh: "现成的流程" },
@@ -86,6 +86,15 @@ export const commands: readonly CommandEntry[] = [
     usage: "<base> <addition>",
     summary: { en: "Append the pieces of one tokenizer to another", zh: "把一个分词器的词元追加到另一个" },
     load: () => import("./commands/tokenizer_merge.ts"),
+  },
+  {
+    name: "tokenizer export",
+    usage: "<tokenizer>",
+    summary: {
+      en: "Write a tokenizer as a Hugging Face folder, and check that it encodes equally",
+      zh: "把分词器写成 Hugging Face 文件夹，并检查编码是否相同",
+    },
+    load: () => import("./commands/tokenizer_export.ts"),
   },
   {
     name: "tokenizer encode",

@@ -1,6 +1,7 @@
 // The one typed description of the addon (native/addon). Everything above ts/native speaks these types; only load.ts
 // knows how the binary is found. Promises run on native threads; a rejected one carries code ERR_BELLE_*.
 
+import type { NativeExportCheck, NativeExportOptions, NativeExportProgress } from "./binding_export.ts";
 import type { NativeMerge, NativeMergeProgress, NativeMergeTexts } from "./binding_merge.ts";
 import type { NativeRankFileOptions, NativeTokenizer } from "./binding_tokenizer.ts";
 import type { DType } from "./dtype.ts";
@@ -324,6 +325,17 @@ export interface NativeBinding {
     stop: NativeStop,
     onProgress: ((progress: NativeMergeProgress) => void) | undefined,
   ): Promise<NativeMerge>;
+  /** Makes the folder and writes the four files. */
+  exportTokenizer(tokenizer: NativeTokenizer, folder: string, options: NativeExportOptions): Promise<void>;
+  /** maxLines: 0 = all. */
+  checkTokenizerExport(
+    tokenizer: NativeTokenizer,
+    files: string[],
+    maxLines: number,
+    options: NativeExportOptions,
+    stop: NativeStop,
+    onProgress: ((progress: NativeExportProgress) => void) | undefined,
+  ): Promise<NativeExportCheck>;
 
   loadModel(folder: string, options: NativeModelOptions): Promise<NativeModel>;
   /** config: text of a Hugging Face config.json. */

@@ -13,7 +13,12 @@ export interface NativeMerge {
   report: NativeMergeReport;
   protected?: NativeMergeEffect;
   target?: NativeMergeEffect;
+  /** With targetText. */
+  hfExport?: NativeHfExportEffect;
 }
+
+/** Of the target lines; or why there can be no Hugging Face folder. */
+export type NativeHfExportEffect = { lines: number; differing: number; lost: number } | { refused: string };
 
 export interface NativeMergeReport {
   baseRows: number;
@@ -68,7 +73,7 @@ export interface NativeChangedLine {
 }
 
 export interface NativeMergeProgress {
-  phase: "merge" | "protected" | "target";
+  phase: "merge" | "protected" | "target" | "hfExport";
   done: number;
   total: number;
 }

@@ -1,6 +1,11 @@
 // mergeVocabulary: appends the pieces of one tokenizer to another, base ids unchanged.
 import { withSignal } from "../native/abort.ts";
-import type { NativeMergeEffect, NativeMergeProgress, NativeMergeReport } from "../native/binding_merge.ts";
+import type {
+  NativeHfExportEffect,
+  NativeMergeEffect,
+  NativeMergeProgress,
+  NativeMergeReport,
+} from "../native/binding_merge.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
 import { nativeTokenizer, Tokenizer, tokenizerOf } from "./tokenizer.ts";
@@ -27,11 +32,14 @@ export interface MergeEffect extends NativeMergeEffect {
  * Counts of rows, and the first 100 pieces of each kind by name; `deadOld`/`deadNew`: pieces that no longer, or never,
  * encode to themselves; `paddedRows8/64/128`: rows rounded up for the device; `guarantee`: whether text without Han
  * characters must encode as before, and by which conditions; `subTokens[i]`: the base ids of new row baseRows + i, for
- * Model.resizeVocabulary. `protected` and `target` are there when their text was given.
+ * Model.resizeVocabulary. `protected` and `target` are there when their text was given, and with target text `hfExport`:
+ * how many of its lines a Hugging Face folder of the merged tokenizer (exportTokenizer) would encode differently, and how
+ * many pieces it could no longer make; `refused` says why there can be no such folder.
  */
 export interface MergeReport extends NativeMergeReport {
   protected?: MergeEffect;
   target?: MergeEffect;
+  hfExport?: NativeHfExportEffect;
 }
 
 /** `done` of `total`: bytes of text; the merge itself is one step. */
@@ -81,6 +89,7 @@ export async function mergeVocabulary(
   const report: MergeReport = merged.report;
   if (merged.protected !== undefined) report.protected = withRatios(merged.protected);
   if (merged.target !== undefined) report.target = withRatios(merged.target);
+  if (merged.hfExport !== undefined) report.hfExport = merged.hfExport;
   return { tokenizer: tokenizerOf(merged.tokenizer), report };
 }
 

@@ -36,15 +36,15 @@ void ExportChecker::find_lost_pieces() {
   }
 }
 
-Status ExportChecker::add(std::string_view line) {
+Status ExportChecker::compare(std::string_view line, EncodeScratch* scratch, ExportCheck* check) const {
   std::vector<int32_t> expected, exported;
-  BELLE_TRY(tokenizer_->encode(line, &scratch_, &expected));
+  BELLE_TRY(tokenizer_->encode(line, scratch, &expected));
   exported_.encode(line, &exported);
-  ++check_.lines;
+  ++check->lines;
   if (expected == exported) return {};
-  ++check_.differing;
-  if (check_.examples.size() < ExportCheck::kExamples)
-    check_.examples.push_back({std::string(line), std::move(expected), std::move(exported)});
+  ++check->differing;
+  if (check->examples.size() < ExportCheck::kExamples)
+    check->examples.push_back({std::string(line), std::move(expected), std::move(exported)});
   return {};
 }
 

@@ -31,8 +31,12 @@ class ExportChecker {
   // Errors as write_tokenizer_json. Looks at the pieces; lines come one by one.
   static Result<ExportChecker> create(const SentencePieceModel& model, const HfTokenizerOptions& options);
   // Errors as Tokenizer::encode.
-  Status add(std::string_view line);
+  Status add(std::string_view line) { return compare(line, &scratch_, &check_); }
+  // Of the pieces, and of the lines added.
   const ExportCheck& check() const { return check_; }
+  // The same for a thread of many: counts the line in `check`, which `scratch` belongs beside.
+  Status compare(std::string_view line, EncodeScratch* scratch, ExportCheck* check) const;
+  const SentencePieceTokenizer& tokenizer() const { return *tokenizer_; }
 
  private:
   ExportChecker(std::unique_ptr<SentencePieceTokenizer> tokenizer, std::unique_ptr<PieceTable> table,

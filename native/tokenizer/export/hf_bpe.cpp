@@ -53,7 +53,7 @@ Result<HfBpe> HfBpe::create(const SentencePieceModel& model, const PieceTable& t
   return HfBpe(model, table, options, std::move(normalizer), merges);
 }
 
-void HfBpe::encode(std::string_view utf8, std::vector<int32_t>* ids) {
+void HfBpe::encode(std::string_view utf8, std::vector<int32_t>* ids) const {
   size_t begin = 0;
   for (size_t at = 0; at < utf8.size();) {
     const std::string_view rest = utf8.substr(at);
@@ -70,7 +70,7 @@ void HfBpe::encode(std::string_view utf8, std::vector<int32_t>* ids) {
   encode_stretch(utf8.substr(begin), begin == 0, ids);
 }
 
-void HfBpe::encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids) {
+void HfBpe::encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids) const {
   std::vector<size_t> origins;
   std::string normalized = normalizer_.normalize(text, PrefixMatcher(), prefix_first_ ? &origins : nullptr);
   // Metaspace's prepend_scheme "first": where the first character kept is the first of the text.
@@ -80,8 +80,8 @@ void HfBpe::encode_stretch(std::string_view text, bool first, std::vector<int32_
   encode_normalized(normalized, ids);
 }
 
-void HfBpe::encode_normalized(std::string_view text, std::vector<int32_t>* ids) {
-  symbols_.clear();
+void HfBpe::encode_normalized(std::string_view text, std::vector<int32_t>* ids) const {
+  std::vector<uint32_t> symbols;
   bool after_unknown = false;
   while (!text.empty()) {
     const std::string_view character = text.substr(0, decode_utf8(text).length);
@@ -89,16 +89,16 @@ void HfBpe::encode_normalized(std::string_view text, std::vector<int32_t>* ids) 
     const int32_t id = table_->find(character);
     const bool unknown = id < 0 && !byte_fallback_;
     if (id >= 0) {
-      symbols_.push_back(static_cast<uint32_t>(id));
+      symbols.push_back(static_cast<uint32_t>(id));
     } else if (byte_fallback_) {
-      for (const char byte : character) symbols_.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
+      for (const char byte : character) symbols.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
     } else if (!after_unknown) {
-      symbols_.push_back(unk_id_);
+      symbols.push_back(unk_id_);
     }
     after_unknown = unknown;
   }
   RuleMerger merger(merges_);
-  for (const uint32_t symbol : merger.merge(symbols_)) ids->push_back(static_cast<int32_t>(symbol));
+  for (const uint32_t symbol : merger.merge(symbols)) ids->push_back(static_cast<int32_t>(symbol));
 }
 
 }  // namespace belle::tokenizer

@@ -22,20 +22,20 @@ class HfBpe {
                               const HfTokenizerOptions& options);
 
   // Appends the ids of a text below 2 GiB, without BOS and EOS.
-  void encode(std::string_view utf8, std::vector<int32_t>* ids);
+  void encode(std::string_view utf8, std::vector<int32_t>* ids) const;
   // Of normalised text without user-defined pieces.
-  void encode_normalized(std::string_view normalized, std::vector<int32_t>* ids);
+  void encode_normalized(std::string_view normalized, std::vector<int32_t>* ids) const;
 
  private:
   HfBpe(const SentencePieceModel& model, const PieceTable& table, const HfTokenizerOptions& options,
         Normalizer normalizer, const std::vector<PieceMerge>& merges);
-  void encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids);
+  void encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids) const;
 
   const PieceTable* table_;
   Normalizer normalizer_;
   PrefixMatcher user_defined_;
   MergeTable merges_;
-  std::vector<uint32_t> symbols_, byte_ids_;
+  std::vector<uint32_t> byte_ids_;
   uint32_t unk_id_;
   bool byte_fallback_, prefix_first_;
 };

@@ -11,6 +11,7 @@ const phases = {
   merge: { en: "merging", zh: "合并" },
   protected: { en: "protected text", zh: "受保护文本" },
   target: { en: "target text", zh: "目标文本" },
+  hfExport: { en: "target text as Hugging Face encodes it", zh: "按 Hugging Face 编码目标文本" },
 } as const;
 
 export const command = defineCommand({

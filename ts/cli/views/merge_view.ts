@@ -45,6 +45,22 @@ function effectLines(name: Text, effect: MergeEffect, tell: Tell): string[] {
   return [counts, ...shown];
 }
 
+/** Whether a Hugging Face folder of the merged tokenizer would encode the target text equally. */
+function exportLine(effect: NonNullable<MergeReport["hfExport"]>): Text {
+  if ("refused" in effect) {
+    return {
+      en: `as a Hugging Face folder: not possible, ${effect.refused}`,
+      zh: `写成 Hugging Face 文件夹：不可行，${effect.refused}`,
+    };
+  }
+  const { lines, differing, lost } = effect;
+  const share = percent(differing / lines);
+  return {
+    en: `as a Hugging Face folder: ${differing} of the ${lines} target lines encode differently (${share}); ${lost} pieces cannot be made there`,
+    zh: `写成 Hugging Face 文件夹：目标文本 ${lines} 行中 ${differing} 行编码不同（${share}）；${lost} 个词元在那里无法合成`,
+  };
+}
+
 /** Lines after the one that counts the rows. */
 export function mergeView(report: MergeReport, tell: Tell): string[] {
   const { deadOld, deadOldPieces, deadNew, deadNewPieces, paddedRows8, paddedRows64, paddedRows128 } = report;
@@ -67,5 +83,6 @@ export function mergeView(report: MergeReport, tell: Tell): string[] {
   if (report.target !== undefined) {
     lines.push(...effectLines({ en: "target text", zh: "目标文本" }, report.target, tell));
   }
+  if (report.hfExport !== undefined) lines.push(tell(exportLine(report.hfExport)));
   return lines;
 }
