@@ -99,9 +99,9 @@ Napi::Object report_object(Napi::Env env, const MergeReport& report) {
 
 Result<const tokenizer::SentencePieceModel*> model_of(const SharedTokenizer& tokenizer, const char* which) {
   if (const auto* model = tokenizer->sentencepiece()) return model;
-  return Status(StatusCode::unsupported,
-                std::string("the ") + which +
-                    " is no sentencepiece model, and only those are merged; give a tokenizer.model");
+  return Status(StatusCode::unsupported, std::string("the ") + which +
+                                             " is no sentencepiece model, and only those are merged; give a "
+                                             "tokenizer.model, or the tokenizer.json's toSentencePiece()");
 }
 
 // Whether a Hugging Face folder of the merged tokenizer would encode the lines equally.

@@ -56,6 +56,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
                            InstanceMethod<&TokenizerWrap::pieces>("pieces"),
                            InstanceMethod<&TokenizerWrap::piece_id>("pieceId"),
                            InstanceMethod<&TokenizerWrap::info>("info"),
+                           InstanceMethod<&TokenizerWrap::to_sentencepiece>("toSentencePiece"),
                            InstanceMethod<&TokenizerWrap::save>("save"),
                        });
   }
@@ -192,6 +193,12 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     result.Set("removeExtraWhitespaces", Napi::Boolean::New(info.Env(), normalizer.remove_extra_whitespaces));
     result.Set("byteFallback", Napi::Boolean::New(info.Env(), model->trainer_spec.byte_fallback));
     return result;
+  }
+
+  Napi::Value to_sentencepiece(const Napi::CallbackInfo& info) {
+    auto model = take(info.Env(), held_->to_sentencepiece());
+    return new_tokenizer(info.Env(),
+                         take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
   }
 
   Napi::Value save(const Napi::CallbackInfo& info) {

@@ -74,7 +74,8 @@ Result<const tokenizer::SentencePieceModel*> model_of(const tokenizer::Tokenizer
                 std::string("only sentencepiece models are written as a Hugging Face folder, and this "
                             "tokenizer was read from a ") +
                     tokenizer.file_name() +
-                    "; copy its files into the folder, or give the tokenizer.model it was made from");
+                    "; copy its files into the folder, or give the tokenizer.model it was made from "
+                    "(toSentencePiece() of a LLaMA-like one)");
 }
 
 HfTokenizerOptions hf_options(const Napi::Value& value) {

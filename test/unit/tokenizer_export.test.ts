@@ -246,4 +246,26 @@ test("the command writes, counts, and speaks both languages", () =>
     assert.is((await run("tokenizer", "export", model)).code, 2);
   }));
 
+test("the way back: tokenizer.json as a sentencepiece model with the same ids, pieces and merges", () =>
+  withFolder(async (folder) => {
+    await exportTokenizer(tokenizer, folder, {});
+    const back = Tokenizer.parse(readFileSync(join(folder, "tokenizer.json"))).toSentencePiece();
+    assert.is(back.fileName, "tokenizer.model");
+    assert.equal(
+      back.pieces().map(({ piece, type }) => [piece, type]),
+      tokenizer.pieces().map(({ piece, type }) => [piece, type]),
+    );
+    for (const line of lines) assert.ok(sameIds(back, tokenizer, line), line);
+    const { report } = await mergeVocabulary(back, tokenizer);
+    assert.equal([report.added, report.rows], [0, tokenizer.vocabSize]);
+    const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+    const model = { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: [["a", "b"]] };
+    const other = Tokenizer.parse(Buffer.from(JSON.stringify({ model, pre_tokenizer: bytes, decoder: bytes })));
+    await fails(
+      () => other.toSentencePiece(),
+      "ERR_BELLE_UNSUPPORTED",
+      /cannot be a sentencepiece model: its pieces are bytes/,
+    );
+  }));
+
 test.run();

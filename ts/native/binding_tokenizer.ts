@@ -42,6 +42,7 @@ export interface NativeTokenizer {
     removeExtraWhitespaces: boolean;
     byteFallback: boolean;
   } | null;
+  toSentencePiece(): NativeTokenizer;
   save(path: string): Promise<void>;
 }
 

@@ -164,6 +164,14 @@ export class Tokenizer {
     return native(() => this.#native.pieceId(piece));
   }
 
+  /**
+   * The same tokenizer as a sentencepiece model, to be merged, exported or saved as tokenizer.model: a tokenizer.json
+   * that was made from one (LLaMA, Yi). Throws ERR_BELLE_UNSUPPORTED where it would not give the same ids.
+   */
+  toSentencePiece(): Tokenizer {
+    return new Tokenizer(native(() => this.#native.toSentencePiece()));
+  }
+
   /** Writes the file it was read from or trained to: to the path, or as `fileName` when the path is a folder. */
   async save(path: string): Promise<void> {
     const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, this.fileName) : path;
