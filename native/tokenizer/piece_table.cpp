@@ -1,9 +1,10 @@
 #include "native/tokenizer/piece_table.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <random>
 
 namespace belle::tokenizer {
 
@@ -37,6 +38,14 @@ inline uint64_t hash(std::string_view text, uint64_t seed) {
   return mix(state ^ (size == 1 ? static_cast<uint8_t>(*at) : 0), second);
 }
 
+// std::random_device would ask for a glibc newer than the package's.
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  if (getentropy(&seed, sizeof seed) != 0)
+    seed = reinterpret_cast<uintptr_t>(&seed);  // no entropy: the stack's place
+  return seed;
+}
+
 uint32_t score_order(float score) {
   const auto bits = std::bit_cast<uint32_t>(score);
   return bits >> 31 ? ~bits : bits | 1u << 31;
@@ -49,7 +58,7 @@ bool is_mergeable(PieceType type) {
 }  // namespace
 
 PieceTable::PieceTable(const std::vector<Piece>& pieces)
-    : seed_(std::random_device()() | uint64_t{std::random_device()()} << 32),
+    : seed_(random_seed()),
       priority_(pieces.size()),
       unused_(pieces.size()),
       slots_(std::bit_ceil(std::max<size_t>(pieces.size() * 2, 2))) {
