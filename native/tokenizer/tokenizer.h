@@ -87,7 +87,8 @@ class Tokenizer {
   virtual std::string serialize() const = 0;
   // What that file is called in a model's folder.
   virtual const char* file_name() const = 0;
-  // As a sentencepiece model: itself, or what a tokenizer.json was made from (export/sentencepiece_of_json.h).
+  // As a sentencepiece model: itself, or what a tokenizer.json was made from
+  // (export/sentencepiece_of_json.h).
   virtual Result<SentencePieceModel> to_sentencepiece() const = 0;
   // Where it is one; else nullptr.
   virtual const SentencePieceModel* sentencepiece() const { return nullptr; }
