@@ -4,10 +4,17 @@
 //   native/tokenizer/unicode/unicode_case_fold_table.inc  simple case folding behind the _cf rules
 // Run: node scripts/generate-unicode-tables.mjs [--check]     --check: compare with the files, write nothing.
 // The rules equal those of sentencepiece 0.2.2 when Node carries Unicode 17 (Node 20.20, 22.21 and later).
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import {
+  hex,
+  namedRanges,
+  packed,
+  ranges,
+  characters as scalars,
+  section,
+  unicode,
+  writeTables,
+} from "./unicode_tables.mjs";
 
-const UNICODE = "17.0";
 // sentencepiece's script table is that of Unicode 9.0; a character without an entry counts as Common. These are the
 // ranges where Unicode 17 names a script and Unicode 9 did not (unassigned neighbours included, they are Common too).
 const COMMON_IN_UNICODE_9 = `560 588-589 5EF 61C-61D 7FD-7FF 860-89F 8B5 8BE-8D3 9FC-9FE A76 AFA-AFF B55 C04 C3C C5C-C5D
@@ -33,38 +40,17 @@ const SCRIPTS =
   Psalter_Pahlavi Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala Sora_Sompeng Sundanese
   Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangut Telugu Thaana Thai Tibetan Tifinagh
   Tirhuta Ugaritic Vai Warang_Citi Yi`.split(/\s+/u);
-const MAX_CODE_POINT = 0x10ffff;
 
-const isSurrogate = (c) => c >= 0xd800 && c <= 0xdfff;
 const isNoncharacter = (c) => (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) === 0xfffe;
-const hex = (c) => `0x${c.toString(16).toUpperCase()}`;
 const codePoints = (text) => Array.from(text, (character) => character.codePointAt(0));
-
-function* characters() {
-  for (let c = 1; c <= MAX_CODE_POINT; ++c) if (!isSurrogate(c) && !isNoncharacter(c)) yield c;
-}
-
-function scriptRanges(scriptOf) {
-  const ranges = [];
-  for (const c of characters()) {
-    const script = scriptOf(c);
-    if (script === 0) continue;
-    const last = ranges.at(-1);
-    if (last && last[1] === c - 1 && last[2] === script) last[1] = c;
-    else ranges.push([c, c, script]);
-  }
-  return ranges;
-}
+const characters = [...scalars(1)].filter((c) => !isNoncharacter(c));
 
 function scripts() {
-  const common = COMMON_IN_UNICODE_9.split(/\s+/u).map((range) => {
-    const [first, last = first] = range.split("-");
-    return [Number.parseInt(first, 16), Number.parseInt(last, 16)];
-  });
+  const common = namedRanges(COMMON_IN_UNICODE_9);
   const matchers = SCRIPTS.map((name) => new RegExp(`^\\p{Script=${name}}$`, "u"));
   const devanagari = SCRIPTS.indexOf("Devanagari");
   let guess = 0;
-  return scriptRanges((c) => {
+  return ranges(characters, (c) => {
     if (common.some(([first, last]) => c >= first && c <= last)) return 0;
     if (c === 0x953 || c === 0x954) return devanagari; // Inherited since Unicode 10
     const character = String.fromCodePoint(c);
@@ -77,7 +63,7 @@ function scripts() {
 // [c, NFKD(c), NFKC(c)] of every character that decomposes, Hangul syllables left out (they follow from arithmetic).
 function decompositions() {
   const rows = [];
-  for (const c of characters()) {
+  for (const c of characters) {
     if (c >= 0xac00 && c <= 0xd7a3) continue;
     const character = String.fromCodePoint(c);
     const decomposed = character.normalize("NFKD");
@@ -94,6 +80,7 @@ function simpleFold(c) {
   const single = (text, otherwise) => (codePoints(text).length === 1 ? text : otherwise);
   const character = String.fromCodePoint(c);
   const folded = single(single(character.toUpperCase(), character).toLowerCase(), character);
+  if (folded === character) return c;
   const same = new RegExp(`^\\u{${folded.codePointAt(0).toString(16)}}$`, "iu").test(character);
   return same ? folded.codePointAt(0) : c;
 }
@@ -101,7 +88,7 @@ function simpleFold(c) {
 // Runs [first, last, step, delta]: c -> c + delta for c = first, first + step .. last.
 function caseFoldRuns() {
   const runs = [];
-  for (const c of characters()) {
+  for (const c of characters) {
     const delta = simpleFold(c) - c;
     if (delta === 0) continue;
     const run = runs.at(-1);
@@ -113,24 +100,11 @@ function caseFoldRuns() {
   return runs;
 }
 
-function packed(items) {
-  const lines = [];
-  let line = "";
-  for (const item of items) {
-    if (line.length + item.length + 1 > 110) {
-      lines.push(line);
-      line = "";
-    }
-    line += line ? ` ${item}` : item;
-  }
-  return [...lines, line].join("\n");
-}
-
 function tables() {
   const head = (what) =>
-    `// Unicode ${UNICODE}. Written by scripts/generate-unicode-tables.mjs; do not edit.\n// ${what}\n`;
+    `// Unicode ${unicode}. Written by scripts/generate-unicode-tables.mjs; do not edit.\n// ${what}\n`;
   const scriptRows = scripts().map(([first, last, script]) => `{${hex(first)}, ${hex(last)}, ${script}},`);
-  const han = scriptRanges((c) => (/\p{Script=Han}/u.test(String.fromCodePoint(c)) ? 1 : 0));
+  const han = ranges(characters, (c) => (/\p{Script=Han}/u.test(String.fromCodePoint(c)) ? 1 : 0));
   const nfkcRows = decompositions().map(([c, nfkd, nfkc]) => {
     const same = (a, b) => a.length === b.length && a.every((value, index) => value === b[index]);
     const kind = same(nfkc, [c]) ? 0 : same(nfkc, nfkd) ? 1 : 1 + nfkc.length;
@@ -138,7 +112,6 @@ function tables() {
     return `${[c, kind * 256 + nfkd.length, ...nfkd, ...tail].map(hex).join(",")},`;
   });
   const foldRows = caseFoldRuns().map(([a, b, step, delta]) => `{${hex(a)}, ${hex(b)}, ${step}, ${delta}},`);
-  const section = (name, rows) => `#ifdef ${name}\n${packed(rows)}\n#endif\n`;
   return {
     "unicode_script_table.inc":
       head("BELLE_SCRIPTS: {first, last, script}, script 0 (Common) left out. BELLE_HAN: {first, last}.") +
@@ -156,27 +129,4 @@ function tables() {
   };
 }
 
-if (process.versions.unicode !== UNICODE) {
-  console.error(
-    `Node ${process.version} carries Unicode ${process.versions.unicode}, the tables are those of ${UNICODE}: ` +
-      "run this with Node 20.20 or a later one built with ICU 78.",
-  );
-  process.exit(1);
-}
-const folder = fileURLToPath(new URL("../native/tokenizer/", import.meta.url));
-let stale = 0;
-for (const [name, text] of Object.entries(tables())) {
-  if (process.argv.includes("--check")) {
-    let current = "";
-    try {
-      current = readFileSync(folder + name, "utf8");
-    } catch {
-      // missing counts as stale
-    }
-    if (current !== text) {
-      console.error(`native/tokenizer/${name} is out of date: run node scripts/generate-unicode-tables.mjs`);
-      ++stale;
-    }
-  } else writeFileSync(folder + name, text);
-}
-process.exitCode = stale ? 1 : 0;
+writeTables("generate-unicode-tables.mjs", tables);
