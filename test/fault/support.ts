@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { runProgram } from "../../ts/cli/program.ts";
 import { createModelSchema, huggingFaceConfig } from "../../ts/config/model.ts";
 import { Model } from "../../ts/model/model.ts";
 import { Tokenizer } from "../../ts/tokenizer/tokenizer.ts";
 import { root } from "../support/paths.ts";
+import { type Outcome, runCommand } from "../support/run_command.ts";
 
 /** The small base model of the quickstart: its tokenizer has 1000 rows. */
 export const quickstartBase = join(root, "assets/quickstart/base");
@@ -32,30 +32,9 @@ export async function makeTinyModel(folder: string, rows?: number): Promise<void
   }
 }
 
-export interface Outcome {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-/** Runs a command line in this process, as the program does after its signals are set up. */
-export async function command(argv: readonly string[], language: "en" | "zh" = "en"): Promise<Outcome> {
-  let out = "";
-  let err = "";
-  const streams = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    errIsTerminal: false,
-    columns: 80,
-  };
-  const env = { ...process.env, BELLE_LANG: language };
-  const code = await runProgram([...argv], { streams, signal: new AbortController().signal, env });
-  return { code, out, err };
-}
+/** Runs a command line in this process and environment, in one of the two languages. */
+export const command = (argv: readonly string[], language: "en" | "zh" = "en"): Promise<Outcome> =>
+  runCommand(argv, { env: { ...process.env, BELLE_LANG: language } });
 
 /** Path -> sha256 of every file below `folder`, folders as "path/"; empty when it does not exist. */
 export function contents(folder: string): Record<string, string> {

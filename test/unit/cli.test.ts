@@ -2,33 +2,19 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type CommandEntry, defineCommand } from "../../ts/cli/command.ts";
 import { commands, groups } from "../../ts/cli/commands.ts";
-import { helpText, languageOf, runProgram } from "../../ts/cli/program.ts";
+import { helpText, languageOf } from "../../ts/cli/program.ts";
 import { frameText } from "../../ts/cli/text.ts";
 import { createProgress, displayWidth, formatCount, formatSeconds } from "../../ts/cli/ui/progress.ts";
 import { describe } from "../../ts/cli/ui/table.ts";
 import { BelleError, type BelleErrorCode } from "../../ts/native/errors.ts";
+import { runCommand } from "../support/run_command.ts";
 
 const test = suite("cli");
 
 const han = /\p{Script=Han}/u;
 
-/** Runs a command line in this process; what it printed and its exit code. */
-async function run(argv: string[], table?: readonly CommandEntry[], signal = new AbortController().signal) {
-  let out = "";
-  let err = "";
-  const streams = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    errIsTerminal: false,
-    columns: 80,
-  };
-  const code = await runProgram(argv, { streams, signal, env: {}, ...(table ? { table } : {}) });
-  return { code, out, err };
-}
+const run = (argv: string[], table?: readonly CommandEntry[], signal?: AbortSignal) =>
+  runCommand(argv, { ...(table && { table }), ...(signal && { signal }) });
 
 function entry(run: () => Promise<number | undefined>, resumable = false): CommandEntry[] {
   const command = defineCommand({

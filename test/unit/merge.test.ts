@@ -3,10 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runProgram } from "../../ts/cli/program.ts";
 import { mergeVocabulary, type Tokenizer, trainBpe } from "../../ts/index.ts";
 import { visible } from "../../ts/report/visible.ts";
 import { withFolder } from "../support/folder.ts";
+import { runCommand } from "../support/run_command.ts";
 import { fails } from "../support/thrown.ts";
 
 const test = suite("vocabulary merge");
@@ -133,21 +133,7 @@ test("an abort stops a comparison in the middle", () =>
     assert.is(error.cause, "enough");
   }));
 
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const streams = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    errIsTerminal: false,
-    columns: 80,
-  };
-  const code = await runProgram(argv, { streams, signal: new AbortController().signal, env: {} });
-  return { code, out, err };
-}
+const run = (...argv: string[]) => runCommand(argv);
 
 test("the command prints what the file holds, in both languages", () =>
   withTexts(async ({ folder, en, zh }) => {

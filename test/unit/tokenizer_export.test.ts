@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runProgram } from "../../ts/cli/program.ts";
 import { exportTokenizer, mergeVocabulary, Tokenizer, trainBpe } from "../../ts/index.ts";
 import { withFolder } from "../support/folder.ts";
+import { runCommand } from "../support/run_command.ts";
 import { fails } from "../support/thrown.ts";
 
 const test = suite("tokenizer export");
@@ -202,21 +202,7 @@ test("an abort stops the check in the middle, and nothing is written", () =>
     assert.not(existsSync(join(folder, "hf")));
   }));
 
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const streams = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    errIsTerminal: false,
-    columns: 80,
-  };
-  const code = await runProgram(argv, { streams, signal: new AbortController().signal, env: {} });
-  return { code, out, err };
-}
+const run = (...argv: string[]) => runCommand(argv);
 
 test("the command writes, counts, and speaks both languages", () =>
   withLines(async ({ folder, text }) => {

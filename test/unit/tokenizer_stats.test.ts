@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runProgram } from "../../ts/cli/program.ts";
 import { bar } from "../../ts/cli/views/stats_view.ts";
 import { type Tokenizer, trainBpe } from "../../ts/index.ts";
 import { renderHtml } from "../../ts/report/html.ts";
@@ -11,6 +10,7 @@ import { lengthBuckets, shortNames, shownPiece, tokenizerReport } from "../../ts
 import { scriptOf, type TokenizerStats, UsageCounter, vocabularyStats } from "../../ts/report/tokenizer_stats.ts";
 import { withFolder } from "../support/folder.ts";
 import { tags } from "../support/report_tags.ts";
+import { runCommand } from "../support/run_command.ts";
 
 const test = suite("tokenizer stats");
 
@@ -66,21 +66,7 @@ test("vocabulary and usage count what they say", () => {
   assert.equal([usage.neverUsed, usage.neverUsedShare, usage.neverUsedPieces], [2, 0.5, ["𠀀", "z"]]);
 });
 
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const streams = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    errIsTerminal: false,
-    columns: 80,
-  };
-  const code = await runProgram(argv, { streams, signal: new AbortController().signal, env: {} });
-  return { code, out, err };
-}
+const run = (...argv: string[]) => runCommand(argv);
 
 let small: Tokenizer;
 let large: Tokenizer;
