@@ -44,8 +44,4 @@ class Normalizer {
   std::unique_ptr<State> state_;
 };
 
-// The precompiled charsmap of a rule by sentencepiece's name: identity (empty) | nfkc | nmt_nfkc | nfkc_cf |
-// nmt_nfkc_cf.
-Result<std::string> precompiled_charsmap(const std::string& rule_name);
-
 }  // namespace belle::tokenizer

@@ -7,6 +7,7 @@
 #include "native/tokenizer/normalizer.h"
 #include "native/tokenizer/train/bpe_trainer_learn.h"
 #include "native/tokenizer/train/bpe_trainer_meta.h"
+#include "native/tokenizer/unicode/charsmap_builder.h"
 
 namespace belle::tokenizer {
 namespace {

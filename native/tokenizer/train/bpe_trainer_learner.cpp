@@ -20,27 +20,15 @@ struct Cell {
   uint32_t symbol, pair;
   uint32_t weight;  // of its run; from kLargeWeight on a place in large_weights
 };
-struct Pair {
-  uint32_t left, right;
-  uint64_t count;             // over all places where the two are neighbours now, overlapping ones included
-  const uint32_t* positions;  // cells where it began when it was made, ascending
-  uint32_t size;
-};
-struct Entry {
-  uint64_t count;
-  uint64_t key;  // length and first characters: smaller wins
-  uint32_t pair;
-};
-
 }  // namespace
 
 struct FloorLearner::State {
   struct Less {
     const State* state;
-    bool operator()(const Entry& a, const Entry& b) const {
+    bool operator()(const PairEntry& a, const PairEntry& b) const {
       if (a.count != b.count) return a.count < b.count;
       if (a.key != b.key) return a.key > b.key;
-      if (const int order = state->compare_text(a.pair, b.pair)) return order > 0;
+      if (const int order = state->text(a.pair).compare(state->text(b.pair))) return order > 0;
       return state->length(state->pairs[a.pair].left) > state->length(state->pairs[b.pair].left);
     }
   };
@@ -49,25 +37,10 @@ struct FloorLearner::State {
       : symbols(*all), rules(piece_rules), floor(lowest), heap(Less{this}) {}
 
   size_t length(uint32_t symbol) const { return symbols.texts[symbol].size(); }
-  char32_t character(const Pair& pair, size_t index) const {
-    const std::u32string& left = symbols.texts[pair.left];
-    return index < left.size() ? left[index] : symbols.texts[pair.right][index - left.size()];
+  PairText text(uint32_t pair) const {
+    return {symbols.texts[pairs[pair].left], symbols.texts[pairs[pair].right]};
   }
-  int compare_text(uint32_t a, uint32_t b) const {
-    const Pair &x = pairs[a], &y = pairs[b];
-    const size_t size = length(x.left) + length(x.right);  // equal for both: the key holds it
-    for (size_t i = 0; i < size; ++i) {
-      const char32_t c = character(x, i), d = character(y, i);
-      if (c != d) return c < d ? -1 : 1;
-    }
-    return 0;
-  }
-  uint64_t key(const Pair& pair) const {
-    const uint64_t size = length(pair.left) + length(pair.right);
-    const uint64_t third = size > 2 ? character(pair, 2) >> 9 : 0;
-    return size << 54 | uint64_t{character(pair, 0)} << 33 | uint64_t{character(pair, 1)} << 12 | third;
-  }
-  void enqueue(uint32_t pair) { heap.push({pairs[pair].count, key(pairs[pair]), pair}); }
+  void enqueue(uint32_t pair) { heap.push({pairs[pair].count, text(pair).key(), pair}); }
   bool valid(uint32_t left, uint32_t right) {
     scratch.assign(symbols.texts[left]);
     scratch += symbols.texts[right];
@@ -134,7 +107,7 @@ struct FloorLearner::State {
     ends.clear();
     uint32_t next = first;
     for (size_t i = first; i < pairs.size(); ++i) {
-      const Pair pair = pairs[i];
+      const CountedPair pair = pairs[i];
       if (pair.count < floor || !valid(pair.left, pair.right)) {
         kept.push_back(kNone);
         continue;
@@ -151,7 +124,7 @@ struct FloorLearner::State {
   // a time when they reach the top.
   void put_top_right() {
     while (!heap.empty()) {
-      const Entry entry = heap.top();
+      const PairEntry entry = heap.top();
       const uint64_t count = pairs[entry.pair].count;
       if (entry.count == count) return;
       heap.pop();
@@ -167,10 +140,11 @@ struct FloorLearner::State {
   }
   // Whether another split of the text of `best` counts the same.
   bool tied(uint32_t best) {
-    const uint64_t best_key = key(pairs[best]);
+    const PairText best_text = text(best);
+    const uint64_t best_key = best_text.key();
     while (!heap.empty()) {
-      const Entry& top = heap.top();
-      if (top.count != pairs[best].count || top.key != best_key || compare_text(top.pair, best) != 0)
+      const PairEntry& top = heap.top();
+      if (top.count != pairs[best].count || top.key != best_key || text(top.pair).compare(best_text) != 0)
         return false;
       if (top.count == pairs[top.pair].count) return true;
       put_top_right();
@@ -249,8 +223,8 @@ struct FloorLearner::State {
   std::vector<uint32_t> shard_begins;  // of each shard of the table, in `cells`
   std::vector<uint64_t> large_weights;
   std::vector<uint32_t> widths;  // cells of each symbol
-  std::vector<Pair> pairs;
-  PairHeap<Entry, Less> heap;
+  std::vector<CountedPair> pairs;
+  PairHeap<PairEntry, Less> heap;
   PositionArena arena;
   uint32_t round = 0;
   std::vector<std::pair<uint32_t, uint32_t>> before_new, after_new;  // by neighbour: (round, pair)
@@ -297,7 +271,7 @@ void FloorLearner::release() {
   State& s = *state_;
   s.pairs = {};
   s.arena = {};
-  s.heap = PairHeap<Entry, State::Less>(State::Less{&s});
+  s.heap = PairHeap<PairEntry, State::Less>(State::Less{&s});
   s.occurrences = {};
   s.kept = {};
   s.ends = {};

@@ -48,30 +48,14 @@ class Learner {
   struct Cell {
     uint32_t symbol, pair, segment;
   };
-  struct Pair {
-    uint32_t left, right;
-    uint64_t count;             // over all places where the two are neighbours now, overlapping ones included
-    const uint32_t* positions;  // cells where it began when it was made, ascending
-    uint32_t size;
-  };
-  struct Entry {
-    uint64_t count;
-    uint64_t key;  // length and first characters: smaller wins
-    uint32_t pair;
-  };
   struct Less {
     const Learner* learner;
-    bool operator()(const Entry& a, const Entry& b) const {
+    bool operator()(const PairEntry& a, const PairEntry& b) const {
       if (a.count != b.count) return a.count < b.count;
       if (a.key != b.key) return a.key > b.key;
-      return learner->compare_text(a.pair, b.pair) > 0;
+      return learner->text(a.pair).compare(learner->text(b.pair)) > 0;
     }
   };
-  struct NewPair {
-    uint32_t pair;
-    uint32_t size = 0;
-  };
-
   std::u32string symbol_text(uint32_t symbol) const { return texts_[symbol]; }
   uint32_t length(uint32_t symbol) const { return static_cast<uint32_t>(texts_[symbol].size()); }
 
@@ -82,25 +66,8 @@ class Learner {
     return static_cast<uint32_t>(texts_.size() - 1);
   }
 
-  char32_t character(const Pair& pair, size_t index) const {
-    const std::u32string& left = texts_[pair.left];
-    return index < left.size() ? left[index] : texts_[pair.right][index - left.size()];
-  }
-  int compare_text(uint32_t a, uint32_t b) const {
-    const Pair &x = pairs_[a], &y = pairs_[b];
-    const size_t size = length(x.left) + length(x.right);  // equal for both: the key holds it
-    for (size_t i = 0; i < size; ++i) {
-      const char32_t c = character(x, i), d = character(y, i);
-      if (c != d) return c < d ? -1 : 1;
-    }
-    return 0;
-  }
-  uint64_t key(const Pair& pair) const {
-    const uint64_t size = length(pair.left) + length(pair.right);
-    const uint64_t third = size > 2 ? character(pair, 2) >> 9 : 0;
-    return size << 54 | uint64_t{character(pair, 0)} << 33 | uint64_t{character(pair, 1)} << 12 | third;
-  }
-  void enqueue(uint32_t pair) { heap_.push({pairs_[pair].count, key(pairs_[pair]), pair}); }
+  PairText text(uint32_t pair) const { return {texts_[pairs_[pair].left], texts_[pairs_[pair].right]}; }
+  void enqueue(uint32_t pair) { heap_.push({pairs_[pair].count, text(pair).key(), pair}); }
 
   // kNone when the two may not form a piece.
   uint32_t make_pair(uint32_t left, uint32_t right) {
@@ -148,7 +115,7 @@ class Learner {
   // a time when they reach the top.
   uint32_t take_best() {
     while (!heap_.empty()) {
-      const Entry entry = heap_.top();
+      const PairEntry entry = heap_.top();
       heap_.pop();
       if (entry.count == pairs_[entry.pair].count) return entry.pair;
       enqueue(entry.pair);
@@ -221,8 +188,8 @@ class Learner {
 
   const PieceRules& rules_;
   std::vector<std::u32string> texts_;  // of each symbol
-  std::vector<Pair> pairs_;
-  PairHeap<Entry, Less> heap_;
+  std::vector<CountedPair> pairs_;
+  PairHeap<PairEntry, Less> heap_;
   std::vector<uint64_t> weights_;  // of each segment
   std::vector<Cell> cells_;
   PositionArena arena_;

@@ -6,7 +6,6 @@
 #include <unordered_map>
 
 #include "native/core/utf8.h"
-#include "native/tokenizer/normalizer.h"
 
 namespace belle::tokenizer {
 namespace {

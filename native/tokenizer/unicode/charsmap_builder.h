@@ -16,4 +16,8 @@ namespace belle::tokenizer {
 // small.
 Result<std::string> build_charsmap(const std::vector<NormalizationRule>& rules);
 
+// The precompiled charsmap of a rule by sentencepiece's name: identity (empty) | nfkc | nmt_nfkc | nfkc_cf |
+// nmt_nfkc_cf.
+Result<std::string> precompiled_charsmap(const std::string& rule_name);
+
 }  // namespace belle::tokenizer

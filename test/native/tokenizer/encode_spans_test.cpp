@@ -1,5 +1,7 @@
 // Which bytes of the text an id stands for, and where long texts can be cut.
 #include "native/core/philox.h"
+#include "native/tokenizer/load_tokenizer.h"
+#include "native/tokenizer/unicode/charsmap_builder.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 
@@ -26,7 +28,7 @@ std::string spans_of(const Tokenizer& tokenizer, std::string_view text) {
 std::unique_ptr<Tokenizer> llama() {
   const std::string path = shared_model("llama/tokenizer.model");
   if (path.empty()) return nullptr;
-  auto tokenizer = Tokenizer::load(path);
+  auto tokenizer = load_tokenizer(path);
   CHECK_OK(tokenizer.status());
   return tokenizer.take();
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "native/tokenizer/merge/merge.h"
+#include "native/tokenizer/unicode/charsmap_builder.h"
 #include "test/native/tokenizer/small_model.h"
 
 using namespace belle;
