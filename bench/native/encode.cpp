@@ -6,7 +6,7 @@
 #include "bench/native/arguments.h"
 #include "native/core/mapped_file.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/load_tokenizer.h"
 
 namespace belle::bench {
 namespace {
@@ -19,7 +19,7 @@ int run(int argc, char** argv) {
   const auto threads = static_cast<int>(given.number("threads", 1));
   const int64_t rounds = given.number("rounds", 3), megabytes = given.number("megabytes", 8);
   given.refuse_others();
-  auto tokenizer = tokenizer::Tokenizer::load(model);
+  auto tokenizer = tokenizer::load_tokenizer(model);
   if (!tokenizer.ok()) refuse(tokenizer.status().message());
   auto mapped = MappedFile::open(file);
   if (!mapped.ok()) refuse(mapped.status().message());

@@ -11,6 +11,8 @@
 #include "native/addon/text_batch.h"
 #include "native/addon/wrap.h"
 #include "native/core/code_points.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
 
 namespace belle::addon {
@@ -196,7 +198,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
   }
 
   Napi::Value to_sentencepiece(const Napi::CallbackInfo& info) {
-    auto model = take(info.Env(), held_->to_sentencepiece());
+    auto model = take(info.Env(), tokenizer::sentencepiece_of(*held_));
     return new_tokenizer(info.Env(),
                          take(info.Env(), tokenizer::SentencePieceTokenizer::create(std::move(model))));
   }
@@ -229,13 +231,13 @@ tokenizer::RankFileOptions ranks_argument(const Napi::Value& value) {
 
 Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
   const auto ranks = ranks_argument(info[1]);
-  auto loaded = take(info.Env(), tokenizer::Tokenizer::load(path_argument(info[0], "path"), ranks));
+  auto loaded = take(info.Env(), tokenizer::load_tokenizer(path_argument(info[0], "path"), ranks));
   return new_tokenizer(info.Env(), std::move(loaded));
 }
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {
   const auto ranks = ranks_argument(info[1]);
-  auto parsed = take(info.Env(), tokenizer::Tokenizer::parse(bytes_argument(info[0], "bytes"), ranks));
+  auto parsed = take(info.Env(), tokenizer::parse_tokenizer(bytes_argument(info[0], "bytes"), ranks));
   return new_tokenizer(info.Env(), std::move(parsed));
 }
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "native/core/random_seed.h"
+
 namespace belle::tokenizer {
 
 constexpr uint32_t kNoSymbol = ~0u;
@@ -38,11 +40,14 @@ class MergeTable {
   }
 
  private:
-  static uint64_t hash_of(uint32_t left, uint32_t right) {
-    const uint64_t key = (uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15ull;
-    return key ^ key >> 29;
+  // A product of all bits with all, folded, so that no key tells where it falls without the seed.
+  uint64_t hash_of(uint32_t left, uint32_t right) const {
+    const auto product =
+        static_cast<unsigned __int128>((uint64_t{left} << 32 | right) ^ seed_) * 0xA0761D6478BD642Full;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
   }
 
+  uint64_t seed_ = random_seed();
   std::vector<MergeRule> slots_;  // open addressing, at most half full; priority 0 = free
   std::vector<uint64_t> filter_;  // 16 bits a rule: most pairs join nothing, and that shows in one look
   uint64_t slot_mask_ = 0, filter_mask_ = 0;

@@ -1,10 +1,10 @@
 #include "native/tokenizer/piece_table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include "native/core/random_seed.h"
 
 namespace belle::tokenizer {
 
@@ -36,14 +36,6 @@ inline uint64_t hash(std::string_view text, uint64_t seed) {
   if (size >= 4) return mix(state ^ (load<uint32_t>(at) << 32 | load<uint32_t>(at + size - 4)), second);
   if (size >= 2) return mix(state ^ (load<uint16_t>(at) << 32 | load<uint16_t>(at + size - 2)), second);
   return mix(state ^ (size == 1 ? static_cast<uint8_t>(*at) : 0), second);
-}
-
-// std::random_device would ask for a glibc newer than the package's.
-uint64_t random_seed() {
-  uint64_t seed = 0;
-  if (getentropy(&seed, sizeof seed) != 0)
-    seed = reinterpret_cast<uintptr_t>(&seed);  // no entropy: the stack's place
-  return seed;
 }
 
 uint32_t score_order(float score) {

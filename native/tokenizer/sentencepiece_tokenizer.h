@@ -36,7 +36,6 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::string fingerprint() const override;
   std::string serialize() const override { return serialize_model(model_); }
   const char* file_name() const override { return "tokenizer.model"; }
-  Result<SentencePieceModel> to_sentencepiece() const override { return model_; }
   const SentencePieceModel* sentencepiece() const override { return &model_; }
 
   const SentencePieceModel& model() const { return model_; }

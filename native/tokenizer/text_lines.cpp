@@ -1,4 +1,4 @@
-#include "native/tokenizer/merge/text_lines.h"
+#include "native/tokenizer/text_lines.h"
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 #pragma once
 // Tokenizer: text to ids and back, whatever file it was read from.
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +13,8 @@
 #include "native/tokenizer/sentencepiece_model.h"
 
 namespace belle::tokenizer {
+
+struct TokenizerJson;
 
 // Space to work in, kept from text to text; one a thread.
 struct EncodeScratch {
@@ -28,12 +29,6 @@ struct PartPlace {
   bool first = true, last = true;
 };
 
-// What a tiktoken rank file does not say itself.
-struct RankFileOptions {
-  std::string splitter;  // a name of split_rules.h; "": by the number of ranks, where it is a known one
-  std::map<std::string, int32_t> special;
-};
-
 class StreamDecoder {
  public:
   virtual ~StreamDecoder() = default;
@@ -43,11 +38,6 @@ class StreamDecoder {
 
 class Tokenizer {
  public:
-  // A sentencepiece .model, a Hugging Face tokenizer.json or a tiktoken rank file, told apart by what is
-  // inside.
-  static Result<std::unique_ptr<Tokenizer>> load(const std::string& path, const RankFileOptions& ranks = {});
-  static Result<std::unique_ptr<Tokenizer>> parse(std::span<const uint8_t> bytes,  // of such a file
-                                                  const RankFileOptions& ranks = {});
   virtual ~Tokenizer() = default;
 
   // Rows: one more than the largest id.
@@ -87,11 +77,9 @@ class Tokenizer {
   virtual std::string serialize() const = 0;
   // What that file is called in a model's folder.
   virtual const char* file_name() const = 0;
-  // As a sentencepiece model: itself, or what a tokenizer.json was made from
-  // (export/sentencepiece_of_json.h).
-  virtual Result<SentencePieceModel> to_sentencepiece() const = 0;
-  // Where it is one; else nullptr.
+  // Where it is one; else nullptr. So is tokenizer_json.
   virtual const SentencePieceModel* sentencepiece() const { return nullptr; }
+  virtual const TokenizerJson* tokenizer_json() const { return nullptr; }
 
   Status encode(std::string_view utf8, std::vector<int32_t>* ids) const {
     EncodeScratch scratch;

@@ -60,6 +60,32 @@ test("native rooms include only what the plan allows", () => {
   assert.equal(wrong, []);
 });
 
+test("folders of native/tokenizer include downwards; load_tokenizer.cpp alone knows every kind", () => {
+  // "" is what stands at the top of the room: models and encoding.
+  const folders: Record<string, readonly string[]> = {
+    unicode: [],
+    "": ["unicode"],
+    train: ["", "unicode"],
+    merge: ["", "unicode"],
+    json: ["", "unicode"],
+    export: ["", "json"],
+  };
+  const folderOf = (path: string) => path.split("/").slice(2, -1).join("/");
+  const wrong: string[] = [];
+  for (const file of tracked(/\.(h|cpp|inc)$/, "native/tokenizer")) {
+    if (file === "native/tokenizer/load_tokenizer.cpp") continue;
+    const folder = folderOf(file);
+    const allowed = folders[folder];
+    assert.ok(allowed, `${file} is in a folder the plan does not name`);
+    for (const [, target] of readFileSync(join(root, file), "utf8").matchAll(
+      /^\s*#include "(native\/tokenizer\/[^"]+)"/gm,
+    ))
+      if (folderOf(target!) !== folder && !allowed.includes(folderOf(target!)))
+        wrong.push(`${file} includes ${target}`);
+  }
+  assert.equal(wrong, []);
+});
+
 test("the CUDA backend includes its own rooms and what every backend shares", () => {
   const wrong: string[] = [];
   for (const file of tracked(/\.(h|cpp|cu|cuh)$/, "cuda"))

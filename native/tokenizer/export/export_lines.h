@@ -5,7 +5,7 @@
 
 #include "native/core/thread_pool.h"
 #include "native/tokenizer/export/export_check.h"
-#include "native/tokenizer/merge/text_lines.h"
+#include "native/tokenizer/text_lines.h"
 
 namespace belle::tokenizer {
 

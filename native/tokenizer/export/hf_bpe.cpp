@@ -11,16 +11,6 @@ namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 
-std::vector<MergeRule> rules_of(const std::vector<PieceMerge>& merges) {
-  std::vector<MergeRule> rules;
-  rules.reserve(merges.size());
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const PieceMerge& merge = merges[rank];
-    rules.push_back({merge.left, merge.right, merge.result, static_cast<uint32_t>(merges.size() - rank)});
-  }
-  return rules;
-}
-
 std::vector<std::string> user_defined_of(const SentencePieceModel& model) {
   std::vector<std::string> texts;
   for (const Piece& piece : model.pieces)
@@ -31,11 +21,11 @@ std::vector<std::string> user_defined_of(const SentencePieceModel& model) {
 }  // namespace
 
 HfBpe::HfBpe(const SentencePieceModel& model, const PieceTable& table, const HfTokenizerOptions& options,
-             Normalizer normalizer, const std::vector<PieceMerge>& merges)
+             Normalizer normalizer, const std::vector<RankedPair>& merges)
     : table_(&table),
       normalizer_(std::move(normalizer)),
       user_defined_(user_defined_of(model)),
-      merges_(rules_of(merges)),
+      encoder_(model.pieces.size(), merges),
       unk_id_(static_cast<uint32_t>(model.unk_id())),
       byte_fallback_(model.trainer_spec.byte_fallback),
       prefix_first_(model.normalizer_spec.add_dummy_prefix && !options.legacy) {
@@ -46,7 +36,7 @@ HfBpe::HfBpe(const SentencePieceModel& model, const PieceTable& table, const HfT
 
 Result<HfBpe> HfBpe::create(const SentencePieceModel& model, const PieceTable& table,
                             const HfTokenizerOptions& options) {
-  BELLE_ASSIGN(const std::vector<PieceMerge> merges, piece_merges(model.pieces, table));
+  BELLE_ASSIGN(const std::vector<RankedPair> merges, piece_merges(model.pieces, table));
   NormalizerSpec spec = model.normalizer_spec;
   spec.add_dummy_prefix = spec.add_dummy_prefix && options.legacy;
   BELLE_ASSIGN(Normalizer normalizer, Normalizer::create(spec));
@@ -97,8 +87,10 @@ void HfBpe::encode_normalized(std::string_view text, std::vector<int32_t>* ids) 
     }
     after_unknown = unknown;
   }
-  RuleMerger merger(merges_);
-  for (const uint32_t symbol : merger.merge(symbols)) ids->push_back(static_cast<int32_t>(symbol));
+  RankedEncoder::Scratch scratch;
+  std::vector<uint32_t> joined;
+  encoder_.encode(symbols, &scratch, &joined);
+  ids->insert(ids->end(), joined.begin(), joined.end());
 }
 
 }  // namespace belle::tokenizer

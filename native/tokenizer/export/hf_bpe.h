@@ -11,7 +11,7 @@
 #include "native/tokenizer/export/piece_merges.h"
 #include "native/tokenizer/normalizer.h"
 #include "native/tokenizer/prefix_matcher.h"
-#include "native/tokenizer/rule_merger.h"
+#include "native/tokenizer/ranked_encoder.h"
 
 namespace belle::tokenizer {
 
@@ -28,13 +28,13 @@ class HfBpe {
 
  private:
   HfBpe(const SentencePieceModel& model, const PieceTable& table, const HfTokenizerOptions& options,
-        Normalizer normalizer, const std::vector<PieceMerge>& merges);
+        Normalizer normalizer, const std::vector<RankedPair>& merges);
   void encode_stretch(std::string_view text, bool first, std::vector<int32_t>* ids) const;
 
   const PieceTable* table_;
   Normalizer normalizer_;
   PrefixMatcher user_defined_;
-  MergeTable merges_;
+  RankedEncoder encoder_;
   std::vector<uint32_t> byte_ids_;
   uint32_t unk_id_;
   bool byte_fallback_, prefix_first_;

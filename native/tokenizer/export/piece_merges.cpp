@@ -13,7 +13,7 @@ namespace {
 struct Ranked {
   uint32_t priority;
   uint16_t left_length, right_length;  // characters; a piece has at most kMaxPieceBytes
-  PieceMerge merge;
+  RankedPair merge;
 };
 static_assert(kMaxPieceBytes <= 0xFFFF);
 
@@ -37,7 +37,7 @@ Status too_many(size_t id, const std::string& what) {
 
 }  // namespace
 
-Result<std::vector<PieceMerge>> piece_merges(const std::vector<Piece>& pieces, const PieceTable& table) {
+Result<std::vector<RankedPair>> piece_merges(const std::vector<Piece>& pieces, const PieceTable& table) {
   std::vector<Ranked> ranked;
   uint64_t text_bytes = 0, reads = 0;
   // The id of a part that is a symbol of sentencepiece, or -1.
@@ -72,7 +72,7 @@ Result<std::vector<PieceMerge>> piece_merges(const std::vector<Piece>& pieces, c
       return too_many(id, "takes more than " + std::to_string(kMaxMergeReads >> 30) + " GiB of reading");
   }
   std::sort(ranked.begin(), ranked.end(), goes_first);
-  std::vector<PieceMerge> merges;
+  std::vector<RankedPair> merges;
   merges.reserve(ranked.size());
   for (const Ranked& entry : ranked) merges.push_back(entry.merge);
   return merges;

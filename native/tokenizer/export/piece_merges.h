@@ -8,12 +8,9 @@
 
 #include "native/core/status.h"
 #include "native/tokenizer/piece_table.h"
+#include "native/tokenizer/ranked_encoder.h"
 
 namespace belle::tokenizer {
-
-struct PieceMerge {
-  uint32_t left, right, result;  // ids
-};
 
 // The text of all merges together, and the bytes looked at to find them: what models as people train them
 // need is a hundredth of it.
@@ -24,6 +21,6 @@ constexpr uint64_t kMaxMergeText = 64u << 20, kMaxMergeReads = 1ull << 30;
 // cannot say so.) In the order of transformers' generate_merges: by score, characters of the left piece, of
 // the right piece, all descending; then by id. Rank 0 first. `table` is of these pieces, which have passed
 // check_model. invalid_data over the limits above.
-Result<std::vector<PieceMerge>> piece_merges(const std::vector<Piece>& pieces, const PieceTable& table);
+Result<std::vector<RankedPair>> piece_merges(const std::vector<Piece>& pieces, const PieceTable& table);
 
 }  // namespace belle::tokenizer

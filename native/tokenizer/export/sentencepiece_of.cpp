@@ -1,4 +1,4 @@
-#include "native/tokenizer/export/sentencepiece_of_json.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
 
 #include <algorithm>
 #include <array>
@@ -44,7 +44,7 @@ using Place = std::array<uint32_t, 3>;
 
 }  // namespace
 
-Result<SentencePieceModel> sentencepiece_of_json(const TokenizerJson& json) {
+Result<SentencePieceModel> sentencepiece_of(const TokenizerJson& json) {
   if (json.byte_level() || !json.ranks.empty()) return refused("its pieces are bytes, not characters");
   if (json.ignore_merges) return refused("ignore_merges is set");
   if (!json.has_unk || json.unk_id < 0) return refused("it has no unk_token among its pieces");
@@ -120,11 +120,16 @@ Result<SentencePieceModel> sentencepiece_of_json(const TokenizerJson& json) {
   std::vector<Place> theirs, ours;
   for (const RankedPair& pair : json.merges) theirs.push_back({place[pair.result], pair.left, pair.right});
   BELLE_ASSIGN(const auto merges, piece_merges(model.pieces, PieceTable(model.pieces)));
-  for (const PieceMerge& merge : merges) ours.push_back({place[merge.result], merge.left, merge.right});
+  for (const RankedPair& merge : merges) ours.push_back({place[merge.result], merge.left, merge.right});
   std::sort(theirs.begin(), theirs.end());
   std::sort(ours.begin(), ours.end());
   if (theirs != ours) return refused("its merge list is not every way to put its pieces together");
   return model;
+}
+
+Result<SentencePieceModel> sentencepiece_of(const Tokenizer& tokenizer) {
+  if (const SentencePieceModel* model = tokenizer.sentencepiece()) return *model;
+  return sentencepiece_of(*tokenizer.tokenizer_json());
 }
 
 }  // namespace belle::tokenizer

@@ -14,7 +14,7 @@ Status refuse(const std::string& what) {
 }
 
 // By hand: as a Json every piece would be there twice, and every merge cost a hundred bytes more.
-void append_model(const SentencePieceModel& model, const std::vector<PieceMerge>& merges, std::string* out) {
+void append_model(const SentencePieceModel& model, const std::vector<RankedPair>& merges, std::string* out) {
   std::vector<std::string> quoted;
   quoted.reserve(model.pieces.size());
   for (const Piece& piece : model.pieces) quoted.push_back(Json(piece.piece).dump());
@@ -73,7 +73,7 @@ Status check_exportable(const SentencePieceModel& model, const HfTokenizerOption
 Result<std::string> write_tokenizer_json(const SentencePieceModel& model, const HfTokenizerOptions& options) {
   BELLE_TRY(check_exportable(model, options));
   BELLE_ASSIGN(const HfSpecialPieces special, hf_special_pieces(model, options));
-  BELLE_ASSIGN(const std::vector<PieceMerge> merges, piece_merges(model.pieces, PieceTable(model.pieces)));
+  BELLE_ASSIGN(const std::vector<RankedPair> merges, piece_merges(model.pieces, PieceTable(model.pieces)));
   const Json around = Json::Object{{"version", "1.0"},
                                    {"truncation", nullptr},
                                    {"padding", nullptr},

@@ -2,7 +2,6 @@
 
 #include "native/core/sha256.h"
 #include "native/core/utf8.h"
-#include "native/tokenizer/export/sentencepiece_of_json.h"
 #include "native/tokenizer/utf8_stream.h"
 
 namespace belle::tokenizer {
@@ -92,10 +91,6 @@ Status HfTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t
 
 std::unique_ptr<StreamDecoder> HfTokenizer::decode_stream() const {
   return std::make_unique<JsonStream>(*json_);
-}
-
-Result<SentencePieceModel> HfTokenizer::to_sentencepiece() const {
-  return sentencepiece_of_json(json_->json());
 }
 
 std::string HfTokenizer::fingerprint() const {

@@ -28,9 +28,8 @@ class HfTokenizer final : public Tokenizer {
   std::unique_ptr<StreamDecoder> decode_stream() const override;
   std::string fingerprint() const override;
   std::string serialize() const override { return content_; }
-  Result<SentencePieceModel> to_sentencepiece() const override;
   const char* file_name() const override { return rank_file_ ? "tokenizer.tiktoken" : "tokenizer.json"; }
-  const JsonTokenizer* json() const { return json_.get(); }
+  const TokenizerJson* tokenizer_json() const override { return &json_->json(); }
 
  private:
   std::unique_ptr<JsonTokenizer> json_;

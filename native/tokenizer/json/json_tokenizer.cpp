@@ -87,7 +87,7 @@ Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json)
   BELLE_TRY(sought_strings(json, &sought));
   state->raw_added = AddedTokens(json.added, sought, false);
   state->normalized_added = AddedTokens(json.added, sought, true);
-  state->merger = RankedEncoder(static_cast<size_t>(json.vocabulary.size()), json.merges, json.ranks);
+  state->encoder = RankedEncoder(static_cast<size_t>(json.vocabulary.size()), json.merges, json.ranks);
   fill_atoms(json, &state->byte_level_atoms, &state->plane_atoms);
   for (size_t byte = 0; byte < 256; ++byte)
     state->byte_pieces[byte] = json.vocabulary.find(byte_piece(static_cast<uint8_t>(byte)));

@@ -41,10 +41,6 @@ class JsonTokenizer {
                              std::vector<ByteRange>* ranges) const;
   // Ids that nothing stands for are skipped.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
-  // The bytes an id adds inside a text, for decoding in a stream; may be a part of a character. What a
-  // decoder strips at the start of a text or joins with spaces is not applied. "" for an id that nothing
-  // stands for.
-  std::string piece_bytes(int32_t id) const;
 
   int32_t vocab_size() const;                // greatest id + 1
   std::string_view piece(int32_t id) const;  // as written in the file; "" when absent

@@ -166,31 +166,4 @@ std::string JsonTokenizer::decode(std::span<const int32_t> ids, bool skip_specia
   return text;
 }
 
-std::string JsonTokenizer::piece_bytes(int32_t id) const {
-  std::string bytes(state_->shown(id));
-  for (const DecoderStep& step : state_->json.decoder) {
-    switch (step.kind) {
-      case DecoderStep::Kind::byte_level: {
-        std::string out;
-        append_byte_level_bytes(bytes, &out);
-        bytes = out;
-        break;
-      }
-      case DecoderStep::Kind::byte_fallback:
-        if (const int byte = fallback_byte(bytes); byte >= 0) return {static_cast<char>(byte)};
-        break;
-      case DecoderStep::Kind::replace:
-        replace_all(step.pattern, step.content, &bytes);
-        break;
-      case DecoderStep::Kind::metaspace:
-        replace_all(step.pattern, " ", &bytes);
-        break;
-      case DecoderStep::Kind::fuse:
-      case DecoderStep::Kind::strip:
-        break;
-    }
-  }
-  return bytes;
-}
-
 }  // namespace belle::tokenizer

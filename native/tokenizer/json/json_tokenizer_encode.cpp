@@ -110,7 +110,7 @@ struct JsonTokenizer::Encoding {
     flush_unknown();
     merged.clear();
     counts.clear();
-    state.merger.encode(atoms, &scratch, &merged, ranges ? &counts : nullptr);
+    state.encoder.encode(atoms, &scratch, &merged, ranges ? &counts : nullptr);
     for (const uint32_t id : merged) ids->push_back(static_cast<int32_t>(id));
     size_t at = 0;
     for (const uint32_t count : counts) {

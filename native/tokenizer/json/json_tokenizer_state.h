@@ -5,13 +5,13 @@
 
 #include "native/tokenizer/json/added_tokens.h"
 #include "native/tokenizer/json/json_tokenizer.h"
-#include "native/tokenizer/json/ranked_encoder.h"
+#include "native/tokenizer/ranked_encoder.h"
 
 namespace belle::tokenizer {
 
 struct JsonTokenizer::State {
   TokenizerJson json;
-  RankedEncoder merger;
+  RankedEncoder encoder{0, {}};
   std::array<int32_t, 256> byte_level_atoms{};  // byte_level: the id of each byte's character, -1 absent
   std::array<int32_t, 256> byte_pieces{};       // <0x00> .. <0xFF>, -1 absent
   std::vector<int32_t> plane_atoms;  // otherwise: the id of each character below U+10000, -1 absent

@@ -181,6 +181,7 @@ class Loader {
   }
 
   Status add_merge(const std::string& left, const std::string& right) {
+    if (left.empty() || right.empty()) return reader_.blame("a merge with an empty piece joins nothing");
     const std::string whole = left + right;
     std::array<uint32_t, 3> ids{};
     size_t n = 0;

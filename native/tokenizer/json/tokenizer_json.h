@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "native/core/status.h"
-#include "native/tokenizer/json/bpe_merger.h"
 #include "native/tokenizer/json/split_rules.h"
 #include "native/tokenizer/json/tokenizer_json_vocabulary.h"
+#include "native/tokenizer/ranked_encoder.h"
 
 namespace belle::tokenizer {
 

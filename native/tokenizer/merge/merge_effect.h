@@ -8,8 +8,8 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/merge/text_lines.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
+#include "native/tokenizer/text_lines.h"
 
 namespace belle::tokenizer {
 

@@ -8,7 +8,7 @@
 
 #include "bench/native/arguments.h"
 #include "native/core/mapped_file.h"
-#include "native/tokenizer/tokenizer.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "test/native/fuzz/measured_memory.h"
 #include "test/native/tokenizer/json_mutations.h"
 #include "test/native/tokenizer/mutations.h"
@@ -35,8 +35,7 @@ double cpu_seconds() {
 
 // Empty when the rules are kept.
 std::string broken_rule(const std::string& bytes, bool* accepted) {
-  auto tokenizer =
-      tokenizer::Tokenizer::parse({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  auto tokenizer = tokenizer::parse_tokenizer({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   *accepted = tokenizer.ok();
   if (!tokenizer.ok())
     return tokenizer.status().message().size() > 20

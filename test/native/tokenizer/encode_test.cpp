@@ -1,6 +1,7 @@
 // Encoding rules one by one, with expectations printed by sentencepiece 0.2.2.
 #include <chrono>
 
+#include "native/tokenizer/load_tokenizer.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 
@@ -109,7 +110,7 @@ TEST("encode refused: a UNIGRAM model") {
 TEST("encode: a megabyte of one letter, of random letters and of one long run takes no quadratic time") {
   const std::string path = shared_model("llama/tokenizer.model");
   if (path.empty()) return;
-  const auto tokenizer = Tokenizer::load(path);
+  const auto tokenizer = load_tokenizer(path);
   CHECK_OK(tokenizer.status());
   std::string same(1'000'000, 'a'), random(1'000'000, ' ');
   uint32_t state = 1;

@@ -13,7 +13,7 @@ std::string merges_text(const SentencePieceModel& model) {
   CHECK_OK(merges.status());
   std::string text;
   if (merges.ok())
-    for (const PieceMerge& merge : merges.value()) {
+    for (const RankedPair& merge : merges.value()) {
       CHECK_EQ(model.pieces[merge.left].piece + model.pieces[merge.right].piece,
                model.pieces[merge.result].piece);
       text += model.pieces[merge.left].piece + "+" + model.pieces[merge.right].piece + " ";

@@ -24,7 +24,6 @@ void use(const JsonTokenizer& tokenizer) {
   for (const int32_t id : ids) CHECK(tokenizer.kind(id) != JsonPieceKind::absent);
   for (int32_t id = -2; id <= std::min(tokenizer.vocab_size(), 100); ++id) {
     ids.push_back(id);
-    (void)tokenizer.piece_bytes(id);
     if (tokenizer.kind(id) == JsonPieceKind::absent) CHECK(tokenizer.piece(id).empty());
   }
   (void)tokenizer.decode(ids, true);

@@ -5,10 +5,10 @@
 
 #include "native/core/philox.h"
 #include "native/tokenizer/json/added_tokens.h"
-#include "native/tokenizer/json/bpe_merger.h"
 #include "native/tokenizer/json/json_tokenizer.h"
-#include "native/tokenizer/json/ranked_encoder.h"
 #include "native/tokenizer/json/split_rules.h"
+#include "native/tokenizer/ranked_encoder.h"
+#include "native/tokenizer/rule_merger.h"
 #include "test/native/check.h"
 
 using namespace belle;
@@ -54,36 +54,17 @@ TEST("json linear: 1 MB of one thing is cut into words at once") {
   CHECK(took < 10);
 }
 
-TEST("json linear: one word of 1 MB is merged in n log n") {
+TEST("json linear: one word of a million atoms, pieces that long too") {
   // a a -> b, b b -> c, and so on: every level merges.
   std::vector<RankedPair> pairs;
   for (uint32_t id = 0; id < 20; ++id) pairs.push_back({id, id, id + 1});
-  const BpeMerger merger(pairs);
   std::vector<uint32_t> out, counts;
-  CHECK(seconds([&] { merger.encode(std::vector<uint32_t>((1 << 20) + 1, 0), &out, &counts); }) < 10);
-  CHECK_EQ(out.size(), size_t{2});
+  CHECK(seconds([&] {
+          RankedEncoder::Scratch scratch;
+          RankedEncoder(21, pairs).encode(std::vector<uint32_t>((1 << 20) + 1, 0), &scratch, &out, &counts);
+        }) < 10);
   CHECK(out == (std::vector<uint32_t>{20, 0}));
   CHECK(counts == (std::vector<uint32_t>{1 << 20, 1}));
-}
-
-TEST("json linear: short and long words merge alike") {
-  std::vector<RankedPair> pairs;
-  uint32_t state = 7;
-  for (uint32_t result = 4; result < 60; ++result) {
-    state = state * 1664525 + 1013904223;
-    pairs.push_back({(state >> 8) % result, (state >> 20) % result, result});
-  }
-  const BpeMerger merger(pairs);
-  for (size_t n = 0; n < 40; ++n) {
-    std::vector<uint32_t> atoms, alone, among;
-    for (size_t i = 0; i < n; ++i) atoms.push_back((state = state * 1664525 + 1013904223) >> 30);
-    merger.encode(atoms, &alone);
-    // 99 merges with nothing: the same atoms behind it are merged by the heap.
-    std::vector<uint32_t> longer(50, 99);
-    longer.insert(longer.end(), atoms.begin(), atoms.end());
-    merger.encode(longer, &among);
-    CHECK(std::vector<uint32_t>(among.begin() + 50, among.end()) == alone);
-  }
 }
 
 TEST("json linear: 50,000 added tokens") {
@@ -114,39 +95,55 @@ TEST("json linear: stripped white space is looked at once") {
   CHECK_EQ(parts.size(), size_t{1});
 }
 
-TEST("ranked encoder: words of random byte-level vocabularies, as the merger gives them") {
+// Words of random vocabularies by the plain way: the pairs as rules, joined best first.
+TEST("ranked encoder: gives what joining the lowest rank again and again gives") {
   const Philox random(77, RngStream::test);
   size_t wrong = 0;
-  for (uint64_t round = 0; round < 2'000; ++round) {
+  for (uint64_t round = 0; round < 3'000; ++round) {
     uint32_t draw = 0;
-    const auto below = [&](uint32_t limit) { return random.block(round, draw++)[0] % limit; };
-    // Every merge makes an id of its own of two that exist; equal strings stand under several ids.
-    const uint32_t letters = 2 + below(3), merges = 1 + below(24);
+    const auto below = [&](size_t limit) {
+      return static_cast<size_t>(random.block(round, draw++)[0] % limit);
+    };
+    const size_t letters = 2 + below(3);
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < letters; ++i) texts.emplace_back(1, static_cast<char>('a' + i));
     std::vector<RankedPair> pairs;
-    for (uint32_t i = 0; i < merges; ++i) {
-      const uint32_t ids = letters + i;
-      const RankedPair pair{below(ids), below(ids), ids};
-      const bool known = std::any_of(pairs.begin(), pairs.end(), [&](const RankedPair& p) {
-        return p.left == pair.left && p.right == pair.right;
-      });
-      if (known) break;
-      pairs.push_back(pair);
+    for (size_t merges = 1 + below(24); merges > 0; --merges) {
+      const size_t left = below(texts.size()), right = below(texts.size());
+      const std::string whole = texts[left] + texts[right];
+      if (whole.size() > 12) continue;
+      const size_t result = static_cast<size_t>(std::find(texts.begin(), texts.end(), whole) - texts.begin());
+      if (result == texts.size()) texts.push_back(whole);
+      pairs.push_back(
+          {static_cast<uint32_t>(left), static_cast<uint32_t>(right), static_cast<uint32_t>(result)});
     }
-    // Ranks in any order: what is made of parts may go before them.
-    std::vector<uint32_t> ranks(pairs.size());
-    for (uint32_t i = 0; i < ranks.size(); ++i) ranks[i] = i;
-    if (below(2))
-      for (uint32_t i = 0; i < ranks.size(); ++i)
-        std::swap(ranks[i], ranks[below(static_cast<uint32_t>(ranks.size()))]);
-    const RankedEncoder linear(letters + merges, pairs, ranks);
-    const BpeMerger merger(pairs, ranks);
+    // Ranks in any order, some of them equal, or none: a text may be made in several ways, at any rank.
+    std::vector<uint32_t> ranks;
+    if (below(3))
+      for (size_t i = 0; i < pairs.size(); ++i)
+        ranks.push_back(static_cast<uint32_t>(below(2 * pairs.size())));
+    std::vector<MergeRule> rules;
+    for (size_t i = pairs.size(); i-- > 0;)
+      rules.push_back({pairs[i].left, pairs[i].right, pairs[i].result,
+                       1000 - (ranks.empty() ? static_cast<uint32_t>(i) : ranks[i])});
+    const MergeTable table(rules);
+    RuleMerger merger(table);
+    const RankedEncoder encoder(texts.size() + 1, pairs, ranks);
     RankedEncoder::Scratch scratch;
-    for (int text = 0; text < 20; ++text) {
-      std::vector<uint32_t> atoms, got, expected, got_counts, expected_counts;
-      for (uint32_t length = 1 + below(24); length > 0; --length) atoms.push_back(below(letters));
-      linear.encode(atoms, &scratch, &got, &got_counts);
-      merger.encode(atoms, &expected, &expected_counts);
-      wrong += got != expected || got_counts != expected_counts;
+    for (int word = 0; word < 20; ++word) {
+      std::vector<uint32_t> atoms, got, counts;
+      // Now and then an id that is in no pair.
+      for (size_t length = 1 + below(24); length > 0; --length)
+        atoms.push_back(static_cast<uint32_t>(below(20) ? below(letters) : texts.size()));
+      encoder.encode(atoms, &scratch, &got, &counts);
+      const auto expected = merger.merge(atoms);
+      wrong += !std::equal(got.begin(), got.end(), expected.begin(), expected.end());
+      size_t covered = 0;
+      for (size_t i = 0; i < counts.size(); ++i) {
+        wrong += counts[i] != (got[i] < texts.size() ? texts[got[i]].size() : 1);
+        covered += counts[i];
+      }
+      wrong += covered != atoms.size();
     }
   }
   CHECK_EQ(wrong, size_t{0});

@@ -3,6 +3,7 @@
 
 #include "native/core/philox.h"
 #include "native/core/utf8.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 
@@ -71,7 +72,7 @@ void check_against_heap(const SentencePieceTokenizer& tokenizer, uint64_t seed, 
 std::unique_ptr<SentencePieceTokenizer> load(const std::string& name) {
   const std::string path = shared_model(name);
   if (path.empty()) return nullptr;
-  auto tokenizer = Tokenizer::load(path);
+  auto tokenizer = load_tokenizer(path);
   CHECK_OK(tokenizer.status());
   return tokenizer.ok() ? tokenizer_of(*tokenizer.value()->sentencepiece()) : nullptr;
 }
@@ -88,7 +89,7 @@ TEST("linear encoder: random Unicode strings, thousands of pieces of one score")
   const auto llama = load("llama/tokenizer.model");
   const std::string path = shared_model("chinese-llama/chinese_sp.model");
   if (!llama || path.empty()) return;
-  const auto chinese = Tokenizer::load(path);
+  const auto chinese = load_tokenizer(path);
   CHECK_OK(chinese.status());
   SentencePieceModel model = llama->model();
   for (Piece piece : chinese.value()->sentencepiece()->pieces) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "native/core/committed_file.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "native/tokenizer/protobuf_reader.h"
 #include "native/tokenizer/protobuf_writer.h"
 #include "native/tokenizer/sentencepiece_model.h"
@@ -230,15 +231,15 @@ TEST("model: save commits a file that loads equal, and says why when it cannot")
   const auto tokenizer = tokenizer_of(abc());
   const std::string path = test::temporary_folder() + "/t.model";
   CHECK_OK(tokenizer->save(path));
-  const auto loaded = Tokenizer::load(path);
+  const auto loaded = load_tokenizer(path);
   CHECK_OK(loaded.status());
   CHECK_EQ(loaded.value()->fingerprint(), tokenizer->fingerprint());
   CHECK_EQ(file_bytes(path), serialize_model(tokenizer->model()));
   const Status missing = tokenizer->save(test::temporary_folder() + "/none/t.model");
   CHECK(!missing.ok() && contains(missing.message(), "/none/t.model"));
-  CHECK(Tokenizer::load(path + "x").status().code() == StatusCode::not_found);
+  CHECK(load_tokenizer(path + "x").status().code() == StatusCode::not_found);
   CHECK_OK(write_committed_file(path, "\x0A\x05zz"));
-  CHECK_REFUSED(Tokenizer::load(path).status(), "/t.model: not a whole sentencepiece model");
+  CHECK_REFUSED(load_tokenizer(path).status(), "/t.model: not a whole sentencepiece model");
 }
 
 TEST("fingerprint: changes with all that encodes, not with training options") {

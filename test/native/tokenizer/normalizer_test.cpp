@@ -1,6 +1,7 @@
 // Normalisation: white space, charsmap rules, and charsmaps that lie.
 #include "native/tokenizer/normalizer.h"
 
+#include "native/tokenizer/load_tokenizer.h"
 #include "native/tokenizer/protobuf_writer.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
@@ -115,7 +116,7 @@ TEST("charsmap: a rule of one character, an empty one, and a step of the normali
 TEST("charsmap: nmt_nfkc of chinese_sp") {
   const std::string path = shared_model("chinese-llama/chinese_sp.model");
   if (path.empty()) return;
-  const auto tokenizer = Tokenizer::load(path);
+  const auto tokenizer = load_tokenizer(path);
   CHECK_OK(tokenizer.status());
   const auto& t = static_cast<const SentencePieceTokenizer&>(*tokenizer.value());
   CHECK_EQ(t.normalize("\xEF\xBC\xA1\xEF\xBC\x8C\xE3\x8D\xBF"),

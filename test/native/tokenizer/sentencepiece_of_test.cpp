@@ -1,7 +1,8 @@
 // From a sentencepiece model to tokenizer.json and back.
-#include "native/tokenizer/export/sentencepiece_of_json.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
 
 #include "native/tokenizer/export/tokenizer_json_writer.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "test/native/tokenizer/json_mutations.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
@@ -14,11 +15,11 @@ namespace {
 Result<SentencePieceModel> there_and_back(const SentencePieceModel& model) {
   BELLE_ASSIGN(const std::string text, write_tokenizer_json(model, {}));
   BELLE_ASSIGN(const TokenizerJson json, parse_tokenizer_json(text));
-  return sentencepiece_of_json(json);
+  return sentencepiece_of(json);
 }
 
 void check_refused(const TokenizerJson& json, const std::string& reason) {
-  const Status status = sentencepiece_of_json(json).status();
+  const Status status = sentencepiece_of(json).status();
   CHECK(status.code() == StatusCode::unsupported);
   CHECK(contains(status.message(), reason));
 }
@@ -34,7 +35,7 @@ TokenizerJson read(const std::string& text) {
 TEST("tokenizer.json to sentencepiece: LLaMA comes back with its pieces, types and ids") {
   const std::string path = shared_model("llama/tokenizer.model");
   if (path.empty()) return;
-  const auto llama = Tokenizer::load(path);
+  const auto llama = load_tokenizer(path);
   CHECK_OK(llama.status());
   auto model = there_and_back(*llama.value()->sentencepiece());
   CHECK_OK(model.status());
@@ -67,7 +68,7 @@ TEST("tokenizer.json to sentencepiece: what sentencepiece cannot say is refused 
   const auto written = write_tokenizer_json(model, {});
   CHECK_OK(written.status());
   const TokenizerJson whole = read(written.value());
-  CHECK_OK(sentencepiece_of_json(whole).status());
+  CHECK_OK(sentencepiece_of(whole).status());
   TokenizerJson json = whole;
   json.ignore_merges = true;
   check_refused(json, "ignore_merges is set");

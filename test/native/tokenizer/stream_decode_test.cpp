@@ -1,6 +1,7 @@
 // Decoding id by id: the text of decode, whole characters at a time.
 #include "native/core/philox.h"
 #include "native/core/utf8.h"
+#include "native/tokenizer/load_tokenizer.h"
 #include "native/tokenizer/utf8_stream.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
@@ -46,7 +47,7 @@ TEST("stream: bytes become text when their character is whole") {
 TEST("stream: any ids give the text of decode, and every part is valid UTF-8") {
   const std::string path = shared_model("llama/tokenizer.model");
   if (path.empty()) return;
-  const auto t = Tokenizer::load(path);
+  const auto t = load_tokenizer(path);
   CHECK_OK(t.status());
   const Philox random(5, RngStream::test);
   for (uint64_t round = 0; round < 3'000; ++round) {
