@@ -14,4 +14,10 @@ inline uint64_t random_seed() {
   return seed;
 }
 
+// A key's place: all bits of both with one another, folded.
+inline uint64_t mixed(uint64_t key, uint64_t seed) {
+  const auto product = static_cast<unsigned __int128>(key ^ seed) * 0xA0761D6478BD642Full;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
 }  // namespace belle

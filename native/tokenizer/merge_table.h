@@ -40,12 +40,7 @@ class MergeTable {
   }
 
  private:
-  // A product of all bits with all, folded, so that no key tells where it falls without the seed.
-  uint64_t hash_of(uint32_t left, uint32_t right) const {
-    const auto product =
-        static_cast<unsigned __int128>((uint64_t{left} << 32 | right) ^ seed_) * 0xA0761D6478BD642Full;
-    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-  }
+  uint64_t hash_of(uint32_t left, uint32_t right) const { return mixed(uint64_t{left} << 32 | right, seed_); }
 
   uint64_t seed_ = random_seed();
   std::vector<MergeRule> slots_;  // open addressing, at most half full; priority 0 = free

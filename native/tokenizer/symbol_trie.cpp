@@ -17,6 +17,7 @@ struct Child {
 };
 
 constexpr int kTries = 48;
+constexpr size_t kNodesPerAtom = 3, kSmallTrie = 1 << 16;
 constexpr uint32_t kEnd = ~0u;
 
 // Nodes nobody took yet, in ascending order, so that the holes among children of others are filled.
@@ -50,7 +51,7 @@ SymbolTrie::SymbolTrie(uint32_t atoms, std::vector<Key> keys) : nodes_(atoms) {
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     return std::lexicographical_compare(a.atoms.begin(), a.atoms.end(), b.atoms.begin(), b.atoms.end());
   });
-  for (Node& node : nodes_) node.parent = kRoot;
+  for (Node& node : nodes_) node.parent = kElsewhere;
   FreeList holes(atoms);
   const auto grow_to = [&](size_t size) {
     while (nodes_.size() < size) {
@@ -58,6 +59,10 @@ SymbolTrie::SymbolTrie(uint32_t atoms, std::vector<Key> keys) : nodes_(atoms) {
       nodes_.emplace_back();
     }
   };
+
+  // Trained vocabularies take less than two nodes an atom.
+  size_t most_nodes = kSmallTrie + kNodesPerAtom * nodes_.size();
+  for (const Key& key : keys) most_nodes += kNodesPerAtom * key.atoms.size();
 
   std::vector<Pending> pending;
   std::vector<Child> children;
@@ -74,7 +79,7 @@ SymbolTrie::SymbolTrie(uint32_t atoms, std::vector<Key> keys) : nodes_(atoms) {
     if (keys[first].atoms.size() == depth) nodes_[node].symbol = keys[first++].symbol;
     if (first < child.last) pending.push_back({first, child.last, depth, node});
   };
-  split({0, keys.size(), 0, kRoot});
+  split({0, keys.size(), 0, kElsewhere});
   for (const Child& child : children) enter(child, 1, child.atom);
 
   while (!pending.empty()) {
@@ -94,6 +99,18 @@ SymbolTrie::SymbolTrie(uint32_t atoms, std::vector<Key> keys) : nodes_(atoms) {
       place = hole;
       break;
     }
+    if (size_t{place} + width >= most_nodes) {
+      nodes_[range.node].base = kHashed;
+      for (const Child& child : children) {
+        if (holes.first() == kFree) grow_to(nodes_.size() + 1);
+        const uint32_t node = holes.first();
+        holes.remove(node);
+        nodes_[node].parent = kElsewhere;
+        add_edge(range.node, child.atom, node);
+        enter(child, range.depth + 1, node);
+      }
+      continue;
+    }
     grow_to(size_t{place} + width + 1);
     nodes_[range.node].base = place - lowest;
     for (const Child& child : children) {
@@ -104,6 +121,27 @@ SymbolTrie::SymbolTrie(uint32_t atoms, std::vector<Key> keys) : nodes_(atoms) {
     for (const Child& child : children) enter(child, range.depth + 1, place + (child.atom - lowest));
   }
   nodes_.shrink_to_fit();
+}
+
+size_t SymbolTrie::place_of(uint32_t parent, uint32_t atom) const {
+  size_t at = mixed(uint64_t{parent} << 32 | atom, seed_) & (edges_.size() - 1);
+  while (edges_[at].parent != kNone && (edges_[at].parent != parent || edges_[at].atom != atom))
+    at = (at + 1) & (edges_.size() - 1);
+  return at;
+}
+
+uint32_t SymbolTrie::hashed_child(uint32_t parent, uint32_t atom) const {
+  return edges_[place_of(parent, atom)].child;
+}
+
+void SymbolTrie::add_edge(uint32_t parent, uint32_t atom, uint32_t child) {
+  if (2 * ++edge_count_ > edges_.size()) {
+    std::vector<Edge> old(std::max<size_t>(1024, 2 * edges_.size()));
+    old.swap(edges_);
+    for (const Edge& edge : old)
+      if (edge.parent != kNone) edges_[place_of(edge.parent, edge.atom)] = edge;
+  }
+  edges_[place_of(parent, atom)] = {parent, atom, child};
 }
 
 }  // namespace belle::tokenizer
