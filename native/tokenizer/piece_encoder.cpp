@@ -58,12 +58,14 @@ std::optional<PieceEncoder> PieceEncoder::create(const std::vector<Piece>& piece
   }
   // A character that is no piece is a symbol all the same: it may be part of one.
   std::vector<uint32_t> symbol_of_atom;
+  std::vector<bool> known;
   std::vector<std::string> character_text(spelling.atom_count);
   std::vector<char32_t> others;
   for (uint32_t atom = 0; atom < spelling.atom_count; ++atom) {
     append_utf8(static_cast<uint32_t>(atoms.characters[atom]), &character_text[atom]);
     const int32_t id = table.find(character_text[atom]);
     symbol_of_atom.push_back(id >= 0 ? static_cast<uint32_t>(id) : spelling.symbols());
+    known.push_back(id >= 0 && pieces[static_cast<size_t>(id)].type != PieceType::unknown);
     if (id >= 0) continue;
     spelling.add({&atom, 1});
     others.push_back(atoms.characters[atom]);
@@ -97,7 +99,7 @@ std::optional<PieceEncoder> PieceEncoder::create(const std::vector<Piece>& piece
     if (reads == 0 || rules.size() > most_rules) return std::nullopt;
   }
   return PieceEncoder(LinearEncoder(spelling, rules), std::move(atoms.pages), std::move(atoms.atoms),
-                      static_cast<uint32_t>(pieces.size()), std::move(others));
+                      std::move(known), static_cast<uint32_t>(pieces.size()), std::move(others));
 }
 
 std::span<const uint32_t> PieceEncoder::encode(std::span<const char32_t> normalized, Scratch* scratch) const {

@@ -40,10 +40,11 @@ class PieceEncoder {
     if (rules.suffix) atoms.add(rules.space);
     return finish(atoms, scratch);
   }
-  // Whether a text may be cut between the two: both are known and no piece holds them side by side.
+  // Whether a text may be cut between the two: no piece holds them side by side, and both are pieces, for
+  // unknown characters side by side are one <unk>.
   bool separates(char32_t left, char32_t right) const {
     const uint32_t a = atom(left), b = atom(right);
-    return a != LinearEncoder::kBarrier && b != LinearEncoder::kBarrier && encoder_.separates(a, b);
+    return is_known(a) && is_known(b) && encoder_.separates(a, b);
   }
 
  private:
@@ -68,17 +69,20 @@ class PieceEncoder {
   };
 
   PieceEncoder(LinearEncoder encoder, std::vector<uint32_t> pages, std::vector<uint32_t> atoms,
-               uint32_t pieces, std::vector<char32_t> others)
+               std::vector<bool> known, uint32_t pieces, std::vector<char32_t> others)
       : encoder_(std::move(encoder)),
         pages_(std::move(pages)),
         atoms_(std::move(atoms)),
+        known_(std::move(known)),
         pieces_(pieces),
         others_(std::move(others)) {}
   uint32_t atom(char32_t c) const { return atoms_[pages_[c >> 8] + (c & 0xFF)]; }
+  bool is_known(uint32_t atom) const { return atom < known_.size() && known_[atom]; }
   std::span<const uint32_t> finish(const Atoms& atoms, Scratch* scratch) const;
 
   LinearEncoder encoder_;
   std::vector<uint32_t> pages_, atoms_;  // atoms_[pages_[c / 256] + c % 256]; a barrier: in no piece
+  std::vector<bool> known_;              // of each atom: a piece, and not <unk>'s
   uint32_t pieces_;                      // symbols from here on are characters that are no piece:
   std::vector<char32_t> others_;
 };

@@ -69,6 +69,23 @@ void check_against_heap(const SentencePieceTokenizer& tokenizer, uint64_t seed, 
   CHECK_EQ(wrong, size_t{0});
 }
 
+// Cut wherever it may be cut, from every place on.
+bool parts_give_the_whole(const Tokenizer& tokenizer, const std::string& ascii) {
+  const std::u16string text(ascii.begin(), ascii.end());
+  EncodeScratch scratch;
+  Ids whole;
+  CHECK_OK(tokenizer.encode(text, &scratch, &whole));
+  for (size_t from = 1; from < text.size(); ++from) {
+    const size_t at = tokenizer.cut(text, from);
+    Ids parts;
+    const std::u16string_view view = text;
+    CHECK_OK(tokenizer.encode_part(view.substr(0, at), {true, at == text.size()}, &scratch, &parts));
+    if (at < text.size()) CHECK_OK(tokenizer.encode_part(view.substr(at), {false, true}, &scratch, &parts));
+    if (parts != whole) return false;
+  }
+  return true;
+}
+
 std::unique_ptr<SentencePieceTokenizer> load(const std::string& name) {
   const std::string path = shared_model(name);
   if (path.empty()) return nullptr;
@@ -103,7 +120,7 @@ TEST("linear encoder: random Unicode strings, thousands of pieces of one score")
 
 TEST("linear encoder: small vocabularies of any structure") {
   Draws draws(4);
-  size_t wrong = 0;
+  size_t wrong = 0, wrong_cuts = 0;
   const size_t vocabularies = rounds(20'000) / 10;
   for (size_t round = 0; round < vocabularies; ++round) {
     // Two to four letters, pieces of any of them with scores that tie or stand in no order; some letters are
@@ -130,6 +147,7 @@ TEST("linear encoder: small vocabularies of any structure") {
       std::string text;
       for (size_t length = 1 + draws.below(24); length > 0; --length)
         text += static_cast<char>('a' + draws.below(letters + 1));
+      wrong_cuts += !parts_give_the_whole(*tokenizer, text);
       if (tokenizer->encode_normalized(text) == tokenizer->encode_by_heap(text) || wrong++ >= 3) continue;
       std::string vocabulary;
       for (const Piece& piece : tokenizer->model().pieces)
@@ -138,4 +156,5 @@ TEST("linear encoder: small vocabularies of any structure") {
     }
   }
   CHECK_EQ(wrong, size_t{0});
+  CHECK_EQ(wrong_cuts, size_t{0});
 }
