@@ -11,7 +11,7 @@ const names = [
   "special_tokens_map.json",
 ];
 
-/** Paths of those that the folder has. `more`: further names. */
-export function tokenizerFiles(folder: string, more: readonly string[] = []): string[] {
-  return [...names, ...more].map((name) => join(folder, name)).filter((file) => existsSync(file));
+/** Paths of those that the folder has. */
+export function tokenizerFiles(folder: string): string[] {
+  return names.map((name) => join(folder, name)).filter((file) => existsSync(file));
 }

@@ -25,8 +25,7 @@ export async function convertModel(
   const model = await Model.load(folder, { dtype: "float32", threads, ...adapter });
   try {
     if (mergeAdapter !== undefined) await model.mergeAdapter();
-    // The rows stay what they were, so tokenizer.json, which a run would not read, still fits them.
-    const extraFiles = tokenizerFiles(folder, ["tokenizer.json"]);
+    const extraFiles = tokenizerFiles(folder); // the rows stay what they were
     return { path: await saveModel(model, output, extraFiles, dtype), dtype, parameters: model.parameterCount };
   } finally {
     model.dispose();
