@@ -21,6 +21,7 @@ export type {
   Piece,
   TextUnit,
   TokenizerInfo,
+  TokenizerLoadOptions,
 } from "./tokenizer/tokenizer.ts";
 export { Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { TrainBpeOptions, TrainBpeProgress } from "./tokenizer/train_bpe.ts";

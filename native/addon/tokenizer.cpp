@@ -230,9 +230,14 @@ tokenizer::RankFileOptions ranks_argument(const Napi::Value& value) {
 }
 
 Napi::Value load_tokenizer(const Napi::CallbackInfo& info) {
-  const auto ranks = ranks_argument(info[1]);
-  auto loaded = take(info.Env(), tokenizer::load_tokenizer(path_argument(info[0], "path"), ranks));
-  return new_tokenizer(info.Env(), std::move(loaded));
+  auto work = [path = path_argument(info[0], "path"),
+               ranks = ranks_argument(info[1])](Job&) -> Result<Job::Settle> {
+    BELLE_ASSIGN(auto loaded, tokenizer::load_tokenizer(path, ranks));
+    return Job::Settle([tokenizer = SharedTokenizer(std::move(loaded))](Napi::Env env) -> Napi::Value {
+      return new_tokenizer(env, tokenizer);
+    });
+  };
+  return Job::start(info.Env(), std::move(work));
 }
 
 Napi::Value parse_tokenizer(const Napi::CallbackInfo& info) {

@@ -221,6 +221,20 @@ function shapeOf(page: string) {
   };
 }
 
+test("every row of a table has as many cells as its head", () => {
+  let rows = 0;
+  for (const page of pages) {
+    let cells = 0;
+    for (const line of proseOf(page)) {
+      const found = line.startsWith("|") ? line.replaceAll("\\|", "").split("|").length : 0;
+      if (cells > 0 && found > 0) assert.is(found, cells, `${page}: ${line}`);
+      cells = found;
+      rows += found > 0 ? 1 : 0;
+    }
+  }
+  assert.ok(rows > 200, `${rows} rows found`);
+});
+
 test("a translated page has the headings, tables, code and links of the English one", () => {
   const translated = pages.filter((page) => page.endsWith(".zh-CN.md"));
   assert.ok(translated.length >= 10, translated.join());

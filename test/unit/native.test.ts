@@ -113,6 +113,13 @@ test("classes: not made by new, not called on other objects, not confused with e
 test("arguments: messages name the argument, what it must be and what it is", async () => {
   const call = (body: () => unknown, message: RegExp) =>
     fails(() => native(body), "ERR_BELLE_INVALID_ARGUMENT", message);
+  assert.instance(
+    binding()
+      .loadTokenizer("nowhere")
+      .catch(() => {}),
+    Promise,
+    "files are read on another thread",
+  );
   await call(() => binding().loadTokenizer(3 as never), /^path must be a string, not 3\.$/);
   await call(() => binding().loadTokenizer(""), /^path is empty/);
   await call(() => binding().loadTokenizer("a\0b"), /^path holds a NUL character\.$/);

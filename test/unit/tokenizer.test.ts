@@ -1,5 +1,5 @@
 // Tokenizer, trainBpe, mergeVocabulary: behaviour and messages; parity with sentencepiece is in test/parity.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -182,6 +182,8 @@ test("tokenizer.json and tiktoken ranks: ids, pieces, saving and loading again",
       [0xe4, 0xb8, 0xad].map((id) => bytes.push(id)),
       ["", "", "中"],
     );
+    await fails(() => tiktoken.save(folder), "ERR_BELLE_UNSUPPORTED", /no place for the splitter and the special/);
+    assert.not(existsSync(join(folder, "tokenizer.tiktoken")));
   });
 });
 

@@ -5,8 +5,8 @@ import { field, refusal } from "./field.ts";
 export const tokenizerSchema = z.strictObject({
   path: field(
     z.string().min(1),
-    "tokenizer.model, tokenizer.json or a tiktoken rank file, or a folder that holds one.",
-    "tokenizer.model、tokenizer.json 或 tiktoken 词表文件，或包含它们的文件夹。",
+    "tokenizer.model or tokenizer.json, or a folder that holds one.",
+    "tokenizer.model 或 tokenizer.json，或包含它们的文件夹。",
   ),
 });
 

@@ -310,7 +310,7 @@ export interface NativeBinding {
   createStop(): NativeStop;
 
   /** A .model, a tokenizer.json or a tiktoken rank file; options: what a rank file does not say. */
-  loadTokenizer(path: string, options?: NativeRankFileOptions): NativeTokenizer;
+  loadTokenizer(path: string, options?: NativeRankFileOptions): Promise<NativeTokenizer>;
   parseTokenizer(bytes: Uint8Array, options?: NativeRankFileOptions): NativeTokenizer;
   trainBpe(
     options: NativeBpeTrainOptions,

@@ -47,7 +47,7 @@ export interface TokenizerInfo {
 }
 
 /** What a tiktoken rank file does not say itself; other files need none of it. */
-export interface LoadOptions {
+export interface TokenizerLoadOptions {
   /**
    * How text is cut into words: gpt2, cl100k_base, llama3, qwen2, o200k_base or bloom. Left out: known by the number
    * of ranks, where it is one of the well-known files.
@@ -62,9 +62,11 @@ let wrap: (tokenizer: NativeTokenizer) => Tokenizer;
 
 export class Tokenizer {
   readonly #native: NativeTokenizer;
+  readonly #options: TokenizerLoadOptions;
 
-  private constructor(tokenizer: NativeTokenizer) {
+  private constructor(tokenizer: NativeTokenizer, options: TokenizerLoadOptions = {}) {
     this.#native = tokenizer;
+    this.#options = options;
   }
 
   static {
@@ -77,14 +79,17 @@ export class Tokenizer {
    * or what a folder holds of them, tokenizer.model first. Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA, or
    * ERR_BELLE_UNSUPPORTED for a tokenizer.json with parts that would change ids and are not known here.
    */
-  static async load(path: string, options: LoadOptions = {}): Promise<Tokenizer> {
+  static async load(path: string, options: TokenizerLoadOptions = {}): Promise<Tokenizer> {
     const file = await tokenizerFile(path);
-    return new Tokenizer(native(() => binding().loadTokenizer(file, options)));
+    return new Tokenizer(await nativeAsync(() => binding().loadTokenizer(file, options)), options);
   }
 
-  /** Reads the bytes of such a file. Throws ERR_BELLE_INVALID_DATA or ERR_BELLE_UNSUPPORTED. */
-  static parse(bytes: Uint8Array, options: LoadOptions = {}): Tokenizer {
-    return new Tokenizer(native(() => binding().parseTokenizer(bytes, options)));
+  /** Reads the bytes of such a file, on this thread: a large one takes a second. Throws ERR_BELLE_INVALID_DATA or ERR_BELLE_UNSUPPORTED. */
+  static parse(bytes: Uint8Array, options: TokenizerLoadOptions = {}): Tokenizer {
+    return new Tokenizer(
+      native(() => binding().parseTokenizer(bytes, options)),
+      options,
+    );
   }
 
   get vocabSize(): number {
@@ -155,6 +160,7 @@ export class Tokenizer {
     return new DecodeStream(this.#native.decodeStream());
   }
 
+  /** All pieces by id, made anew by each call on this thread: a tenth of a second for 100,000. */
   pieces(): Piece[] {
     return this.#native.pieces();
   }
@@ -167,13 +173,24 @@ export class Tokenizer {
   /**
    * The same tokenizer as a sentencepiece model, to be merged, exported or saved as tokenizer.model: a tokenizer.json
    * that was made from one (LLaMA, Yi). Throws ERR_BELLE_UNSUPPORTED where it would not give the same ids.
+   * Works on this thread, as `parse` does.
    */
   toSentencePiece(): Tokenizer {
     return new Tokenizer(native(() => this.#native.toSentencePiece()));
   }
 
-  /** Writes the file it was read from or trained to: to the path, or as `fileName` when the path is a folder. */
+  /**
+   * Writes the file it was read from or trained to: to the path, or as `fileName` when the path is a folder. Throws
+   * ERR_BELLE_UNSUPPORTED for a tiktoken rank file read with options, which such a file has no place for.
+   */
   async save(path: string): Promise<void> {
+    if (this.fileName === "tokenizer.tiktoken" && Object.values(this.#options).some((value) => value !== undefined)) {
+      throw new BelleError(
+        "ERR_BELLE_UNSUPPORTED",
+        "a tiktoken rank file has no place for the splitter and the special tokens it was read with, so the saved file " +
+          "would be another tokenizer; copy the rank file and keep the options beside it.",
+      );
+    }
     const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, this.fileName) : path;
     await nativeAsync(() => this.#native.save(file));
   }

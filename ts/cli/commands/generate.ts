@@ -22,8 +22,8 @@ export const command = defineCommand({
     tokenizer: {
       type: "string",
       text: {
-        en: "tokenizer.model; default: the one in the model folder",
-        zh: "tokenizer.model；默认使用模型文件夹中的",
+        en: "tokenizer.model or tokenizer.json; default: the model folder's",
+        zh: "tokenizer.model 或 tokenizer.json；默认使用模型文件夹中的",
       },
     },
     adapter: {
