@@ -1,5 +1,6 @@
 // Claim: seconds to train a BPE vocabulary, from file to model, same pieces as sentencepiece.
 //   node --import tsx bench/bpe_train.ts --file text.txt [--vocab 50000] [--threads 2] [--rounds 3] [--peer python3]
+import { createHash } from "node:crypto";
 import { trainBpe } from "belle-train";
 import { claim, progress, result } from "./measure.ts";
 import { UsageError, wholeNumber } from "./options.ts";
@@ -27,11 +28,15 @@ await claim("bpe_train", ["file", "vocab"], async ({ threads, rounds, quick, pee
   for (let round = 0; round < rounds; round++) {
     progress(round, rounds, file);
     const started = performance.now();
-    await trainBpe({ files: [file], threads, ...options });
+    const tokenizer = await trainBpe({ files: [file], threads, ...options });
     ours.push((performance.now() - started) / 1000);
     if (peer === undefined) continue;
     const request = JSON.stringify({ file, threads, options });
     const { line } = await runProgram([...peerCommand(peer, "bpe_train.py"), request]);
+    const pieces = tokenizer.pieces().map(({ piece }) => piece);
+    const sha256 = createHash("sha256").update(pieces.join("\n")).digest("hex");
+    if (line.sha256 !== undefined && line.sha256 !== sha256)
+      throw new Error(say("the peer's pieces are others", "对方得到的词元不同"));
     theirs.push(Number(line.seconds));
   }
   const name = `BPE of ${options.vocab_size} rows`;

@@ -1,4 +1,5 @@
 """Seconds sentencepiece takes to train a BPE vocabulary. Argument: JSON {file, threads, options}. Needs: sentencepiece."""
+import hashlib
 import json
 import sys
 import tempfile
@@ -18,4 +19,6 @@ with tempfile.TemporaryDirectory() as folder:
         **r["options"],
     )
     seconds = time.perf_counter() - start
-print(json.dumps({"seconds": seconds, "sentencepiece": sentencepiece.__version__}))
+    with open(f"{folder}/model.vocab", "rb") as file:
+        pieces = b"\n".join(line.split(b"\t")[0] for line in file.read().split(b"\n")[:-1])
+print(json.dumps({"seconds": seconds, "sha256": hashlib.sha256(pieces).hexdigest(), "sentencepiece": sentencepiece.__version__}))
