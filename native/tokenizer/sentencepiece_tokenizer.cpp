@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <type_traits>
 #include <utility>
 
 #include "native/core/code_points.h"
@@ -66,6 +67,39 @@ Status too_long(size_t bytes) {
           "a text of " + std::to_string(bytes) + " bytes is too long to encode at once; cut it below 2 GiB"};
 }
 
+// Whether spaces are where words begin: one is a known piece, and none stands behind another character within
+// a piece.
+bool spaces_begin_words(const std::vector<Piece>& pieces, char32_t space) {
+  std::string text;
+  append_utf8(space, &text);
+  bool known = false;
+  for (const Piece& piece : pieces) {
+    known = known || (piece.type == PieceType::normal && piece.piece == text);
+    const std::string_view all = piece.piece;
+    for (size_t at = 0; (at = all.find(text, at)) != all.npos; at += text.size())
+      if (at > 0 && !all.substr(0, at).ends_with(text)) return false;
+  }
+  return known;
+}
+
+// False, and not all copied, where a unit is not ASCII.
+template <class Text>
+bool copy_ascii(Text text, char* to) {
+  constexpr size_t kBlock = 16;
+  const auto copy = [&](size_t begin, size_t size) {
+    uint32_t any = 0;
+    for (size_t i = begin; i < begin + size; ++i) {
+      any |= static_cast<std::make_unsigned_t<typename Text::value_type>>(text[i]);
+      to[i] = static_cast<char>(text[i]);
+    }
+    return any < 0x80;
+  };
+  size_t at = 0;
+  for (; at + kBlock <= text.size(); at += kBlock)
+    if (!copy(at, kBlock)) return false;
+  return copy(at, text.size() - at);
+}
+
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model, Normalizer normalizer,
@@ -82,6 +116,10 @@ SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model, Normali
       unk_id_(model_.unk_id()) {
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte)
     byte_ids_[byte] = table_.find(byte_piece(static_cast<uint8_t>(byte)));
+  if (!plain()) return;
+  const Normalizer::Plain rules = normalizer_.plain_rules();
+  if (!rules.suffix && spaces_begin_words(model_.pieces, rules.space))
+    words_owner_ = std::make_shared<char>();
 }
 
 Result<std::unique_ptr<SentencePieceTokenizer>> SentencePieceTokenizer::create(SentencePieceModel model) {
@@ -205,12 +243,62 @@ void SentencePieceTokenizer::encode_plain(Text text, PartPlace which, EncodeScra
   append_ids(linear_->encode_plain(text, rules, &scratch->pieces), ids);
 }
 
+template <class Text>
+void SentencePieceTokenizer::encode_cached(Text text, PartPlace which, EncodeScratch* scratch,
+                                           std::vector<int32_t>* ids) const {
+  if (!words_owner_ || text.empty() || !scratch->words.ready(words_owner_, text.size()))
+    return encode_plain(text, which, scratch, ids);
+  // A copy with the prefix before it and enough behind it to be read.
+  char* const bytes = scratch->ascii.room(1 + text.size() + WordCache::kReads);
+  char* end = bytes;
+  if (which.first && normalizer_.plain_rules().prefix) *end++ = ' ';
+  if (!copy_ascii(text, end)) return encode_plain(text, which, scratch, ids);
+  end += text.size();
+  std::fill_n(end, WordCache::kReads, ' ');
+  encode_words({bytes, end}, scratch, ids);
+}
+
+// Behind `ascii` kReads spaces can be read.
+void SentencePieceTokenizer::encode_words(std::string_view ascii, EncodeScratch* scratch,
+                                          std::vector<int32_t>* ids) const {
+  constexpr PartPlace kWithin{false, false};
+  std::array<int32_t, 256> known;  // ids of known words not appended yet
+  size_t count = 0;
+  const auto append_known = [&] {
+    ids->insert(ids->end(), known.begin(), known.begin() + static_cast<std::ptrdiff_t>(count));
+    count = 0;
+  };
+  for (size_t at = 0; at < ascii.size();) {
+    const WordCache::Word word = WordCache::word_at(ascii.data() + at);
+    if (word.length == 0) {
+      size_t next = std::min(at + WordCache::kMostBytes, ascii.size());
+      while (next < ascii.size() && (ascii[next] != ' ' || ascii[next - 1] == ' ')) ++next;
+      append_known();
+      encode_plain(ascii.substr(at, next - at), kWithin, scratch, ids);
+      at = next;
+      continue;
+    }
+    if (const WordCache::Entry* const entry = scratch->words.find(word)) {
+      std::copy(entry->ids.begin(), entry->ids.end(), known.begin() + static_cast<std::ptrdiff_t>(count));
+      count += entry->count;
+      if (count > known.size() - WordCache::kMostIds) append_known();
+    } else {
+      append_known();
+      const size_t before = ids->size();
+      encode_plain(ascii.substr(at, word.length), kWithin, scratch, ids);
+      scratch->words.note(word, std::span(*ids).subspan(before));
+    }
+    at += word.length;
+  }
+  append_known();
+}
+
 Status SentencePieceTokenizer::encode(std::string_view utf8, EncodeScratch* scratch,
                                       std::vector<int32_t>* ids) const {
   BELLE_TRY(check_encodes());
   if (utf8.size() > HeapEncoder::kMaxBytes) return too_long(utf8.size());
   if (plain()) {
-    encode_plain(utf8, {}, scratch, ids);
+    encode_cached(utf8, {}, scratch, ids);
     return {};
   }
   const std::string normalized = normalize(utf8);
@@ -223,7 +311,7 @@ Status SentencePieceTokenizer::encode(std::u16string_view utf16, EncodeScratch* 
                                       std::vector<int32_t>* ids) const {
   if (plain() && utf16.size() <= HeapEncoder::kMaxBytes / 3) {
     BELLE_TRY(check_encodes());
-    encode_plain(utf16, {}, scratch, ids);
+    encode_cached(utf16, {}, scratch, ids);
     return {};
   }
   scratch->utf8.clear();
@@ -250,7 +338,7 @@ Status SentencePieceTokenizer::encode_part(std::u16string_view part, PartPlace w
                                            std::vector<int32_t>* ids) const {
   if (which.first && which.last) return encode(part, scratch, ids);
   BELLE_TRY(check_encodes());
-  encode_plain(part, which, scratch, ids);
+  encode_cached(part, which, scratch, ids);
   return {};
 }
 

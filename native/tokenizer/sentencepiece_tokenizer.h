@@ -55,6 +55,10 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool plain() const { return normalizer_.plain() && user_defined_.empty() && linear_.has_value(); }
   template <class Text>
   void encode_plain(Text text, PartPlace which, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
+  // The same, ASCII by the words known already once there are some.
+  template <class Text>
+  void encode_cached(Text text, PartPlace which, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
+  void encode_words(std::string_view ascii, EncodeScratch* scratch, std::vector<int32_t>* ids) const;
   std::span<const uint32_t> symbols_of(std::string_view normalized, EncodeScratch* scratch) const;
   void append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const;
   void append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const;
@@ -68,6 +72,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::optional<PieceEncoder> linear_;
   HeapEncoder heap_;
   int32_t unk_id_;
+  std::shared_ptr<const void> words_owner_;  // null: a text may not be cut before each space
   std::array<int32_t, 256> byte_ids_{};
 };
 

@@ -11,6 +11,7 @@
 #include "native/tokenizer/byte_range.h"
 #include "native/tokenizer/piece_encoder.h"
 #include "native/tokenizer/sentencepiece_model.h"
+#include "native/tokenizer/word_cache.h"
 
 namespace belle::tokenizer {
 
@@ -22,6 +23,8 @@ struct EncodeScratch {
   std::u32string code_points;
   std::vector<uint32_t> symbols;
   PieceEncoder::Scratch pieces;
+  WordCache words;
+  WorkArray<char> ascii;
 };
 
 // Where a part stands in its text; a whole text is its first part and its last.
