@@ -82,19 +82,17 @@ void encode(const tokenizer::Tokenizer& tokenizer, const std::vector<Part>& part
 }  // namespace
 
 Result<EncodedBatch> encode_batch(const tokenizer::Tokenizer& tokenizer, const TextBatch& texts, int threads,
-                                  bool counts_only) {
+                                  bool counts_only, std::vector<tokenizer::WordCache>* words) {
   const std::vector<Part> parts = cut(tokenizer, texts);
   std::vector<Chunk> chunks = gather(parts);
-  if (chunks.size() < 2 || threads == 1) {
-    EncodeScratch scratch;
-    for (Chunk& chunk : chunks) encode(tokenizer, parts, &scratch, counts_only, chunk);
-  } else {
-    ThreadPool pool(threads);
-    std::vector<EncodeScratch> scratch(static_cast<size_t>(pool.threads()));
-    pool.run(chunks.size(), [&](size_t chunk, int thread) {
-      encode(tokenizer, parts, &scratch[static_cast<size_t>(thread)], counts_only, chunks[chunk]);
-    });
-  }
+  ThreadPool pool(chunks.size() < 2 ? 1 : threads);
+  std::vector<EncodeScratch> scratch(static_cast<size_t>(pool.threads()));
+  if (words->size() < scratch.size()) words->resize(scratch.size());
+  for (size_t i = 0; i < scratch.size(); ++i) scratch[i].words = std::move((*words)[i]);
+  pool.run(chunks.size(), [&](size_t chunk, int thread) {
+    encode(tokenizer, parts, &scratch[static_cast<size_t>(thread)], counts_only, chunks[chunk]);
+  });
+  for (size_t i = 0; i < scratch.size(); ++i) (*words)[i] = std::move(scratch[i].words);
   EncodedBatch batch;
   batch.offsets.resize(texts.size() + 1);
   uint64_t total = 0;

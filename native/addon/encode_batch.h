@@ -16,8 +16,8 @@ struct EncodedBatch {
 };
 
 // threads: 0 = the cores this process may use. counts_only: the chunks are dropped as they come. The error
-// names the text: "texts[3]: ...".
+// names the text: "texts[3]: ...". words: what each thread knows from earlier calls, and will from this one.
 Result<EncodedBatch> encode_batch(const tokenizer::Tokenizer& tokenizer, const TextBatch& texts, int threads,
-                                  bool counts_only);
+                                  bool counts_only, std::vector<tokenizer::WordCache>* words);
 
 }  // namespace belle::addon

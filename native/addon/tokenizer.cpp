@@ -90,15 +90,15 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     for (const auto& chunk : batch.chunks) to = std::copy(chunk.begin(), chunk.end(), to);
     return ids;
   }
-  EncodedBatch encoded(const Napi::CallbackInfo& info, bool counts_only) const {
+  EncodedBatch encoded(const Napi::CallbackInfo& info, bool counts_only) {
     const auto threads = static_cast<int>(integer_argument(info[1], "threads", 0, 1024));
-    return take(info.Env(),
-                addon::encode_batch(*held_, TextBatch::of_strings(info[0], "texts"), threads, counts_only));
+    return take(info.Env(), addon::encode_batch(*held_, TextBatch::of_strings(info[0], "texts"), threads,
+                                                counts_only, &words_));
   }
 
   Napi::Value encode(const Napi::CallbackInfo& info) {
     const TextBatch text = TextBatch::of_string(info[0], "text");
-    return joined(info.Env(), take(info.Env(), addon::encode_batch(*held_, text, 0, false)));
+    return joined(info.Env(), take(info.Env(), addon::encode_batch(*held_, text, 0, false, &words_)));
   }
 
   Napi::Value encode_batch(const Napi::CallbackInfo& info) {
@@ -210,6 +210,8 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
       return Job::nothing();
     });
   }
+
+  std::vector<tokenizer::WordCache> words_;
 };
 
 // undefined, or { splitter, special: { token: id } }

@@ -45,7 +45,10 @@ export const command = defineCommand({
     },
     tokenizer: {
       type: "string",
-      text: { en: "tokenizer.model or tokenizer.json, or a folder that holds one", zh: "tokenizer.model 或 tokenizer.json，或包含它们的文件夹" },
+      text: {
+        en: "tokenizer.model or tokenizer.json, or a folder that holds one",
+        zh: "tokenizer.model 或 tokenizer.json，或包含它们的文件夹",
+      },
     },
     output: { type: "string", text: { en: "Folder of the token shards", zh: "token 数据的输出文件夹" } },
     "max-length": {
