@@ -5,12 +5,12 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, Transform, type TransformCallback } from "node:stream";
+import { Duplex, Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
-import { Decompress } from "fzstd";
+import { createGunzip } from "node:zlib";
 import { abortError } from "../native/abort.ts";
 import { BelleError } from "../native/errors.ts";
+import { unpackZstd } from "./zstd_chunks.ts";
 
 /** Where text comes from: a path (.gz and .zst are unpacked, "-" is stdin), or the lines themselves. */
 export type CorpusInput = string | AsyncIterable<string>;
@@ -119,7 +119,7 @@ function open(input: CorpusInput, total: number, { onProgress }: SpoolOptions): 
       next(null, chunk);
     },
   });
-  return [createReadStream(input), count, input.endsWith(".gz") ? zlib.createGunzip() : zstdDecompressor()];
+  return [createReadStream(input), count, input.endsWith(".gz") ? createGunzip() : unzstd(input)];
 }
 
 async function* lines(source: AsyncIterable<string>, onProgress: SpoolOptions["onProgress"]): AsyncGenerator<string> {
@@ -137,39 +137,8 @@ async function* lines(source: AsyncIterable<string>, onProgress: SpoolOptions["o
   }
 }
 
-/** Node's own where it has one (from 22.15 on), else a library's. */
-function zstdDecompressor(): NodeJS.ReadWriteStream {
-  const own = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream }).createZstdDecompress;
-  return own === undefined ? new ZstdDecompress() : own();
-}
-
-class ZstdDecompress extends Transform {
-  #finished = false;
-  readonly #decoder = new Decompress((chunk, last) => {
-    this.#finished ||= last === true;
-    this.push(chunk);
-  });
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, next: TransformCallback): void {
-    this.#run(next, () => this.#decoder.push(chunk));
-  }
-
-  override _flush(next: TransformCallback): void {
-    this.#run(next, () => {
-      this.#decoder.push(new Uint8Array(0), true);
-      if (!this.#finished) throw new Error("unexpected end of file");
-    });
-  }
-
-  #run(next: TransformCallback, body: () => void): void {
-    try {
-      body();
-    } catch (error) {
-      next(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    next();
-  }
+function unzstd(name: string): Duplex {
+  return Duplex.from((packed: AsyncIterable<Uint8Array>) => unpackZstd(packed, name));
 }
 
 function explained(error: unknown, name: string, target: string, signal: AbortSignal | undefined): unknown {
