@@ -1,6 +1,8 @@
 // Text for training from compressed files, standard input and iterators.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as assert from "uvu/assert";
@@ -101,6 +103,8 @@ test("damaged and missing files, wrong items and a stop end with a sentence and 
     const damaged = /could not be unpacked \(.*\); it is damaged, cut off or no such file/;
     const packed = gzipSync(text);
     for (const bad of [
+      file("empty.gz", Buffer.alloc(0)),
+      file("empty.zst", Buffer.alloc(0)),
       file("cut.gz", packed.subarray(0, packed.length - 9)),
       file("no.gz", Buffer.from("plain text")),
       file("cut.zst", zst.subarray(0, zst.length - 12)),
@@ -135,6 +139,182 @@ test("damaged and missing files, wrong items and a stop end with a sentence and 
     );
     assert.equal(readdirSync(work), []);
   });
+});
+
+test("an iterator or progress that throws: that very error, and nothing is left", async () => {
+  await withFolder(async (folder) => {
+    const gz = join(folder, "a.gz");
+    writeFileSync(gz, gzipSync(text));
+    const mine = new Error("mine");
+    async function* failing() {
+      yield "one";
+      throw mine;
+    }
+    const failingAtOnce: Iterable<string> = {
+      [Symbol.iterator]() {
+        throw mine;
+      },
+    };
+    const throws = () => {
+      throw mine;
+    };
+    const work = join(folder, "work");
+    for (const [input, onProgress] of [
+      [failing(), undefined],
+      [failingAtOnce, undefined],
+      [gz, throws],
+      [["a line"], throws],
+    ] as const) {
+      let seen: unknown;
+      await spoolCorpus([input], { folder: work, signal: undefined, onProgress }).catch((error: unknown) => {
+        seen = error;
+      });
+      assert.is(seen, mine);
+      assert.equal(readdirSync(work), []);
+    }
+    // The temporary folder too, and what iterates is told to end.
+    let ended = false;
+    async function* lasting() {
+      try {
+        for (;;) yield "again";
+      } finally {
+        ended = true;
+      }
+    }
+    const temporary = process.env.TMPDIR;
+    process.env.TMPDIR = join(folder, "tmp");
+    mkdirSync(process.env.TMPDIR);
+    try {
+      let seen: unknown;
+      await trainBpe({ sentences: lasting(), ...options, onProgress: throws }).catch((error: unknown) => {
+        seen = error;
+      });
+      assert.is(seen, mine);
+      assert.ok(ended);
+      assert.equal(readdirSync(process.env.TMPDIR), []);
+    } finally {
+      if (temporary === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = temporary;
+    }
+  });
+});
+
+test("a stop ends the wait for an iterator that gives nothing", async () => {
+  await withFolder(async (folder) => {
+    const controller = new AbortController();
+    const silent: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next() {
+          setTimeout(() => controller.abort(), 5);
+          return new Promise(() => {});
+        },
+      }),
+    };
+    await fails(
+      () => spoolCorpus([silent], { ...none, folder, signal: controller.signal }),
+      "ERR_BELLE_ABORTED",
+      /was stopped/,
+    );
+    assert.equal(readdirSync(folder), []);
+  });
+});
+
+test("a folder that cannot be made or written is named, with the setting to change", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    await fails(
+      () => spoolCorpus([["a"]], { ...none, folder: join(file, "work") }),
+      "ERR_BELLE_IO",
+      /file\/work cannot be written \(ENOTDIR\); name a folder that can be written with workFolder \(--work-folder\)/,
+    );
+    mkdirSync(join(folder, "corpus-0.txt.part"));
+    await fails(
+      () => spoolCorpus([["a"]], { ...none, folder, folderSetting: "output_dir" }),
+      "ERR_BELLE_IO",
+      /corpus-0\.txt\.part cannot be written \(EISDIR\); name a folder that can be written with output_dir\.$/,
+    );
+    if (!existsSync("/dev/full")) return;
+    const full = join(folder, "full");
+    mkdirSync(full);
+    symlinkSync("/dev/full", join(full, "corpus-0.txt.part"));
+    await fails(
+      () => spoolCorpus([["a"]], { ...none, folder: full }),
+      "ERR_BELLE_DISK_FULL",
+      /full while text was written to .*full\/corpus-0\.txt\.part; free space/,
+    );
+    assert.equal(readdirSync(full), []);
+  });
+});
+
+test("a kept stream: the same text keeps its file, other text replaces it", async () => {
+  await withFolder(async (folder) => {
+    const options = { ...none, folder };
+    const keep = async (items: readonly string[]) => {
+      const { files } = await spoolCorpus([items], options);
+      const { ino, mtimeMs } = statSync(files[0]!);
+      assert.is(readFileSync(files[0]!, "utf8"), items.map((item) => `${item}\n`).join(""));
+      assert.equal(readdirSync(folder).sort(), ["corpus-0.txt", "corpus-0.txt.source"]);
+      return [ino, mtimeMs];
+    };
+    const first = await keep(lines);
+    assert.equal(await keep(lines), first);
+    // As long, but not the same.
+    const other = await keep([...lines].reverse());
+    assert.not.equal(other, first);
+    assert.equal(await keep([...lines].reverse()), other);
+    // Somebody else's text in its place is not taken for ours.
+    writeFileSync(join(folder, "corpus-0.txt"), text);
+    await keep([...lines].reverse());
+  });
+});
+
+test("wherever the writing is cut, the next call has the text of its source", async () => {
+  const names = ["open", "readFile", "rename", "rm", "stat"] as const;
+  const real = { ...fs };
+  let left = Number.POSITIVE_INFINITY;
+  const cutAt = (call: number) => {
+    left = call;
+    for (const name of names) {
+      Object.assign(fs, {
+        [name]: (...args: unknown[]) => {
+          if (--left < 0) return Promise.reject(Object.assign(new Error("cut"), { code: "EIO" }));
+          return (real[name] as (...all: unknown[]) => unknown)(...args);
+        },
+      });
+    }
+    syncBuiltinESMExports();
+  };
+  const mend = () => {
+    Object.assign(fs, real);
+    syncBuiltinESMExports();
+  };
+  await withFolder(async (folder) => {
+    const gz = join(folder, "a.gz");
+    const other = text.replaceAll("cat", "cow");
+    let cuts = 0;
+    for (let call = 0; ; call++) {
+      const options = { ...none, folder: join(folder, `work-${call}`) };
+      writeFileSync(gz, gzipSync(text));
+      await spoolCorpus([gz], options);
+      writeFileSync(gz, gzipSync(other));
+      cutAt(call);
+      const whole = await spoolCorpus([gz], options).then(
+        () => left >= 0,
+        () => false,
+      );
+      mend();
+      const { files } = await spoolCorpus([gz], options);
+      assert.is(readFileSync(files[0]!, "utf8"), other, `cut at call ${call}`);
+      if (whole) break;
+      cuts++;
+    }
+    assert.ok(cuts >= 5, `${cuts} cuts`);
+  }).finally(mend);
+});
+
+test("standard input is read once", async () => {
+  await fails(() => spoolCorpus(["-", "-"], none), "ERR_BELLE_INVALID_ARGUMENT", /\(-\) is named twice/);
 });
 
 test("tokenizer train reads standard input, as text is piped into it", async () => {

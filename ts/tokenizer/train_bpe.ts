@@ -5,7 +5,8 @@ import { throwIfAborted, withSignal } from "../native/abort.ts";
 import type { NativeBpeProgress } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
-import { type CorpusInput, spoolCorpus } from "./corpus_spool.ts";
+import type { CorpusInput } from "./corpus_source.ts";
+import { spoolCorpus } from "./corpus_spool.ts";
 import {
   type CamelCaseSentencePieceOptions,
   type SentencePieceOptions,
