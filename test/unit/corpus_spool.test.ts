@@ -25,7 +25,7 @@ const zst = Buffer.from(
 const none = { folder: undefined, signal: undefined, onProgress: undefined };
 const options = { vocab_size: 300, byte_fallback: true, character_coverage: 1, hard_vocab_limit: false } as const;
 
-test("gz, an iterator and plain files train the same pieces as the lines themselves", async () => {
+test("gz, iterators of both kinds and plain files train the same pieces as the lines themselves", async () => {
   await withFolder(async (folder) => {
     const plain = join(folder, "plain.txt");
     const gz = join(folder, "text.txt.gz");
@@ -35,10 +35,18 @@ test("gz, an iterator and plain files train the same pieces as the lines themsel
     async function* iterate() {
       for (const line of lines) yield line;
     }
-    for (const input of [{ files: [plain] }, { files: [gz] }, { sentences: iterate() }]) {
-      assert.equal((await trainBpe({ ...input, ...options })).pieces(), expected);
-    }
+    const inputs = [
+      { files: [plain] },
+      { files: [gz] },
+      { sentences: iterate() },
+      { sentences: new Set(lines) },
+      { sentences: lines.values() },
+    ];
+    for (const input of inputs) assert.equal((await trainBpe({ ...input, ...options })).pieces(), expected);
   });
+  // It would iterate, over its characters.
+  const sentences = "the cat";
+  await fails(() => trainBpe({ sentences }), "ERR_BELLE_INVALID_ARGUMENT", /array of strings, or iterate over strings/);
 });
 
 /** What the spool makes of one input. */
