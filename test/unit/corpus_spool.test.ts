@@ -1,5 +1,4 @@
 // Text for training from compressed files, standard input and iterators.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -8,8 +7,8 @@ import { gzipSync } from "node:zlib";
 import * as assert from "uvu/assert";
 import { trainBpe } from "../../ts/index.ts";
 import { spoolCorpus } from "../../ts/tokenizer/corpus_spool.ts";
+import { belle } from "../support/command_line.ts";
 import { withFolder } from "../support/folder.ts";
-import { root } from "../support/paths.ts";
 import { fails } from "../support/thrown.ts";
 import { suite } from "../support/uvu.ts";
 
@@ -325,17 +324,41 @@ test("standard input is read once", async () => {
   await fails(() => spoolCorpus(["-", "-"], none), "ERR_BELLE_INVALID_ARGUMENT", /\(-\) is named twice/);
 });
 
-test("tokenizer train reads standard input, as text is piped into it", async () => {
+test("tokenizer train reads standard input, and says so; under a memory limit it tells the ties", async () => {
   await withFolder(async (folder) => {
-    const args = ["dist/cli/main.js", "tokenizer", "train", "--output", join(folder, "a"), "--vocab-size", "290"];
-    const more = ["--byte-fallback", "--set", "hard_vocab_limit=false", "--json"];
-    const { stdout, stderr, status } = spawnSync(process.execPath, [...args, ...more], {
-      cwd: root,
-      input: text,
-      encoding: "utf8",
-    });
-    assert.is(status, 0, stderr);
-    assert.is(JSON.parse(stdout).vocabSize, 290);
+    const more = ["--vocab-size", "290", "--byte-fallback", "--set", "hard_vocab_limit=false"];
+    const train = (...args: string[]) =>
+      belle(["tokenizer", "train", "--output", join(folder, "a"), ...more, ...args], { input: text });
+    const piped = await train();
+    assert.is(piped.code, 0, piped.err);
+    assert.match(piped.err, "Reading the text from standard input, up to its end.\n");
+    const chinese = await train("--lang", "zh", "-");
+    assert.match(chinese.err, "从标准输入读取文本，直到其结束。\n");
+    const json = await train("--json");
+    assert.equal([json.code, json.err], [0, ""]);
+    const { vocabSize, ...rest } = JSON.parse(json.out) as Record<string, unknown>;
+    assert.equal([vocabSize, "ties" in rest], [290, false]);
+    const limited = JSON.parse((await train("--json", "--memory-limit-gb", "1")).out) as Record<string, unknown>;
+    assert.equal([limited.ties, limited.shards, limited.generations, limited.fingerprint], [0, 0, 1, rest.fingerprint]);
+    // A file is not announced.
+    const file = join(folder, "a.txt");
+    writeFileSync(file, text);
+    assert.not.match((await train(file)).err, "standard input");
+  });
+});
+
+test("tokenizer train refuses a place it cannot write before it reads the text", async () => {
+  await withFolder(async (folder) => {
+    writeFileSync(join(folder, "file"), "");
+    const { code, err } = await belle([
+      "tokenizer",
+      "train",
+      join(folder, "none.txt"),
+      "--output",
+      join(folder, "file/a"),
+    ]);
+    assert.is(code, 1);
+    assert.match(err, /--output: .*file\/a cannot be made or written \(ENOTDIR\); choose another folder/);
   });
 });
 
