@@ -1,5 +1,5 @@
 // Text for training from compressed files, standard input and iterators.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
@@ -239,18 +239,43 @@ test("a folder that cannot be made or written is named, with the setting to chan
     await fails(
       () => spoolCorpus([["a"]], { ...none, folder, folderSetting: "output_dir" }),
       "ERR_BELLE_IO",
-      /corpus-0\.txt\.part cannot be written \(EISDIR\); name a folder that can be written with output_dir\.$/,
+      /corpus-0\.txt\.part cannot be written \(ERR_FS_EISDIR\); name a folder that can be written with output_dir\.$/,
     );
-    if (!existsSync("/dev/full")) return;
     const full = join(folder, "full");
-    mkdirSync(full);
-    symlinkSync("/dev/full", join(full, "corpus-0.txt.part"));
-    await fails(
-      () => spoolCorpus([["a"]], { ...none, folder: full }),
-      "ERR_BELLE_DISK_FULL",
-      /full while text was written to .*full\/corpus-0\.txt\.part; free space/,
-    );
+    const open = fs.open;
+    try {
+      Object.assign(fs, {
+        async open(...args: Parameters<typeof open>) {
+          const file = await open(...args);
+          file.writeFile = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+          return file;
+        },
+      });
+      syncBuiltinESMExports();
+      await fails(
+        () => spoolCorpus([["a"]], { ...none, folder: full }),
+        "ERR_BELLE_DISK_FULL",
+        /full while text was written to .*full\/corpus-0\.txt\.part; free space/,
+      );
+    } finally {
+      Object.assign(fs, { open });
+      syncBuiltinESMExports();
+    }
     assert.equal(readdirSync(full), []);
+  });
+});
+
+test("two at a time in one folder do not write into each other's text", async () => {
+  await withFolder(async (folder) => {
+    const options = { ...none, folder };
+    async function* interrupted() {
+      yield "x".repeat(1 << 19);
+      await spoolCorpus([lines], options);
+      yield "y";
+    }
+    await fails(() => spoolCorpus([interrupted()], options), "ERR_BELLE_BUSY", /Another process writes text in/);
+    assert.is(readFileSync((await spoolCorpus([lines], options)).files[0]!, "utf8"), text);
+    assert.equal(readdirSync(folder).sort(), ["corpus-0.txt", "corpus-0.txt.source"]);
   });
 });
 

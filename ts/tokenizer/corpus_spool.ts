@@ -1,7 +1,7 @@
 // Text that cannot be read twice or from the middle (compressed files, stdin, iterators) is written to a plain file
 // first: training reads it in parallel, samples it and goes on after a kill as with any file.
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, mkdtemp, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { abortError } from "../native/abort.ts";
@@ -41,7 +41,7 @@ export function needsSpool(input: CorpusInput): boolean {
 
 /**
  * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_IO, ERR_BELLE_DISK_FULL,
- * ERR_BELLE_ABORTED, and what an iterator or onProgress throws as it is.
+ * ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and what an iterator or onProgress throws as it is.
  */
 export async function spoolCorpus(inputs: readonly CorpusInput[], options: SpoolOptions): Promise<SpooledCorpus> {
   if (!inputs.some(needsSpool)) return { files: inputs as string[], dispose: async () => {} };
@@ -104,7 +104,8 @@ async function spool(input: CorpusInput, base: string, options: SpoolOptions): P
       await commitText(`${target}.source`, JSON.stringify({ from, changed: mtimeMs, ...made } satisfies SpoolRecord));
     }
   } catch (error) {
-    await rm(half, { force: true }).catch(() => {});
+    const theirs = error instanceof BelleError && error.code === "ERR_BELLE_BUSY";
+    if (!theirs) await rm(half, { force: true }).catch(() => {});
     throw options.signal?.aborted ? abortError(options.signal, "Unpacking the corpus") : error;
   }
   return target;
@@ -138,7 +139,11 @@ async function write(
   const hash = createHash("sha256");
   let bytes = 0;
   let told = 0;
-  const file = await writing(half, options, () => open(half, "w"));
+  // A file of our own: another process, at work in the same folder, would write into the middle of ours.
+  const file = await writing(half, options, async () => {
+    await rm(half, { force: true });
+    return open(half, "wx");
+  });
   try {
     for (;;) {
       const step = await nextOf(source.chunks, options.signal);
@@ -151,12 +156,23 @@ async function write(
       told = done;
     }
     await writing(half, options, () => file.sync());
+    await checkOurs(file, half);
   } finally {
     // Not awaited: an iterator that hangs would hold up a stop.
     source.chunks.return(undefined).catch(() => {});
     await file.close().catch(() => {});
   }
   return { bytes, sha256: hash.digest("hex") };
+}
+
+async function checkOurs(file: FileHandle, path: string): Promise<void> {
+  const [{ ino }, there] = [await file.stat(), await stat(path).catch(() => undefined)];
+  if (there?.ino === ino) return;
+  const folder = dirname(path);
+  throw new BelleError(
+    "ERR_BELLE_BUSY",
+    `Another process writes text in the folder ${folder}: wait for it, or give another folder.`,
+  );
 }
 
 /** The next chunk, or ERR_BELLE_ABORTED as soon as the signal is raised, whatever the source waits for. */
