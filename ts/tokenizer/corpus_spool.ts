@@ -218,7 +218,7 @@ async function writing<T>(path: string, options: SpoolOptions, call: () => Promi
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const setting = options.folderSetting ?? "workFolder (--work-folder)";
-    if (code === "ENOSPC" || code === "EDQUOT") {
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
       throw new BelleError(
         "ERR_BELLE_DISK_FULL",
         `The disk was full while text was written to ${path}; free space, or name a folder on a larger disk with ${setting}.`,
