@@ -260,6 +260,20 @@ test("packed text and frequency tables: what is held out is text, as from the pl
     );
   }));
 
+test("a base that cannot be extended is told before any text is read", () =>
+  withFolder(async (folder) => {
+    await material(folder);
+    const config = configOf(folder);
+    const base = { added_tokens: [], model: { type: "BPE", vocab: { a: 0, b: 1 }, merges: [] } };
+    mkdirSync(join(folder, "hf"));
+    writeFileSync(join(folder, "hf", "tokenizer.json"), JSON.stringify(base));
+    await fails(
+      () => tokenizerStage(config, join(folder, "none.txt"), { base: join(folder, "hf") }),
+      "ERR_BELLE_UNSUPPORTED",
+      /^tokenizer\.base \(.*hf\): the base is no sentencepiece model/,
+    );
+  }));
+
 test("blank held-out lines, a model folder that is not there", () =>
   withFolder(async (folder) => {
     await material(folder);
@@ -274,7 +288,7 @@ test("blank held-out lines, a model folder that is not there", () =>
     );
     const model = { ...config.model, create: undefined, path: join(folder, "nowhere") };
     await fails(() => run({ ...config, model }), "ERR_BELLE_NOT_FOUND", /nowhere: no such model folder/);
-    assert.equal(readdirSync(join(config.output_dir, "stages")), ["tokenizer.json"]);
+    assert.not.ok(existsSync(join(config.output_dir, "stages")), "no stage was begun");
   }));
 
 test.run();

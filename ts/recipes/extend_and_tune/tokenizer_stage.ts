@@ -54,6 +54,7 @@ export async function extendTokenizer(config: ExtendAndTuneConfig, context: Cont
   const folder = tokenizerFolder(config);
   await mkdir(folder, { recursive: true });
   const base = await Tokenizer.load(basePath);
+  await checkBase(base, config);
   const { lines, input } = await holdOut(config, folder, context);
   const addition = await trainBpe({
     ...train,
@@ -85,6 +86,16 @@ export async function extendTokenizer(config: ExtendAndTuneConfig, context: Cont
     };
   }
   return result;
+}
+
+/** Hours of training would end at a base that nothing can be appended to: merged with itself, it says so now. */
+async function checkBase(base: Tokenizer, { tokenizer }: ExtendAndTuneConfig): Promise<void> {
+  try {
+    await mergeVocabulary(base, base, { mode: tokenizer.merge_mode });
+  } catch (cause) {
+    if (!(cause instanceof BelleError)) throw cause;
+    throw new BelleError(cause.code, `tokenizer.base (${tokenizer.base}): ${cause.message}`, { cause });
+  }
 }
 
 /** The files to train on, and the lines held out: as configured, or cut from the head of the first file. */
