@@ -48,6 +48,19 @@ test("gz, iterators of both kinds and plain files train the same pieces as the l
   await fails(() => trainBpe({ sentences }), "ERR_BELLE_INVALID_ARGUMENT", /array of strings, or iterate over strings/);
 });
 
+/** Makes the folder, where temporary ones are made while `body` runs. */
+async function withTemporary(folder: string, body: (folder: string) => Promise<void>): Promise<void> {
+  const before = process.env.TMPDIR;
+  mkdirSync(folder);
+  process.env.TMPDIR = folder;
+  try {
+    await body(folder);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
+}
+
 /** What the spool makes of one input. */
 async function spooled(input: Parameters<typeof spoolCorpus>[0][number]): Promise<string> {
   const corpus = await spoolCorpus([input], none);
@@ -188,20 +201,47 @@ test("an iterator or progress that throws: that very error, and nothing is left"
         ended = true;
       }
     }
-    const temporary = process.env.TMPDIR;
-    process.env.TMPDIR = join(folder, "tmp");
-    mkdirSync(process.env.TMPDIR);
-    try {
+    await withTemporary(join(folder, "tmp"), async (temporary) => {
       let seen: unknown;
       await trainBpe({ sentences: lasting(), ...options, onProgress: throws }).catch((error: unknown) => {
         seen = error;
       });
       assert.is(seen, mine);
       assert.ok(ended);
-      assert.equal(readdirSync(process.env.TMPDIR), []);
+      assert.equal(readdirSync(temporary), []);
+      for (const wanted of ["unpack", "read", "merge", "done"]) {
+        const onProgress = ({ phase }: { phase: string }) => {
+          if (phase === wanted) throw mine;
+        };
+        seen = undefined;
+        await trainBpe({ files: [gz], ...options, memoryLimit: 1 << 24, onProgress }).catch((error: unknown) => {
+          seen = error;
+        });
+        assert.is(seen, mine, wanted);
+        assert.equal(readdirSync(temporary), [], wanted);
+      }
+    });
+  });
+});
+
+test("a temporary folder that cannot be removed does not cost the training", async () => {
+  await withFolder(async (folder) => {
+    const gz = join(folder, "a.gz");
+    writeFileSync(gz, gzipSync(text));
+    const rm = fs.rm;
+    try {
+      const refuse = (path: string, ...rest: unknown[]) =>
+        path.includes("belle-corpus-") && !path.endsWith(".part") && !path.endsWith(".source")
+          ? Promise.reject(Object.assign(new Error("busy"), { code: "EBUSY" }))
+          : (rm as (...all: unknown[]) => unknown)(path, ...rest);
+      Object.assign(fs, { rm: refuse });
+      syncBuiltinESMExports();
+      await withTemporary(join(folder, "tmp"), async () => {
+        assert.is((await trainBpe({ files: [gz], ...options })).unkId, 0);
+      });
     } finally {
-      if (temporary === undefined) delete process.env.TMPDIR;
-      else process.env.TMPDIR = temporary;
+      Object.assign(fs, { rm });
+      syncBuiltinESMExports();
     }
   });
 });

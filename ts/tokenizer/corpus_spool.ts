@@ -28,7 +28,7 @@ export interface SpoolOptions {
 export interface SpooledCorpus {
   /** Paths of plain text, in the order of the inputs. */
   files: string[];
-  /** Removes what was temporary. */
+  /** Removes what was temporary, as far as that can be; never throws. */
   dispose(): Promise<void>;
 }
 
@@ -50,7 +50,8 @@ export async function spoolCorpus(inputs: readonly CorpusInput[], options: Spool
   }
   const folder = await makeFolder(options);
   const dispose = async () => {
-    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    // Whatever stands in its way: what was made of the text, or the failure on the way, is what the caller is told.
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
   };
   try {
     const files: string[] = [];
@@ -59,8 +60,7 @@ export async function spoolCorpus(inputs: readonly CorpusInput[], options: Spool
     }
     return { files, dispose };
   } catch (error) {
-    // The first failure is the one to tell.
-    await dispose().catch(() => {});
+    await dispose();
     throw error;
   }
 }
