@@ -7,7 +7,6 @@ import { gzipSync } from "node:zlib";
 import * as assert from "uvu/assert";
 import { trainBpe } from "../../ts/index.ts";
 import { spoolCorpus } from "../../ts/tokenizer/corpus_spool.ts";
-import { belle } from "../support/command_line.ts";
 import { withFolder } from "../support/folder.ts";
 import { fails } from "../support/thrown.ts";
 import { suite } from "../support/uvu.ts";
@@ -387,44 +386,6 @@ test("wherever the writing is cut, the next call has the text of its source", as
 
 test("standard input is read once", async () => {
   await fails(() => spoolCorpus(["-", "-"], none), "ERR_BELLE_INVALID_ARGUMENT", /\(-\) is named twice/);
-});
-
-test("tokenizer train reads standard input, and says so; under a memory limit it tells the ties", async () => {
-  await withFolder(async (folder) => {
-    const more = ["--vocab-size", "290", "--byte-fallback", "--set", "hard_vocab_limit=false"];
-    const train = (...args: string[]) =>
-      belle(["tokenizer", "train", "--output", join(folder, "a"), ...more, ...args], { input: text });
-    const piped = await train();
-    assert.is(piped.code, 0, piped.err);
-    assert.match(piped.err, "Reading the text from standard input, up to its end.\n");
-    const chinese = await train("--lang", "zh", "-");
-    assert.match(chinese.err, "从标准输入读取文本，直到其结束。\n");
-    const json = await train("--json");
-    assert.equal([json.code, json.err], [0, ""]);
-    const { vocabSize, ...rest } = JSON.parse(json.out) as Record<string, unknown>;
-    assert.equal([vocabSize, "ties" in rest], [290, false]);
-    const limited = JSON.parse((await train("--json", "--memory-limit-gb", "1")).out) as Record<string, unknown>;
-    assert.equal([limited.ties, limited.shards, limited.generations, limited.fingerprint], [0, 0, 1, rest.fingerprint]);
-    // A file is not announced.
-    const file = join(folder, "a.txt");
-    writeFileSync(file, text);
-    assert.not.match((await train(file)).err, "standard input");
-  });
-});
-
-test("tokenizer train refuses a place it cannot write before it reads the text", async () => {
-  await withFolder(async (folder) => {
-    writeFileSync(join(folder, "file"), "");
-    const { code, err } = await belle([
-      "tokenizer",
-      "train",
-      join(folder, "none.txt"),
-      "--output",
-      join(folder, "file/a"),
-    ]);
-    assert.is(code, 1);
-    assert.match(err, /--output: .*file\/a cannot be made or written \(ENOTDIR\); choose another folder/);
-  });
 });
 
 test.run();
