@@ -1,13 +1,13 @@
 // Text for training from compressed files, standard input and iterators.
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as assert from "uvu/assert";
 import { trainBpe } from "../../ts/index.ts";
 import { spoolCorpus } from "../../ts/tokenizer/corpus_spool.ts";
 import { withFolder } from "../support/folder.ts";
-import { root } from "../support/paths.ts";
 import { fails } from "../support/thrown.ts";
 import { suite } from "../support/uvu.ts";
 
@@ -23,7 +23,7 @@ const zst = Buffer.from(
 const none = { folder: undefined, signal: undefined, onProgress: undefined };
 const options = { vocab_size: 300, byte_fallback: true, character_coverage: 1, hard_vocab_limit: false } as const;
 
-test("gz, an iterator and plain files train the same pieces as the lines themselves", async () => {
+test("gz, iterators of both kinds and plain files train the same pieces as the lines themselves", async () => {
   await withFolder(async (folder) => {
     const plain = join(folder, "plain.txt");
     const gz = join(folder, "text.txt.gz");
@@ -33,11 +33,32 @@ test("gz, an iterator and plain files train the same pieces as the lines themsel
     async function* iterate() {
       for (const line of lines) yield line;
     }
-    for (const input of [{ files: [plain] }, { files: [gz] }, { sentences: iterate() }]) {
-      assert.equal((await trainBpe({ ...input, ...options })).pieces(), expected);
-    }
+    const inputs = [
+      { files: [plain] },
+      { files: [gz] },
+      { sentences: iterate() },
+      { sentences: new Set(lines) },
+      { sentences: lines.values() },
+    ];
+    for (const input of inputs) assert.equal((await trainBpe({ ...input, ...options })).pieces(), expected);
   });
+  // It would iterate, over its characters.
+  const sentences = "the cat";
+  await fails(() => trainBpe({ sentences }), "ERR_BELLE_INVALID_ARGUMENT", /array of strings, or iterate over strings/);
 });
+
+/** Makes the folder, where temporary ones are made while `body` runs. */
+async function withTemporary(folder: string, body: (folder: string) => Promise<void>): Promise<void> {
+  const before = process.env.TMPDIR;
+  mkdirSync(folder);
+  process.env.TMPDIR = folder;
+  try {
+    await body(folder);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
+}
 
 /** What the spool makes of one input. */
 async function spooled(input: Parameters<typeof spoolCorpus>[0][number]): Promise<string> {
@@ -101,6 +122,8 @@ test("damaged and missing files, wrong items and a stop end with a sentence and 
     const damaged = /could not be unpacked \(.*\); it is damaged, cut off or no such file/;
     const packed = gzipSync(text);
     for (const bad of [
+      file("empty.gz", Buffer.alloc(0)),
+      file("empty.zst", Buffer.alloc(0)),
       file("cut.gz", packed.subarray(0, packed.length - 9)),
       file("no.gz", Buffer.from("plain text")),
       file("cut.zst", zst.subarray(0, zst.length - 12)),
@@ -137,18 +160,232 @@ test("damaged and missing files, wrong items and a stop end with a sentence and 
   });
 });
 
-test("tokenizer train reads standard input, as text is piped into it", async () => {
+test("an iterator or progress that throws: that very error, and nothing is left", async () => {
   await withFolder(async (folder) => {
-    const args = ["dist/cli/main.js", "tokenizer", "train", "--output", join(folder, "a"), "--vocab-size", "290"];
-    const more = ["--byte-fallback", "--set", "hard_vocab_limit=false", "--json"];
-    const { stdout, stderr, status } = spawnSync(process.execPath, [...args, ...more], {
-      cwd: root,
-      input: text,
-      encoding: "utf8",
+    const gz = join(folder, "a.gz");
+    writeFileSync(gz, gzipSync(text));
+    const mine = new Error("mine");
+    async function* failing() {
+      yield "one";
+      throw mine;
+    }
+    const failingAtOnce: Iterable<string> = {
+      [Symbol.iterator]() {
+        throw mine;
+      },
+    };
+    const throws = () => {
+      throw mine;
+    };
+    const work = join(folder, "work");
+    for (const [input, onProgress] of [
+      [failing(), undefined],
+      [failingAtOnce, undefined],
+      [gz, throws],
+      [["a line"], throws],
+    ] as const) {
+      let seen: unknown;
+      await spoolCorpus([input], { folder: work, signal: undefined, onProgress }).catch((error: unknown) => {
+        seen = error;
+      });
+      assert.is(seen, mine);
+      assert.equal(readdirSync(work), []);
+    }
+    // The temporary folder too, and what iterates is told to end.
+    let ended = false;
+    async function* lasting() {
+      try {
+        for (;;) yield "again";
+      } finally {
+        ended = true;
+      }
+    }
+    await withTemporary(join(folder, "tmp"), async (temporary) => {
+      let seen: unknown;
+      await trainBpe({ sentences: lasting(), ...options, onProgress: throws }).catch((error: unknown) => {
+        seen = error;
+      });
+      assert.is(seen, mine);
+      assert.ok(ended);
+      assert.equal(readdirSync(temporary), []);
+      for (const wanted of ["unpack", "read", "merge", "done"]) {
+        const onProgress = ({ phase }: { phase: string }) => {
+          if (phase === wanted) throw mine;
+        };
+        seen = undefined;
+        await trainBpe({ files: [gz], ...options, memoryLimit: 1 << 24, onProgress }).catch((error: unknown) => {
+          seen = error;
+        });
+        assert.is(seen, mine, wanted);
+        assert.equal(readdirSync(temporary), [], wanted);
+      }
     });
-    assert.is(status, 0, stderr);
-    assert.is(JSON.parse(stdout).vocabSize, 290);
   });
+});
+
+test("a temporary folder that cannot be removed does not cost the training", async () => {
+  await withFolder(async (folder) => {
+    const gz = join(folder, "a.gz");
+    writeFileSync(gz, gzipSync(text));
+    const rm = fs.rm;
+    try {
+      const refuse = (path: string, ...rest: unknown[]) =>
+        path.includes("belle-corpus-") && !path.endsWith(".part") && !path.endsWith(".source")
+          ? Promise.reject(Object.assign(new Error("busy"), { code: "EBUSY" }))
+          : (rm as (...all: unknown[]) => unknown)(path, ...rest);
+      Object.assign(fs, { rm: refuse });
+      syncBuiltinESMExports();
+      await withTemporary(join(folder, "tmp"), async () => {
+        assert.is((await trainBpe({ files: [gz], ...options })).unkId, 0);
+      });
+    } finally {
+      Object.assign(fs, { rm });
+      syncBuiltinESMExports();
+    }
+  });
+});
+
+test("a stop ends the wait for an iterator that gives nothing", async () => {
+  await withFolder(async (folder) => {
+    const controller = new AbortController();
+    const silent: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next() {
+          setTimeout(() => controller.abort(), 5);
+          return new Promise(() => {});
+        },
+      }),
+    };
+    await fails(
+      () => spoolCorpus([silent], { ...none, folder, signal: controller.signal }),
+      "ERR_BELLE_ABORTED",
+      /was stopped/,
+    );
+    assert.equal(readdirSync(folder), []);
+  });
+});
+
+test("a folder that cannot be made or written is named, with the setting to change", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    await fails(
+      () => spoolCorpus([["a"]], { ...none, folder: join(file, "work") }),
+      "ERR_BELLE_IO",
+      /file\/work cannot be written \(ENOTDIR\); name a folder that can be written with workFolder \(--work-folder\)/,
+    );
+    mkdirSync(join(folder, "corpus-0.txt.part"));
+    await fails(
+      () => spoolCorpus([["a"]], { ...none, folder, folderSetting: "output_dir" }),
+      "ERR_BELLE_IO",
+      /corpus-0\.txt\.part cannot be written \(ERR_FS_EISDIR\); name a folder that can be written with output_dir\.$/,
+    );
+    const full = join(folder, "full");
+    const open = fs.open;
+    try {
+      Object.assign(fs, {
+        async open(...args: Parameters<typeof open>) {
+          const file = await open(...args);
+          file.writeFile = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+          return file;
+        },
+      });
+      syncBuiltinESMExports();
+      await fails(
+        () => spoolCorpus([["a"]], { ...none, folder: full }),
+        "ERR_BELLE_DISK_FULL",
+        /full while text was written to .*full\/corpus-0\.txt\.part; free space/,
+      );
+    } finally {
+      Object.assign(fs, { open });
+      syncBuiltinESMExports();
+    }
+    assert.equal(readdirSync(full), []);
+  });
+});
+
+test("two at a time in one folder do not write into each other's text", async () => {
+  await withFolder(async (folder) => {
+    const options = { ...none, folder };
+    async function* interrupted() {
+      yield "x".repeat(1 << 19);
+      await spoolCorpus([lines], options);
+      yield "y";
+    }
+    await fails(() => spoolCorpus([interrupted()], options), "ERR_BELLE_BUSY", /Another process writes text in/);
+    assert.is(readFileSync((await spoolCorpus([lines], options)).files[0]!, "utf8"), text);
+    assert.equal(readdirSync(folder).sort(), ["corpus-0.txt", "corpus-0.txt.source"]);
+  });
+});
+
+test("a kept stream: the same text keeps its file, other text replaces it", async () => {
+  await withFolder(async (folder) => {
+    const options = { ...none, folder };
+    const keep = async (items: readonly string[]) => {
+      const { files } = await spoolCorpus([items], options);
+      const { ino, mtimeMs } = statSync(files[0]!);
+      assert.is(readFileSync(files[0]!, "utf8"), items.map((item) => `${item}\n`).join(""));
+      assert.equal(readdirSync(folder).sort(), ["corpus-0.txt", "corpus-0.txt.source"]);
+      return [ino, mtimeMs];
+    };
+    const first = await keep(lines);
+    assert.equal(await keep(lines), first);
+    // As long, but not the same.
+    const other = await keep([...lines].reverse());
+    assert.not.equal(other, first);
+    assert.equal(await keep([...lines].reverse()), other);
+    // Somebody else's text in its place is not taken for ours.
+    writeFileSync(join(folder, "corpus-0.txt"), text);
+    await keep([...lines].reverse());
+  });
+});
+
+test("wherever the writing is cut, the next call has the text of its source", async () => {
+  const names = ["open", "readFile", "rename", "rm", "stat"] as const;
+  const real = { ...fs };
+  let left = Number.POSITIVE_INFINITY;
+  const cutAt = (call: number) => {
+    left = call;
+    for (const name of names) {
+      Object.assign(fs, {
+        [name]: (...args: unknown[]) => {
+          if (--left < 0) return Promise.reject(Object.assign(new Error("cut"), { code: "EIO" }));
+          return (real[name] as (...all: unknown[]) => unknown)(...args);
+        },
+      });
+    }
+    syncBuiltinESMExports();
+  };
+  const mend = () => {
+    Object.assign(fs, real);
+    syncBuiltinESMExports();
+  };
+  await withFolder(async (folder) => {
+    const gz = join(folder, "a.gz");
+    const other = text.replaceAll("cat", "cow");
+    let cuts = 0;
+    for (let call = 0; ; call++) {
+      const options = { ...none, folder: join(folder, `work-${call}`) };
+      writeFileSync(gz, gzipSync(text));
+      await spoolCorpus([gz], options);
+      writeFileSync(gz, gzipSync(other));
+      cutAt(call);
+      const whole = await spoolCorpus([gz], options).then(
+        () => left >= 0,
+        () => false,
+      );
+      mend();
+      const { files } = await spoolCorpus([gz], options);
+      assert.is(readFileSync(files[0]!, "utf8"), other, `cut at call ${call}`);
+      if (whole) break;
+      cuts++;
+    }
+    assert.ok(cuts >= 5, `${cuts} cuts`);
+  }).finally(mend);
+});
+
+test("standard input is read once", async () => {
+  await fails(() => spoolCorpus(["-", "-"], none), "ERR_BELLE_INVALID_ARGUMENT", /\(-\) is named twice/);
 });
 
 test.run();

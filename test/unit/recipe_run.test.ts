@@ -1,12 +1,15 @@
 // extend-and-tune from end to end on a model of a few thousand weights: what it writes, keeps, redoes, and refuses.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model, type TrainingPlan, trainBpe } from "../../ts/index.ts";
+import type { RecipeProgress } from "../../ts/recipes/extend_and_tune/events.ts";
 import { extendAndTune } from "../../ts/recipes/extend_and_tune/recipe.ts";
 import type { ExtendAndTuneResult } from "../../ts/recipes/extend_and_tune/result.ts";
 import { extendAndTuneSchema } from "../../ts/recipes/extend_and_tune/schema.ts";
+import { extendTokenizer } from "../../ts/recipes/extend_and_tune/tokenizer_stage.ts";
 import type { RecipeEvent } from "../../ts/recipes/registry.ts";
 import { belle } from "../support/command_line.ts";
 import { withFolder } from "../support/folder.ts";
@@ -224,6 +227,53 @@ test("what the last stage needs is looked for before the first", () =>
     assert.not.ok(existsSync(config.output_dir), "nothing was begun");
   }));
 
+/** The tokenizer stage alone, over one training file. */
+async function tokenizerStage(config: Config, file: string, more: Record<string, unknown> = {}) {
+  const train = { ...config.tokenizer.train, input: [file] };
+  const tokenizer = { ...config.tokenizer, train, ...more };
+  const report = (progress: RecipeProgress) => assert.is(progress.kind, "bpe");
+  return extendTokenizer({ ...config, tokenizer }, { signal: undefined, report });
+}
+
+test("packed text and frequency tables: what is held out is text, as from the plain file", () =>
+  withFolder(async (folder) => {
+    await material(folder);
+    const config = configOf(folder);
+    const at = (name: string) => join(folder, name);
+    const expected = await tokenizerStage(config, at("text.txt"));
+    assert.is(expected.heldOut?.lines, 5);
+    const text = readFileSync(at("text.txt"));
+    writeFileSync(at("text.txt.gz"), gzipSync(text));
+    assert.equal(await tokenizerStage(config, at("text.txt.gz")), expected);
+    writeFileSync(at("text.tsv"), text.toString("utf8").replaceAll("\n", "\t1\n"));
+    assert.equal(await tokenizerStage(config, at("text.tsv")), expected);
+    const [held_out, plain] = [at("held.txt.gz"), at("rest.txt")];
+    const split = text.toString("utf8").split("\n");
+    writeFileSync(held_out, gzipSync(`${split.slice(0, 5).join("\n")}\n`));
+    writeFileSync(plain, split.slice(5).join("\n"));
+    assert.equal(await tokenizerStage(config, plain, { held_out, held_out_head: 0 }), expected);
+    assert.not.ok(readdirSync(expected.folder).includes("unpacked"));
+    await fails(
+      () => tokenizerStage(config, held_out),
+      "ERR_BELLE_INVALID_DATA",
+      /held\.txt\.gz has 5 lines; tokenizer\.held_out_head \(5\) must leave some/,
+    );
+  }));
+
+test("a base that cannot be extended is told before any text is read", () =>
+  withFolder(async (folder) => {
+    await material(folder);
+    const config = configOf(folder);
+    const base = { added_tokens: [], model: { type: "BPE", vocab: { a: 0, b: 1 }, merges: [] } };
+    mkdirSync(join(folder, "hf"));
+    writeFileSync(join(folder, "hf", "tokenizer.json"), JSON.stringify(base));
+    await fails(
+      () => tokenizerStage(config, join(folder, "none.txt"), { base: join(folder, "hf") }),
+      "ERR_BELLE_UNSUPPORTED",
+      /^tokenizer\.base \(.*hf\): the base is no sentencepiece model/,
+    );
+  }));
+
 test("blank held-out lines, a model folder that is not there", () =>
   withFolder(async (folder) => {
     await material(folder);
@@ -238,7 +288,7 @@ test("blank held-out lines, a model folder that is not there", () =>
     );
     const model = { ...config.model, create: undefined, path: join(folder, "nowhere") };
     await fails(() => run({ ...config, model }), "ERR_BELLE_NOT_FOUND", /nowhere: no such model folder/);
-    assert.equal(readdirSync(join(config.output_dir, "stages")), ["tokenizer.json"]);
+    assert.not.ok(existsSync(join(config.output_dir, "stages")), "no stage was begun");
   }));
 
 test.run();

@@ -130,6 +130,7 @@ test("splitHead: every byte goes to one side, the cut is behind the line", () =>
     await fails(() => split("一\n二", 2), "ERR_BELLE_INVALID_DATA", say(2));
     await fails(() => split("一", 2), "ERR_BELLE_INVALID_DATA", say(1));
     await fails(() => split("", 2), "ERR_BELLE_INVALID_DATA", say(0));
+    await fails(() => splitHead(at("text"), 1, files, "a.gz"), "ERR_BELLE_INVALID_DATA", /^a\.gz has 0 lines/);
   }));
 
 const yaml = `recipe: extend-and-tune
@@ -149,6 +150,12 @@ const refused: Array<[set: string, en: RegExp, zh: RegExp]> = [
     /held_out_head: cannot be used together with held_out/,
     /不能与 held_out 同时使用/,
   ],
+  [
+    'tokenizer.train.input=["a.txt", "-"]',
+    /tokenizer\.train\.input\.1: cannot be standard input \(-\)/,
+    /tokenizer\.train\.input\.1：不能为标准输入（-）/,
+  ],
+  ['tokenizer.held_out="-"', /tokenizer\.held_out: cannot be standard input/, /tokenizer\.held_out.*不能为标准输入/],
   [
     "finetune.data.max_length=4096",
     /finetune\.data\.max_length: is 4096, above train\.max_length/,

@@ -15,8 +15,8 @@ export const tokenizerTrainSchema = z
   .strictObject({
     input: field(
       z.array(z.string().min(1)).min(1),
-      "Text files, one sentence a line; .tsv: text TAB frequency; .gz and .zst are unpacked, - is standard input.",
-      "文本文件，每行一句；.tsv 为“文本 TAB 频次”；.gz 与 .zst 会自动解压，- 表示标准输入。",
+      "Text files, one sentence a line; .tsv: text TAB frequency; .gz and .zst are unpacked, - is standard input (not in a recipe).",
+      "文本文件，每行一句；.tsv 为“文本 TAB 频次”；.gz 与 .zst 会自动解压，- 表示标准输入（配方中不可用）。",
     ),
     vocab_size: field(z.int().min(1).max(1_000_000).default(8000), "Rows of the vocabulary.", "词表大小。"),
     character_coverage: field(

@@ -1,22 +1,16 @@
 // Text that cannot be read twice or from the middle (compressed files, stdin, iterators) is written to a plain file
 // first: training reads it in parallel, samples it and goes on after a kill as with any file.
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, mkdtemp, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Readable, Transform, type TransformCallback } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
-import { Decompress } from "fzstd";
+import { dirname, join, resolve } from "node:path";
 import { abortError } from "../native/abort.ts";
+import { commitText } from "../native/commit_text.ts";
 import { BelleError } from "../native/errors.ts";
-
-/** Where text comes from: a path (.gz and .zst are unpacked, "-" is stdin), or the lines themselves. */
-export type CorpusInput = string | AsyncIterable<string>;
+import { type CorpusInput, type CorpusSource, inputError, openSource } from "./corpus_source.ts";
 
 export interface SpoolProgress {
-  /** Bytes read of the packed file, or characters taken from an iterator. */
+  /** Bytes read of the packed file or of standard input, or characters taken from an iterator. */
   done: number;
   /** 0 where nobody knows. */
   total: number;
@@ -25,6 +19,8 @@ export interface SpoolProgress {
 export interface SpoolOptions {
   /** Kept, and used again by the next call for the same inputs; left out: a temporary folder. */
   folder: string | undefined;
+  /** How the user names the folder, for messages. */
+  folderSetting?: string;
   signal: AbortSignal | undefined;
   onProgress: ((progress: SpoolProgress) => void) | undefined;
 }
@@ -32,7 +28,7 @@ export interface SpoolOptions {
 export interface SpooledCorpus {
   /** Paths of plain text, in the order of the inputs. */
   files: string[];
-  /** Removes what was temporary. */
+  /** Removes what was temporary, as far as that can be; never throws. */
   dispose(): Promise<void>;
 }
 
@@ -43,13 +39,19 @@ export function needsSpool(input: CorpusInput): boolean {
   return typeof input !== "string" || input === "-" || packed.test(input);
 }
 
-/** Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_DISK_FULL, ERR_BELLE_ABORTED. */
+/**
+ * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_IO, ERR_BELLE_DISK_FULL,
+ * ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and what an iterator or onProgress throws as it is.
+ */
 export async function spoolCorpus(inputs: readonly CorpusInput[], options: SpoolOptions): Promise<SpooledCorpus> {
   if (!inputs.some(needsSpool)) return { files: inputs as string[], dispose: async () => {} };
-  if (options.folder !== undefined) await mkdir(options.folder, { recursive: true });
-  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "belle-corpus-")));
+  if (inputs.filter((input) => input === "-").length > 1) {
+    throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", "Standard input (-) is named twice; it can be read only once.");
+  }
+  const folder = await makeFolder(options);
   const dispose = async () => {
-    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    // Whatever stands in its way: what was made of the text, or the failure on the way, is what the caller is told.
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
   };
   try {
     const files: string[] = [];
@@ -63,134 +65,170 @@ export async function spoolCorpus(inputs: readonly CorpusInput[], options: Spool
   }
 }
 
+async function makeFolder(options: SpoolOptions): Promise<string> {
+  const { folder } = options;
+  if (folder === undefined) {
+    const path = join(tmpdir(), "belle-corpus-");
+    return writing(path, options, () => mkdtemp(path));
+  }
+  await writing(folder, options, () => mkdir(folder, { recursive: true }));
+  return folder;
+}
+
+/** What `<target>.source` tells of `<target>`; there only while it is true. */
+interface SpoolRecord {
+  /** The packed file it was made from, in the version it had; null: standard input or an iterator. */
+  from: string | null;
+  bytes: number;
+  changed: number;
+  sha256: string;
+}
+
 async function spool(input: CorpusInput, base: string, options: SpoolOptions): Promise<string> {
-  const name = typeof input === "string" ? input : "the iterator of lines";
   // A frequency column stays one.
-  const target = `${base}${/\.tsv\.(gz|zst)$/.test(name) ? ".tsv" : ".txt"}`;
-  const from = typeof input === "string" && input !== "-" ? await identity(input) : undefined;
-  if (from !== undefined && (await written(target, from))) return target;
-  const source = open(input, from?.size ?? 0, options);
+  const target = `${base}${typeof input === "string" && /\.tsv\.(gz|zst)$/.test(input) ? ".tsv" : ".txt"}`;
+  const file = typeof input === "string" && input !== "-" ? await identity(input) : undefined;
+  const from = file?.id ?? null;
+  const old = await recordOf(target);
+  if (from !== null && old?.from === from) return target;
   const half = `${target}.part`;
   try {
-    await pipeline([...source, createWriteStream(half)], { signal: options.signal });
-    if (from !== undefined) await writeFile(`${target}.source`, from.text);
-    await rename(half, target);
+    const made = await write(openSource(input, options.signal), file?.size ?? 0, half, options);
+    if (old !== undefined && old.sha256 === made.sha256 && old.bytes === made.bytes) {
+      // The old file stays: its time of change is part of the name of the job whose counts lie beside it.
+      await rm(half, { force: true });
+      if (old.from !== from) await commitText(`${target}.source`, JSON.stringify({ ...old, from }));
+    } else {
+      await replace(target, half, options);
+      const { mtimeMs } = await writing(target, options, () => stat(target));
+      await commitText(`${target}.source`, JSON.stringify({ from, changed: mtimeMs, ...made } satisfies SpoolRecord));
+    }
   } catch (error) {
-    await rm(half, { force: true });
-    throw explained(error, name, half, options.signal);
+    const theirs = error instanceof BelleError && error.code === "ERR_BELLE_BUSY";
+    if (!theirs) await rm(half, { force: true }).catch(() => {});
+    throw options.signal?.aborted ? abortError(options.signal, "Unpacking the corpus") : error;
   }
   return target;
 }
 
+/** The record goes before the text it tells of, and comes after the next: a kill leaves text without one, at worst. */
+async function replace(target: string, half: string, options: SpoolOptions): Promise<void> {
+  await writing(target, options, async () => {
+    await rm(`${target}.source`, { force: true });
+    await syncFolder(dirname(target));
+    await rename(half, target);
+  });
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Writes all of the source to `half` and onto the disk. */
+async function write(
+  source: CorpusSource,
+  total: number,
+  half: string,
+  options: SpoolOptions,
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let told = 0;
+  // A file of our own: another process, at work in the same folder, would write into the middle of ours.
+  const file = await writing(half, options, async () => {
+    await rm(half, { force: true });
+    return open(half, "wx");
+  });
+  try {
+    for (;;) {
+      const step = await nextOf(source.chunks, options.signal);
+      if (step.done) break;
+      hash.update(step.value);
+      bytes += step.value.length;
+      await writing(half, options, () => file.writeFile(step.value));
+      const done = source.position();
+      if (done !== told) options.onProgress?.({ done, total });
+      told = done;
+    }
+    await writing(half, options, () => file.sync());
+    await checkOurs(file, half);
+  } finally {
+    // Not awaited: an iterator that hangs would hold up a stop.
+    source.chunks.return(undefined).catch(() => {});
+    await file.close().catch(() => {});
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+async function checkOurs(file: FileHandle, path: string): Promise<void> {
+  const [{ ino }, there] = [await file.stat(), await stat(path).catch(() => undefined)];
+  if (there?.ino === ino) return;
+  const folder = dirname(path);
+  throw new BelleError(
+    "ERR_BELLE_BUSY",
+    `Another process writes text in the folder ${folder}: wait for it, or give another folder.`,
+  );
+}
+
+/** The next chunk, or ERR_BELLE_ABORTED as soon as the signal is raised, whatever the source waits for. */
+function nextOf<T>(chunks: AsyncGenerator<T>, signal: AbortSignal | undefined): Promise<IteratorResult<T>> {
+  if (signal === undefined) return chunks.next();
+  return new Promise((done, fail) => {
+    const stop = () => fail(abortError(signal, "Unpacking the corpus"));
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop, { once: true });
+    chunks
+      .next()
+      .then(done, fail)
+      .finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
 /** What tells one version of a file from another. */
-async function identity(path: string): Promise<{ text: string; size: number }> {
+async function identity(path: string): Promise<{ id: string; size: number }> {
   try {
     const { size, mtimeMs } = await stat(path);
-    return {
-      text: createHash("sha256")
-        .update(JSON.stringify([path, size, mtimeMs]))
-        .digest("hex"),
-      size,
-    };
+    const version = JSON.stringify([resolve(path), size, mtimeMs]);
+    return { id: createHash("sha256").update(version).digest("hex"), size };
   } catch (cause) {
-    throw new BelleError("ERR_BELLE_NOT_FOUND", `${path} cannot be read; give the path of a text file.`, { cause });
+    throw inputError(cause, path);
   }
 }
 
-async function written(target: string, from: { text: string }): Promise<boolean> {
+/** Undefined where there is none, or it is of another text. */
+async function recordOf(target: string): Promise<SpoolRecord | undefined> {
   try {
-    await stat(target);
-    return (await readFile(`${target}.source`, "utf8")) === from.text;
+    const record = JSON.parse(await readFile(`${target}.source`, "utf8")) as SpoolRecord;
+    const { size, mtimeMs } = await stat(target);
+    return record.bytes === size && record.changed === mtimeMs ? record : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-type Stages = [NodeJS.ReadableStream, ...NodeJS.ReadWriteStream[]];
-
-function open(input: CorpusInput, total: number, { onProgress }: SpoolOptions): Stages {
-  if (typeof input !== "string") return [Readable.from(lines(input, onProgress))];
-  if (input === "-") return [process.stdin];
-  let done = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      done += chunk.length;
-      onProgress?.({ done, total });
-      next(null, chunk);
-    },
-  });
-  return [createReadStream(input), count, input.endsWith(".gz") ? zlib.createGunzip() : zstdDecompressor()];
-}
-
-async function* lines(source: AsyncIterable<string>, onProgress: SpoolOptions["onProgress"]): AsyncGenerator<string> {
-  let done = 0;
-  for await (const line of source) {
-    if (typeof line !== "string") {
+/** Runs a file operation in the spool's folder; what it throws becomes a sentence that says which folder to name. */
+async function writing<T>(path: string, options: SpoolOptions, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const setting = options.folderSetting ?? "workFolder (--work-folder)";
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
       throw new BelleError(
-        "ERR_BELLE_INVALID_ARGUMENT",
-        `sentences gave a ${typeof line}; every item must be a string.`,
+        "ERR_BELLE_DISK_FULL",
+        `The disk was full while text was written to ${path}; free space, or name a folder on a larger disk with ${setting}.`,
+        { cause },
       );
     }
-    done += line.length;
-    onProgress?.({ done, total: 0 });
-    yield `${line}\n`;
+    const other =
+      options.folder === undefined
+        ? `set TMPDIR to a folder that can be written, or name one with ${setting}`
+        : `name a folder that can be written with ${setting}`;
+    throw new BelleError("ERR_BELLE_IO", `${path} cannot be written (${code}); ${other}.`, { cause });
   }
-}
-
-/** Node's own where it has one (from 22.15 on), else a library's. */
-function zstdDecompressor(): NodeJS.ReadWriteStream {
-  const own = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream }).createZstdDecompress;
-  return own === undefined ? new ZstdDecompress() : own();
-}
-
-class ZstdDecompress extends Transform {
-  #finished = false;
-  readonly #decoder = new Decompress((chunk, last) => {
-    this.#finished ||= last === true;
-    this.push(chunk);
-  });
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, next: TransformCallback): void {
-    this.#run(next, () => this.#decoder.push(chunk));
-  }
-
-  override _flush(next: TransformCallback): void {
-    this.#run(next, () => {
-      this.#decoder.push(new Uint8Array(0), true);
-      if (!this.#finished) throw new Error("unexpected end of file");
-    });
-  }
-
-  #run(next: TransformCallback, body: () => void): void {
-    try {
-      body();
-    } catch (error) {
-      next(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    next();
-  }
-}
-
-function explained(error: unknown, name: string, target: string, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted) return abortError(signal, "Unpacking the corpus");
-  if (error instanceof BelleError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC") {
-    return new BelleError(
-      "ERR_BELLE_DISK_FULL",
-      `The disk was full while ${name} was unpacked to ${target}; free space, or name a folder on a larger disk with workFolder (--work-folder).`,
-      { cause: error },
-    );
-  }
-  if (code === "ENOENT" || code === "EACCES" || code === "EISDIR") {
-    return new BelleError("ERR_BELLE_NOT_FOUND", `${name} cannot be read; give the path of a text file.`, {
-      cause: error,
-    });
-  }
-  return new BelleError(
-    "ERR_BELLE_INVALID_DATA",
-    `${name} could not be unpacked (${message}); it is damaged, cut off or no such file. Make it again.`,
-    { cause: error },
-  );
 }

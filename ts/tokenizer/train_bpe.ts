@@ -5,7 +5,8 @@ import { throwIfAborted, withSignal } from "../native/abort.ts";
 import type { NativeBpeProgress } from "../native/binding.ts";
 import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
-import { type CorpusInput, spoolCorpus } from "./corpus_spool.ts";
+import type { CorpusInput } from "./corpus_source.ts";
+import { spoolCorpus } from "./corpus_spool.ts";
 import {
   type CamelCaseSentencePieceOptions,
   type SentencePieceOptions,
@@ -14,8 +15,9 @@ import {
 import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 
 /**
- * `done` of `total`: bytes of the packed file while unpacking, bytes while reading, pieces while merging. A total of 0
- * is not known.
+ * `done` of `total`: bytes of the packed file or of standard input while unpacking (characters of an iterator), bytes
+ * while reading, pieces while merging. A total of 0 is not known. The last one, with phase "done", tells `ties`, `shards`
+ * and `generations`.
  */
 export type TrainBpeProgress = NativeBpeProgress | { phase: "unpack"; done: number; total: number };
 
@@ -25,8 +27,12 @@ export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentence
    * unpacked first, "-" is standard input.
    */
   files?: readonly string[];
-  /** The lines themselves, instead of or besides files; what iterates asynchronously is written to disk first. */
-  sentences?: readonly string[] | AsyncIterable<string>;
+  /**
+   * The lines themselves, instead of or besides files: an array, or anything else that iterates over strings (a Set, a
+   * generator, asynchronous or not), which is written to disk first, where an item with line breaks is several lines. A
+   * plain string is refused: it is one line.
+   */
+  sentences?: readonly string[] | Iterable<string> | AsyncIterable<string>;
   /** sentencepiece's name of `files`: a list, or one string with commas. */
   input?: string | readonly string[];
   /** Only "bpe". */
@@ -46,7 +52,8 @@ export interface TrainBpeOptions extends SentencePieceOptions, CamelCaseSentence
   memory_limit_gb?: number | undefined;
   /**
    * Where unpacked text and counts that outgrow memoryLimit are kept. With it, a training that was killed goes on where
-   * its counts stood when it is started again; without, a temporary folder is used and removed.
+   * its counts stood when it is started again with the same text, also from standard input or an iterator; without, a
+   * temporary folder is used and removed.
    */
   workFolder?: string;
   signal?: AbortSignal;
@@ -61,14 +68,15 @@ const own = [
 /**
  * Trains a BPE vocabulary. Same pieces, scores and types, in the same order, as sentencepiece 0.2.2.
  * Throws ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (text too small for
- * vocab_size), ERR_BELLE_ABORTED.
+ * vocab_size, damaged files), ERR_BELLE_IO and ERR_BELLE_DISK_FULL (work folder), ERR_BELLE_ABORTED, and what an iterator
+ * of sentences throws.
  */
 export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
   if (typeof options !== "object" || options === null) wrong("trainBpe takes an options object.");
   const inputs: CorpusInput[] = [...strings("files", options.files), ...inputFiles(options.input)];
-  const streamed = isAsyncIterable(options.sentences);
-  if (streamed) inputs.push(options.sentences as AsyncIterable<string>);
-  const sentences = streamed ? [] : strings("sentences", options.sentences as readonly string[] | undefined);
+  const sentences: string[] = [];
+  if (iterates(options.sentences)) inputs.push(options.sentences);
+  else sentences.push(...strings("sentences", options.sentences));
   const common = { threads: threadCount(options), options: sentencePieceOptions(options, own) };
   if (inputs.length + sentences.length === 0) {
     wrong("There is nothing to train on: give files (one sentence a line) or sentences.");
@@ -110,14 +118,16 @@ function wrong(message: string): never {
   throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
 }
 
-function isAsyncIterable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+/** Whether it gives its items one by one. An array is there as a whole; a string would give its characters. */
+function iterates(value: TrainBpeOptions["sentences"]): value is Iterable<string> | AsyncIterable<string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
-function strings(name: string, value: readonly string[] | undefined): string[] {
+function strings(name: string, value: unknown): string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-    wrong(`${name} must be an array of strings.`);
+    wrong(`${name} must be an array of strings${name === "sentences" ? ", or iterate over strings" : ""}.`);
   }
   return [...value];
 }

@@ -1,13 +1,15 @@
 // belle-train tokenizer train
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { loadConfig, parseConfig } from "../../config/load.ts";
 import { tokenizerTrainSchema } from "../../config/tokenizer.ts";
+import { BelleError } from "../../native/errors.ts";
 import { trainBpe } from "../../tokenizer/train_bpe.ts";
 import { defineCommand } from "../command.ts";
 
 const phases = {
-  unpack: { en: "unpacking", zh: "解压" },
+  // Also of standard input, which is stored as it is.
+  unpack: { en: "fetching text", zh: "获取文本" },
   read: { en: "reading", zh: "读取" },
   count: { en: "counting", zh: "统计" },
   merge: { en: "merging", zh: "合并" },
@@ -57,7 +59,7 @@ export const command = defineCommand({
       type: "string",
       text: {
         en: "Keep unpacked text and counts here; the same command goes on with them after a kill",
-        zh: "在此保存解压后的文本与计数；中断后用同一命令即可继续",
+        zh: "解压后的文本与计数存放于此；中断后再次运行同一命令即可继续",
       },
     },
     set: {
@@ -93,9 +95,15 @@ export const command = defineCommand({
       args.config === undefined
         ? parseConfig("", "tokenizer train", tokenizerTrainSchema, options)
         : await loadConfig(args.config, tokenizerTrainSchema, options);
+    if (config.input.includes("-")) {
+      context.note({
+        en: "Reading the text from standard input, up to its end.",
+        zh: "从标准输入读取文本，直到其结束。",
+      });
+    }
     // Made before the work, so that a place that cannot be written costs nothing.
     const output = args.output.endsWith(".model") ? args.output : join(args.output, "tokenizer.model");
-    await mkdir(dirname(output), { recursive: true });
+    await makeFolder(dirname(output));
     let phase = "";
     let outcome: Record<string, number> = {};
     let progress = context.progress(phases.read);
@@ -109,8 +117,9 @@ export const command = defineCommand({
           phase = state.phase;
           progress = context.progress(phases[state.phase]);
         }
-        if (state.phase === "done" && state.shards) {
-          const { shards, generations = 0, ties = 0 } = state;
+        // Whatever the shards: ties are also settled by our rule where the counts of a limited run fit in memory.
+        if (state.phase === "done" && config.memory_limit_gb !== undefined) {
+          const { shards = 0, generations = 0, ties = 0 } = state;
           outcome = { shards, generations, ties };
         }
         progress.update({ done: state.done, total: state.total });
@@ -123,3 +132,14 @@ export const command = defineCommand({
     );
   },
 });
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `--output: ${path} cannot be made or written (${code}); choose another folder, or mend its permissions.`;
+    throw new BelleError("ERR_BELLE_IO", message, { cause });
+  }
+}

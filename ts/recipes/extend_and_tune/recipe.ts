@@ -1,10 +1,13 @@
 // extend-and-tune: a BPE is trained and merged, the model gets the rows, its embeddings are pre-trained, it is
 // fine-tuned, answers questions before and after, is scored, and one report tells the story.
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Language } from "../../config/language.ts";
 import { makeOutputFolder, sweepFolder } from "../../data/files.ts";
 import type { Evaluation } from "../../eval/summary.ts";
 import { clientFromConfig } from "../../judge/from_config.ts";
+import { modelConfig } from "../../model/model_config.ts";
+import { BelleError } from "../../native/errors.ts";
 import { mergeReportName } from "../../tokenizer/merge_report.ts";
 import { modelFingerprint } from "../../train/model_fingerprint.ts";
 import { StageRunner } from "../stage.ts";
@@ -38,6 +41,7 @@ export async function extendAndTune(given: ExtendAndTuneConfig, options: RecipeO
   // What the last stages need is looked at before the first: not after hours of training.
   await questionsOf(config);
   if (config.evaluation.by === "judge") clientFromConfig(config.evaluation.judge);
+  if (config.model.path !== undefined) await checkModel(config.model.path);
   makeOutputFolder(config.output_dir);
   sweepFolder(config.output_dir);
   const stages = config.answers.before ? 6 : 5;
@@ -55,6 +59,13 @@ export async function extendAndTune(given: ExtendAndTuneConfig, options: RecipeO
   const report = await writeReport(config, result, options.language);
   emit({ type: "report", path: report });
   return { ...result, report };
+}
+
+async function checkModel(path: string): Promise<void> {
+  if (!existsSync(path)) {
+    throw new BelleError("ERR_BELLE_NOT_FOUND", `${path}: no such model folder; check model.path.`);
+  }
+  await modelConfig(path);
 }
 
 // Paths are taken from the configuration, never from a record: a run's folder may have been moved since.

@@ -61,6 +61,15 @@ export const extendAndTuneSchema = z.strictObject({
         ),
       })
       .superRefine((value, context) => {
+        // Hashed before, so that the run is known again after a stop, and then read.
+        const en = "cannot be standard input (-): a recipe reads its text more than once; name a file";
+        const zh = "不能为标准输入（-）：配方需要多次读取文本，请给出文件名";
+        if (value.held_out === "-") context.addIssue(refusal({ en, zh }, ["held_out"]));
+        for (const [index, path] of value.train.input.entries()) {
+          if (path === "-") context.addIssue(refusal({ en, zh }, ["train", "input", index]));
+        }
+      })
+      .superRefine((value, context) => {
         if (value.held_out === undefined || value.held_out_head === 0) return;
         const en = "cannot be used together with held_out; keep one of the two";
         const zh = "不能与 held_out 同时使用，请只保留其一";

@@ -5,8 +5,16 @@ import { BelleError } from "../../native/errors.ts";
 
 const newline = 0x0a;
 
-/** The first `lines` lines (1 or more) go to `files.head`, the others, of which there must be some, to `files.rest`. */
-export async function splitHead(path: string, lines: number, files: { head: string; rest: string }): Promise<void> {
+/**
+ * The first `lines` lines (1 or more) go to `files.head`, the others, of which there must be some, to `files.rest`.
+ * `name`: what the user calls the file.
+ */
+export async function splitHead(
+  path: string,
+  lines: number,
+  files: { head: string; rest: string },
+  name = path,
+): Promise<void> {
   let offset = 0;
   let seen = 0;
   let tail = false;
@@ -25,7 +33,7 @@ export async function splitHead(path: string, lines: number, files: { head: stri
   if (seen < lines || !tail) {
     throw new BelleError(
       "ERR_BELLE_INVALID_DATA",
-      `${path} has ${seen + (tail ? 1 : 0)} lines; tokenizer.held_out_head (${lines}) must leave some to train on.`,
+      `${name} has ${seen + (tail ? 1 : 0)} lines; tokenizer.held_out_head (${lines}) must leave some to train on.`,
     );
   }
   await pipeline(createReadStream(path, { end: offset - 1 }), createWriteStream(files.head));

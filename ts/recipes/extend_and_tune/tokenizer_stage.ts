@@ -1,8 +1,9 @@
 // Vocabulary extension: train a BPE, append it to the base tokenizer, measure tokens per line before and after.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "../../data/byte_stream.ts";
 import { BelleError } from "../../native/errors.ts";
+import { spoolCorpus } from "../../tokenizer/corpus_spool.ts";
 import { saveMergeReport } from "../../tokenizer/merge_report.ts";
 import { mergeVocabulary } from "../../tokenizer/merge_vocabulary.ts";
 import { Tokenizer } from "../../tokenizer/tokenizer.ts";
@@ -11,6 +12,8 @@ import type { StageContext } from "../stage.ts";
 import type { RecipeProgress } from "./events.ts";
 import type { ExtendAndTuneConfig } from "./schema.ts";
 import { splitHead } from "./split_head.ts";
+
+type Context = StageContext<RecipeProgress>;
 
 export interface TokenizerResult {
   /** Folder with tokenizer.model and merge-report.json. */
@@ -46,16 +49,13 @@ export function tokenizerFolder(config: ExtendAndTuneConfig): string {
   return join(config.output_dir, "tokenizer");
 }
 
-export async function extendTokenizer(
-  config: ExtendAndTuneConfig,
-  context: StageContext<RecipeProgress>,
-): Promise<TokenizerResult> {
+export async function extendTokenizer(config: ExtendAndTuneConfig, context: Context): Promise<TokenizerResult> {
   const { base: basePath, train, merge_mode } = config.tokenizer;
   const folder = tokenizerFolder(config);
   await mkdir(folder, { recursive: true });
   const base = await Tokenizer.load(basePath);
-  const { held_out, input } = await holdOut(config, folder);
-  const lines = held_out === undefined ? undefined : await heldOutLines(held_out);
+  await checkBase(base, config);
+  const { lines, input } = await holdOut(config, folder, context);
   const addition = await trainBpe({
     ...train,
     input,
@@ -88,22 +88,64 @@ export async function extendTokenizer(
   return result;
 }
 
-/** The files to train on and the held-out lines: as configured, or cut from the head of the first file. */
+/** Hours of training would end at a base that nothing can be appended to: merged with itself, it says so now. */
+async function checkBase(base: Tokenizer, { tokenizer }: ExtendAndTuneConfig): Promise<void> {
+  try {
+    await mergeVocabulary(base, base, { mode: tokenizer.merge_mode });
+  } catch (cause) {
+    if (!(cause instanceof BelleError)) throw cause;
+    throw new BelleError(cause.code, `tokenizer.base (${tokenizer.base}): ${cause.message}`, { cause });
+  }
+}
+
+/** The files to train on, and the lines held out: as configured, or cut from the head of the first file. */
 async function holdOut(
   config: ExtendAndTuneConfig,
   folder: string,
-): Promise<{ held_out: string | undefined; input: string[] }> {
+  context: Context,
+): Promise<{ lines: string[] | undefined; input: string[] }> {
   const { held_out, held_out_head, train } = config.tokenizer;
-  if (held_out_head === 0) return { held_out, input: train.input };
+  if (held_out_head === 0) {
+    if (held_out === undefined) return { lines: undefined, input: train.input };
+    return {
+      lines: await asText(held_out, folder, context, (path) => heldOutLines(path, held_out)),
+      input: train.input,
+    };
+  }
   const [first, ...others] = train.input;
-  const files = { head: join(folder, "held_out.txt"), rest: join(folder, "train.txt") };
-  await splitHead(first!, held_out_head, files);
-  return { held_out: files.head, input: [files.rest, ...others] };
+  return asText(first!, folder, context, async (path) => {
+    // A frequency column stays one.
+    const ending = path.endsWith(".tsv") ? "tsv" : "txt";
+    const files = { head: join(folder, `held_out.${ending}`), rest: join(folder, `train.${ending}`) };
+    await splitHead(path, held_out_head, files, first);
+    return { lines: await heldOutLines(files.head, files.head), input: [files.rest, ...others] };
+  });
+}
+
+/** Calls `use` with the path of the file's text: itself, or what was unpacked from it, for as long as that takes. */
+async function asText<T>(
+  path: string,
+  folder: string,
+  { signal, report }: Context,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const unpacked = join(folder, "unpacked");
+  const corpus = await spoolCorpus([path], {
+    folder: unpacked,
+    folderSetting: "output_dir",
+    signal,
+    onProgress: (progress) => report({ kind: "bpe", progress: { phase: "unpack", ...progress } }),
+  });
+  const result = await use(corpus.files[0]!);
+  await rm(unpacked, { recursive: true, force: true });
+  return result;
 }
 
 /** The lines that are not blank; ERR_BELLE_INVALID_DATA where there is none to measure on. */
-async function heldOutLines(path: string): Promise<string[]> {
-  const lines = (await readFile(path, "utf8")).split(/\r?\n/u).filter((line) => line.trim() !== "");
+async function heldOutLines(path: string, name: string): Promise<string[]> {
+  const rows = (await readFile(path, "utf8")).split(/\r?\n/u);
+  const texts = path.endsWith(".tsv") ? rows.map((row) => row.split("\t", 1)[0]!) : rows;
+  const lines = texts.filter((line) => line.trim() !== "");
   if (lines.length > 0) return lines;
-  throw new BelleError("ERR_BELLE_INVALID_DATA", `${path}: all held-out lines are blank; hold lines with text out.`);
+  throw new BelleError("ERR_BELLE_INVALID_DATA", `${name}: all held-out lines are blank; hold lines with text out.`);
 }

@@ -1,0 +1,55 @@
+// Unpacks .zst in JavaScript: frames one after the other (cat, pzstd) and a file that was cut off are both told apart,
+// which Node's own decoder does not do in every version (nodejs/node#64741, #64592).
+import { Decompress } from "fzstd";
+import { BelleError } from "../native/errors.ts";
+
+/** Beyond it fzstd reads distances with too few bits, and would give out wrong text. */
+const largestWindow = 1 << 25;
+/** Bytes given at once: each 4 of them can stand for 128 KiB of text. */
+const sliceBytes = 4096;
+
+/**
+ * The text of the packed chunks. Throws what fzstd throws for damaged data and data that was cut off, and
+ * ERR_BELLE_UNSUPPORTED for a frame it cannot read rightly.
+ */
+export async function* unpackZstd(packed: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  let ready: Uint8Array[] = [];
+  let given = 0;
+  let ended = false;
+  const decoder = new Decompress((chunk, last) => {
+    if (last) ended = true;
+    else checkFrame(decoder, name);
+    if (chunk.length > 0) ready.push(chunk);
+  });
+  for await (const chunk of packed) {
+    given += chunk.length;
+    for (let at = 0; at < chunk.length; at += sliceBytes) {
+      decoder.push(chunk.subarray(at, at + sliceBytes));
+      yield* ready;
+      ready = [];
+    }
+  }
+  // What is held back for a header that may be longer: the last frame, where that is a small one.
+  decoder.push(new Uint8Array(0), true);
+  yield* ready;
+  if (!ended || given === 0) throw new Error("unexpected end of file");
+}
+
+/**
+ * fzstd keeps the frame it is in as `s`, with its window's size as `e` and its dictionary's number as `d`; the version
+ * is pinned, and tests look.
+ */
+function checkFrame(decoder: unknown, name: string): void {
+  const frame = (decoder as { s?: { e?: number; d?: number } }).s;
+  if (frame?.d !== 0) {
+    throw new BelleError(
+      "ERR_BELLE_UNSUPPORTED",
+      `${name} was packed with a dictionary, which is not read here; unpack it first: zstd -d -D DICTIONARY`,
+    );
+  }
+  if (frame.e !== undefined && frame.e <= largestWindow) return;
+  throw new BelleError(
+    "ERR_BELLE_UNSUPPORTED",
+    `${name} was packed with a window of ${frame.e} bytes (--long, or --ultra), and at most ${largestWindow} are read here; unpack it first: zstd -d --long=31`,
+  );
+}
