@@ -5,8 +5,8 @@
 #include "native/core/thread_pool.h"
 #include "native/core/utf8.h"
 #include "native/tokenizer/normalizer.h"
-#include "native/tokenizer/train/bpe_trainer_learn.h"
-#include "native/tokenizer/train/bpe_trainer_meta.h"
+#include "native/tokenizer/train/learn.h"
+#include "native/tokenizer/train/meta_pieces.h"
 #include "native/tokenizer/unicode/charsmap_builder.h"
 
 namespace belle::tokenizer {

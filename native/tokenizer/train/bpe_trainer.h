@@ -21,7 +21,7 @@ struct BpeTrainRequest {
   NormalizerSpec normalizer_spec;      // name picks the charsmap when precompiled_charsmap is empty
   int threads = 0;                     // 0: the cores this process may use
   // Bytes of memory training may use, 0: no limit. Counts that need more than half of it go to shards in the
-  // work folder (see corpus_shards.h; at most about three times the text in disk), and learning works on a
+  // work folder (see shard_folder.h; at most about three times the text in disk), and learning works on a
   // file there. Buffers of fixed size make a limit below 64 MiB a rough one. Without a limit, or with one of
   // 16 bytes and more for each byte of text, the pieces are exactly sentencepiece's. Under a smaller limit
   // two rules differ: of two splits of the same text with the same count the one with the shorter first half
@@ -37,7 +37,7 @@ struct BpeTrainRequest {
 struct BpeTrainProgress {
   enum class Phase { read, count, merge, done } phase;
   uint64_t done = 0, total = 0;  // bytes while reading, texts while counting, pieces while merging
-  // With phase done: how the pieces were found (bpe_trainer_learn.h).
+  // With phase done: how the pieces were found (learn.h).
   uint64_t ties = 0;
   uint32_t shards = 0, generations = 0;
 };

@@ -11,7 +11,7 @@
 
 #include "native/core/committed_file.h"
 #include "native/core/sha256.h"
-#include "native/tokenizer/train/corpus_memory.h"
+#include "native/tokenizer/train/free_memory.h"
 
 namespace belle::tokenizer {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/train/corpus_segments.h"
 #include "native/tokenizer/train/corpus_sentences.h"
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/segment_counter.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 namespace belle::tokenizer {
 

@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "native/core/json.h"
-#include "native/tokenizer/train/corpus_segments.h"
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/segment_counter.h"
+#include "native/tokenizer/train/shard_folder.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/train_case.h"

@@ -4,10 +4,10 @@
 #include <map>
 
 #include "native/core/philox.h"
-#include "native/tokenizer/train/bpe_trainer_runs.h"
-#include "native/tokenizer/train/bpe_trainer_sketch.h"
-#include "native/tokenizer/train/bpe_trainer_stream.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/tokenizer/train/pair_sketch.h"
+#include "native/tokenizer/train/run_table.h"
+#include "native/tokenizer/train/symbol_stream.h"
+#include "native/tokenizer/train/work_numbers.h"
 #include "test/native/check.h"
 
 using namespace belle;

@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_stream.h"
+#include "native/tokenizer/train/symbol_stream.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "native/core/committed_file.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/tokenizer/train/work_numbers.h"
 
 namespace belle::tokenizer {
 namespace {

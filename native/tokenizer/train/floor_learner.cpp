@@ -1,10 +1,10 @@
-#include "native/tokenizer/train/bpe_trainer_learner.h"
+#include "native/tokenizer/train/floor_learner.h"
 
 #include <algorithm>
 #include <span>
 
-#include "native/tokenizer/train/bpe_trainer_heap.h"
-#include "native/tokenizer/train/bpe_trainer_pairs.h"
+#include "native/tokenizer/train/counted_pairs.h"
+#include "native/tokenizer/train/pair_heap.h"
 
 namespace belle::tokenizer {
 namespace {

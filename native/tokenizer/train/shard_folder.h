@@ -3,9 +3,9 @@
 // committed with the place in the input up to which it counts, so a job that was killed goes on behind its
 // last shard. The folder holds:
 //   manifest.json  the job (options, files), and name, size, SHA-256 and input position of every shard
-//   shard-00000    segments in kParts parts by hash, characters; see corpus_shards.cpp
+//   shard-00000    segments in kParts parts by hash, characters; see shard_folder.cpp
 //   lock           held while a process works in the folder
-//   stream-N       what learning works on (bpe_trainer_stream.h); removed when the folder is opened
+//   stream-N       what learning works on (symbol_stream.h); removed when the folder is opened
 // Shards take at most about the bytes of the normalised text, each of the two streams that exist at a time
 // about two thirds of that.
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 #include "native/core/json.h"
 #include "native/core/status.h"
-#include "native/tokenizer/train/corpus_characters.h"
-#include "native/tokenizer/train/corpus_segments.h"
+#include "native/tokenizer/train/character_counts.h"
+#include "native/tokenizer/train/segment_counter.h"
 
 namespace belle::tokenizer {
 

@@ -1,11 +1,11 @@
-#include "native/tokenizer/train/bpe_trainer_merges.h"
+#include "native/tokenizer/train/learn_merges.h"
 
 #include <algorithm>
 #include <span>
 #include <unordered_set>
 
-#include "native/tokenizer/train/bpe_trainer_heap.h"
-#include "native/tokenizer/train/bpe_trainer_pairs.h"
+#include "native/tokenizer/train/counted_pairs.h"
+#include "native/tokenizer/train/pair_heap.h"
 
 namespace belle::tokenizer {
 namespace {

@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_runs.h"
+#include "native/tokenizer/train/run_table.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "native/tokenizer/train/bpe_trainer_learn.h"
-#include "native/tokenizer/train/bpe_trainer_merges.h"
 #include "native/tokenizer/train/corpus_reader.h"
+#include "native/tokenizer/train/learn.h"
+#include "native/tokenizer/train/learn_merges.h"
 
 namespace belle::tokenizer {
 

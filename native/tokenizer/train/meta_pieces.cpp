@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_meta.h"
+#include "native/tokenizer/train/meta_pieces.h"
 
 #include <cstdio>
 #include <set>

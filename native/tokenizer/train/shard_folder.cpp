@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,7 +12,7 @@
 #include "native/core/committed_file.h"
 #include "native/core/mapped_file.h"
 #include "native/core/sha256.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/tokenizer/train/work_numbers.h"
 
 // A shard: "BPESEG1\n"; the parts, each of: size, weight, text; ...; then sentences, total, number of
 // characters, (code point, count) ...; all numbers LEB128. Last kParts + 1 pairs of little-endian u64: offset

@@ -10,9 +10,9 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/train/bpe_trainer_rules.h"
-#include "native/tokenizer/train/corpus_characters.h"
+#include "native/tokenizer/train/character_counts.h"
 #include "native/tokenizer/train/corpus_reader.h"
+#include "native/tokenizer/train/piece_rules.h"
 
 namespace belle::tokenizer {
 
@@ -25,7 +25,7 @@ Result<Alphabet> choose_alphabet(const CharacterCounts& counts, const TrainerSpe
 // Of all texts, each as often as it counts.
 CharacterCounts count_characters(const Corpus& corpus);
 
-// What the merges in training order (bpe_trainer_merges.h) work on.
+// What the merges in training order (learn_merges.h) work on.
 struct Segments {
   static constexpr uint32_t kSeparator = 0xFFFFFFFF;
   // Symbols (index into Alphabet::characters) of all segments in order, each of two or more, a kSeparator

@@ -2,10 +2,10 @@
 #include <bit>
 
 #include "native/core/utf8.h"
-#include "native/tokenizer/train/bpe_trainer_generations.h"
-#include "native/tokenizer/train/bpe_trainer_learn.h"
 #include "native/tokenizer/train/corpus_counts.h"
 #include "native/tokenizer/train/corpus_sentences.h"
+#include "native/tokenizer/train/generations.h"
+#include "native/tokenizer/train/learn.h"
 
 namespace belle::tokenizer {
 namespace {

@@ -1,8 +1,8 @@
-#include "native/tokenizer/train/bpe_trainer_generations.h"
+#include "native/tokenizer/train/generations.h"
 
 #include <algorithm>
 
-#include "native/tokenizer/train/corpus_memory.h"
+#include "native/tokenizer/train/free_memory.h"
 
 namespace belle::tokenizer {
 namespace {

@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_segments.h"
+#include "native/tokenizer/train/segments.h"
 
 #include <algorithm>
 #include <bit>
