@@ -14,12 +14,14 @@
 
 namespace belle::tokenizer {
 
+constexpr int kMaxTrainThreads = 1024;
+
 struct BpeTrainRequest {
   std::vector<std::string> files;      // plain text, one sentence a line; .tsv: text TAB frequency
   std::vector<std::string> sentences;  // or lines in memory
   TrainerSpec trainer_spec;            // model_type is ignored: always BPE
   NormalizerSpec normalizer_spec;      // name picks the charsmap when precompiled_charsmap is empty
-  int threads = 0;                     // 0: the cores this process may use
+  int threads = 0;                     // 0: the cores this process may use; at most kMaxTrainThreads
   // Bytes of memory training may use, 0: no limit. Counts that need more than half of it go to shards in the
   // work folder (see shard_folder.h; at most about three times the text in disk), and learning works on a
   // file there. Buffers of fixed size make a limit below 64 MiB a rough one. Without a limit, or with one of

@@ -8,8 +8,6 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr int kMaxThreads = 1024;
-
 Status invalid(const std::string& what) { return {StatusCode::invalid_argument, what}; }
 
 Status check_range(const char* option, int64_t value, int64_t low, int64_t high) {
@@ -41,7 +39,7 @@ Status check_train_request(const BpeTrainRequest& request) {
   if (spec.input_sentence_size != 0 && spec.input_sentence_size <= 100)
     return invalid("input_sentence_size is " + std::to_string(spec.input_sentence_size) +
                    ": give 0 (all sentences) or more than 100");
-  BELLE_TRY(check_range("threads", request.threads, 0, kMaxThreads));
+  BELLE_TRY(check_range("threads", request.threads, 0, kMaxTrainThreads));
   if (!request.normalizer_spec.escape_whitespaces)
     return invalid(
         "escape_whitespaces is false: BPE training needs spaces written as U+2581, set it to true");
