@@ -5,6 +5,7 @@
 #include "native/core/thread_pool.h"
 #include "native/core/utf8.h"
 #include "native/tokenizer/normalizer.h"
+#include "native/tokenizer/train/check_train_request.h"
 #include "native/tokenizer/train/learn.h"
 #include "native/tokenizer/train/meta_pieces.h"
 #include "native/tokenizer/unicode/charsmap_builder.h"

@@ -9,9 +9,9 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
+#include "native/tokenizer/train/alphabet.h"
 #include "native/tokenizer/train/bpe_trainer.h"
 #include "native/tokenizer/train/piece_rules.h"
-#include "native/tokenizer/train/segments.h"
 
 namespace belle::tokenizer {
 
