@@ -147,7 +147,7 @@ Status ShardFolder::take_shard(const Json& entry) {
   if (!name || !name->string() || *name->string() != expected || !sha256 || !sha256->string() || !next ||
       !next->integer() || *next->integer() <= static_cast<int64_t>(next_chunk()))
     return damaged(file("manifest.json"), "is damaged");
-  Shard shard{expected, *sha256->string(), 0, static_cast<size_t>(*next->integer()), {}};
+  Shard shard{expected, *sha256->string(), static_cast<size_t>(*next->integer()), {}};
   BELLE_ASSIGN(const auto map, MappedFile::open(file(expected)));
   const auto bytes = map.bytes();
   if (sha256_hex(bytes.data(), bytes.size()) != shard.sha256)
@@ -161,7 +161,6 @@ Status ShardFolder::take_shard(const Json& entry) {
 Status ShardFolder::read_directory(Shard* shard, std::string_view bytes) {
   const Status bad = damaged(file(shard->name), "is damaged");
   if (bytes.size() < kMagic.size() + kDirectoryBytes || !bytes.starts_with(kMagic)) return bad;
-  shard->bytes = bytes.size();
   const uint64_t end = bytes.size() - kDirectoryBytes;
   for (size_t part = 0; part <= kParts; ++part) {
     const uint64_t offset = load_u64(bytes, end + part * 16), size = load_u64(bytes, end + part * 16 + 8);
@@ -222,7 +221,6 @@ Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
   }
   BELLE_TRY(write_part());
   BELLE_TRY(out.write(directory));
-  shard.bytes = out.size();
   shard.sha256 = out.hex();
   BELLE_TRY(out.commit());
   characters_.add_total(characters.total);
@@ -235,7 +233,6 @@ Status ShardFolder::write_manifest() const {
   Json::Array list;
   for (const Shard& shard : shards_)
     list.push_back(Json::Object{{"name", shard.name},
-                                {"bytes", static_cast<int64_t>(shard.bytes)},
                                 {"sha256", shard.sha256},
                                 {"next_chunk", static_cast<int64_t>(shard.next_chunk)}});
   return write_committed_file(file("manifest.json"),

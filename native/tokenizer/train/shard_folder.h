@@ -2,7 +2,7 @@
 // ShardFolder: counts of segments on disk, for corpora whose counts do not fit in memory. Every shard is
 // committed with the place in the input up to which it counts, so a job that was killed goes on behind its
 // last shard. The folder holds:
-//   manifest.json  the job (options, files), and name, size, SHA-256 and input position of every shard
+//   manifest.json  the job (options, files), and name, SHA-256 and input position of every shard
 //   shard-00000    segments in kParts parts by hash, characters; see shard_folder.cpp
 //   lock           held while a process works in the folder
 //   stream-N       what learning works on (symbol_stream.h); removed when the folder is opened
@@ -51,7 +51,6 @@ class ShardFolder {
  private:
   struct Shard {
     std::string name, sha256;
-    uint64_t bytes = 0;
     size_t next_chunk = 0;
     std::vector<std::pair<uint64_t, uint64_t>> parts;  // offset and size in the file
   };
