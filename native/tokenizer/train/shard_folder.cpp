@@ -57,9 +57,29 @@ void put_u64(std::string* out, uint64_t value) {
   for (int i = 0; i < 8; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
 }
 
-bool ours(const std::string& name) {
-  return name == "manifest.json" || name == "lock" || name.starts_with("shard-") ||
-         name.starts_with("stream-") || name.starts_with("manifest.json.tmp-");
+std::string shard_name(size_t index) {
+  const std::string digits = std::to_string(index);
+  return "shard-" + std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
+}
+
+// At least `least` digits and nothing else.
+bool is_number(std::string_view text, size_t least) {
+  return text.size() >= least &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Of a file this class or a stream writes; CommittedFile appends ".tmp-<pid>-<n>" until it commits.
+bool ours(std::string_view name) {
+  if (name == "lock" || (name.starts_with("stream-") && is_number(name.substr(7), 1))) return true;
+  if (const size_t tmp = name.find(".tmp-"); tmp != std::string_view::npos) {
+    const std::string_view numbers = name.substr(tmp + 5);
+    const size_t dash = std::min(numbers.find('-'), numbers.size());
+    if (!is_number(numbers.substr(0, dash), 1) || dash == numbers.size() ||
+        !is_number(numbers.substr(dash + 1), 1))
+      return false;
+    name = name.substr(0, tmp);
+  }
+  return name == "manifest.json" || (name.starts_with("shard-") && is_number(name.substr(6), 5));
 }
 
 Status damaged(const std::string& path, const std::string& what) {
@@ -106,7 +126,7 @@ Result<ShardFolder> ShardFolder::open(const std::string& folder, const Json& job
   for (const Shard& shard : all.shards_) known.push_back(shard.name);
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (const std::string name = entry.path().filename().string();
-        std::find(known.begin(), known.end(), name) == known.end())
+        ours(name) && std::find(known.begin(), known.end(), name) == known.end())
       ::unlink(all.file(name).c_str());
   return all;
 }
@@ -141,9 +161,7 @@ Status ShardFolder::take_manifest() {
 
 Status ShardFolder::take_shard(const Json& entry) {
   const Json *name = entry.find("name"), *sha256 = entry.find("sha256"), *next = entry.find("next_chunk");
-  const std::string expected =
-      "shard-" + std::string(5 - std::min<size_t>(5, std::to_string(shards_.size()).size()), '0') +
-      std::to_string(shards_.size());
+  const std::string expected = shard_name(shards_.size());
   if (!name || !name->string() || *name->string() != expected || !sha256 || !sha256->string() || !next ||
       !next->integer() || *next->integer() <= static_cast<int64_t>(next_chunk()))
     return damaged(file("manifest.json"), "is damaged");
@@ -186,9 +204,8 @@ Status ShardFolder::read_directory(Shard* shard, std::string_view bytes) {
 }
 
 Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
-  const std::string digits = std::to_string(shards_.size());
   Shard shard;
-  shard.name = "shard-" + std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
+  shard.name = shard_name(shards_.size());
   shard.next_chunk = next_chunk;
   BELLE_ASSIGN(auto out, HashedFile::create(file(shard.name)));
   BELLE_TRY(out.write(kMagic));

@@ -176,15 +176,29 @@ TEST("train limit: the work folder of another job, a damaged shard, a folder in 
   CHECK(refused(request, StatusCode::invalid_data, "manifest.json is damaged"));
 
   fs::remove_all(request.work_folder);
-  fs::create_directory(request.work_folder);
-  std::ofstream(request.work_folder + "/letter.txt") << "mine";
-  CHECK(refused(request, StatusCode::invalid_argument, "holds \"letter.txt\""));
-  CHECK(fs::exists(request.work_folder + "/letter.txt"));
-  fs::remove_all(request.work_folder);
-
   const auto holder = ShardFolder::open(request.work_folder, Json(Json::Object{}), false);
   CHECK_OK(holder.status());
   CHECK(refused(request, StatusCode::busy, "another process trains in the work folder"));
+}
+
+TEST("train limit: files of others in the work folder are refused and stay") {
+  const BpeTrainRequest request = limited_request(1, random_text(6, 12000, 700));
+  for (const std::string name :
+       {"letter.txt", "shard-notes.txt", "shard-0001", "shard-00000.bak", "stream-", "stream-of-thought",
+        "manifest.json.tmp-mine", "shard-00000.tmp-1-"}) {
+    fs::create_directory(request.work_folder);
+    const std::string path = request.work_folder + "/" + name;
+    std::ofstream(path) << "mine";
+    CHECK(refused(request, StatusCode::invalid_argument, "holds \"" + name + "\""));
+    CHECK_EQ(file_bytes(path), "mine");
+    fs::remove_all(request.work_folder);
+  }
+  // What a killed process of ours left goes.
+  fs::create_directory(request.work_folder);
+  for (const char* const name : {"stream-0", "shard-00007", "shard-123456", "manifest.json.tmp-17-0", "lock"})
+    std::ofstream(request.work_folder + "/" + name).flush();
+  CHECK_OK(trained(request).status);
+  CHECK(fs::is_empty(request.work_folder));
 }
 
 TEST("train limit: without a work folder nothing stays behind") {
