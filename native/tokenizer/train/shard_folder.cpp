@@ -82,6 +82,15 @@ bool ours(std::string_view name) {
   return name == "manifest.json" || (name.starts_with("shard-") && is_number(name.substr(6), 5));
 }
 
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) return system_failure("list the work folder", folder, error.value());
+  return names;
+}
+
 Status damaged(const std::string& path, const std::string& what) {
   return {StatusCode::invalid_data,
           path + " " + what + ": remove the work folder, the corpus will be counted again"};
@@ -113,22 +122,24 @@ Result<ShardFolder> ShardFolder::open(const std::string& folder, const Json& job
   fs::create_directories(folder, error);
   if (error) return system_failure("create the work folder", folder, error.value());
   ShardFolder all(folder, job, temporary);
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); !ours(name))
-      return Status(StatusCode::invalid_argument, "the work folder " + folder + " holds \"" + name +
-                                                      "\", which training did not write: give it a folder "
-                                                      "of its own");
-  if (error) return system_failure("list the work folder", folder, error.value());
+  BELLE_ASSIGN(auto names, names_in(folder));
+  for (const std::string& name : names)
+    if (!ours(name)) return all.foreign(name);
   BELLE_TRY(all.lock());
   BELLE_TRY(all.take_manifest());
   // What a killed process left: streams, and files not committed.
   std::vector<std::string> known = {"manifest.json", "lock"};
   for (const Shard& shard : all.shards_) known.push_back(shard.name);
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (const std::string name = entry.path().filename().string();
-        ours(name) && std::find(known.begin(), known.end(), name) == known.end())
+  BELLE_ASSIGN(names, names_in(folder));
+  for (const std::string& name : names)
+    if (ours(name) && std::find(known.begin(), known.end(), name) == known.end())
       ::unlink(all.file(name).c_str());
   return all;
+}
+
+Status ShardFolder::foreign(const std::string& name) const {
+  return {StatusCode::invalid_argument, "the work folder " + folder_ + " holds \"" + name +
+                                            "\", which training did not write: give it a folder of its own"};
 }
 
 Status ShardFolder::lock() {
@@ -143,7 +154,10 @@ Status ShardFolder::lock() {
 
 Status ShardFolder::take_manifest() {
   const std::string path = file("manifest.json");
-  if (!fs::exists(path)) return {};
+  std::error_code error;
+  const bool there = fs::exists(path, error);
+  if (error) return system_failure("look for", path, error.value());
+  if (!there) return {};
   BELLE_ASSIGN(const auto map, MappedFile::open(path));
   const std::string_view text(reinterpret_cast<const char*>(map.bytes().data()), map.bytes().size());
   const auto parsed = parse_json(text);
@@ -290,11 +304,9 @@ Status ShardFolder::read(size_t index, size_t part, std::string* buffer,
 void ShardFolder::remove_files() {
   // The manifest first: shards without it are no job.
   ::unlink(file("manifest.json").c_str());
-  std::error_code error;
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder_, error))
-    names.push_back(entry.path().filename().string());
-  for (const std::string& name : names)
+  const auto names = names_in(folder_);
+  if (!names.ok()) return;  // the folder went away
+  for (const std::string& name : names.value())
     if (ours(name)) ::unlink(file(name).c_str());
 }
 

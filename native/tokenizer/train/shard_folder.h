@@ -57,6 +57,7 @@ class ShardFolder {
   ShardFolder(std::string folder, const Json& job, bool temporary);
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
   Status lock();
+  Status foreign(const std::string& name) const;
   Status take_manifest();
   Status take_shard(const Json& entry);
   Status read_directory(Shard* shard, std::string_view bytes);

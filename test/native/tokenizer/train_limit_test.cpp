@@ -201,6 +201,16 @@ TEST("train limit: files of others in the work folder are refused and stay") {
   CHECK(fs::is_empty(request.work_folder));
 }
 
+TEST("train limit: a folder that cannot be looked at is a failure, not an exception") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 100, 20));
+  fs::create_symlink("work", request.work_folder);  // to itself
+  CHECK(refused(request, StatusCode::io, "look for the work folder"));
+  fs::remove(request.work_folder);
+  fs::create_directory(request.work_folder);
+  fs::create_symlink("manifest.json", request.work_folder + "/manifest.json");
+  CHECK(refused(request, StatusCode::io, "manifest.json"));
+}
+
 TEST("train limit: without a work folder nothing stays behind") {
   BpeTrainRequest request = limited_request(1, random_text(7, 12000, 700));
   request.work_folder.clear();
