@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "native/core/committed_file.h"
 #include "native/core/mapped_file.h"
@@ -91,6 +93,14 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
   return names;
 }
 
+// Whether `file` is what `path` names now.
+bool is_at(int file, const std::string& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
 Status damaged(const std::string& path, const std::string& what) {
   return {StatusCode::invalid_data,
           path + " " + what + ": remove the work folder, the corpus will be counted again"};
@@ -112,7 +122,10 @@ ShardFolder::ShardFolder(ShardFolder&& other) noexcept
 
 ShardFolder::~ShardFolder() {
   if (temporary_) remove_files();
-  if (lock_ >= 0) ::close(lock_);
+  if (lock_ >= 0) {
+    ::unlink(file("lock").c_str());
+    ::close(lock_);
+  }
   std::error_code ignored;
   if (temporary_) fs::remove(folder_, ignored);
 }
@@ -144,12 +157,26 @@ Status ShardFolder::foreign(const std::string& name) const {
 
 Status ShardFolder::lock() {
   const std::string path = file("lock");
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) return system_failure("create", path, errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
-  return {StatusCode::busy,
-          "another process trains in the work folder " + folder_ + ": wait for it, or give another folder"};
+  for (;;) {
+    const int opened = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (opened < 0) return system_failure("create", path, errno);
+    const int error = ::flock(opened, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    // Who held it removes it: then this is a lock on nothing, and another process may have the next one.
+    if (error == 0 && is_at(opened, path)) {
+      lock_ = opened;
+      break;
+    }
+    ::close(opened);
+    if (error == EWOULDBLOCK)
+      return {StatusCode::busy, "another process trains in the work folder " + folder_ +
+                                    ": wait for it, or give another folder"};
+    if (error != 0) return system_failure("lock", path, error);
+  }
+  // Ours is empty; any other must not be removed.
+  struct stat locked {};
+  if (::fstat(lock_, &locked) == 0 && locked.st_size == 0) return {};
+  ::close(std::exchange(lock_, -1));
+  return foreign("lock");
 }
 
 Status ShardFolder::take_manifest() {
@@ -307,7 +334,7 @@ void ShardFolder::remove_files() {
   const auto names = names_in(folder_);
   if (!names.ok()) return;  // the folder went away
   for (const std::string& name : names.value())
-    if (ours(name)) ::unlink(file(name).c_str());
+    if (ours(name) && name != "lock") ::unlink(file(name).c_str());
 }
 
 }  // namespace belle::tokenizer

@@ -4,7 +4,7 @@
 // last shard. The folder holds:
 //   manifest.json  the job (options, files), and name, SHA-256 and input position of every shard
 //   shard-00000    segments in kParts parts by hash, characters; see shard_folder.cpp
-//   lock           held while a process works in the folder
+//   lock           there while a process works in the folder, or was killed in it
 //   stream-N       what learning works on (symbol_stream.h); removed when the folder is opened
 // Shards take at most about the bytes of the normalised text, each of the two streams that exist at a time
 // about two thirds of that.
@@ -45,7 +45,7 @@ class ShardFolder {
   // The segments of one part of a shard; *buffer holds the part.
   Status read(size_t shard, size_t part, std::string* buffer,
               const std::function<Status(std::string_view text, uint64_t weight)>& visit) const;
-  // Removes what this class and the streams wrote.
+  // Removes what this class and the streams wrote; the lock stays until this object goes.
   void remove_files();
 
  private:

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "native/core/json.h"
 #include "native/tokenizer/train/segment_counter.h"
@@ -185,7 +186,7 @@ TEST("train limit: files of others in the work folder are refused and stay") {
   const BpeTrainRequest request = limited_request(1, random_text(6, 12000, 700));
   for (const std::string name :
        {"letter.txt", "shard-notes.txt", "shard-0001", "shard-00000.bak", "stream-", "stream-of-thought",
-        "manifest.json.tmp-mine", "shard-00000.tmp-1-"}) {
+        "manifest.json.tmp-mine", "shard-00000.tmp-1-", "lock"}) {
     fs::create_directory(request.work_folder);
     const std::string path = request.work_folder + "/" + name;
     std::ofstream(path) << "mine";
@@ -209,6 +210,43 @@ TEST("train limit: a folder that cannot be looked at is a failure, not an except
   fs::create_directory(request.work_folder);
   fs::create_symlink("manifest.json", request.work_folder + "/manifest.json");
   CHECK(refused(request, StatusCode::io, "manifest.json"));
+}
+
+TEST("train limit: a work folder has one owner, until its object goes") {
+  const std::string path = test::temporary_folder() + "/work";
+  const Json job(Json::Object{{"job", 1}});
+  const auto open = [&] { return ShardFolder::open(path, job, false); };
+  {
+    auto holder = open();
+    CHECK_OK(holder.status());
+    if (!holder.ok()) return;
+    holder.value().remove_files();
+    CHECK_EQ(static_cast<int>(open().status().code()), static_cast<int>(StatusCode::busy));
+  }
+  CHECK(fs::is_empty(path));
+  // Taken and given back by many at once.
+  std::atomic<int> inside{0};
+  std::atomic<size_t> taken{0}, shared{0}, failed{0};
+  const auto take = [&] {
+    for (int i = 0; i < 2000; ++i) {
+      const auto holder = open();
+      if (!holder.ok()) {
+        failed += holder.status().code() != StatusCode::busy;
+        continue;
+      }
+      ++taken;
+      shared += inside.fetch_add(1) != 0;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      --inside;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back(take);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(taken > 0);
+  CHECK_EQ(shared.load(), size_t{0});
+  CHECK_EQ(failed.load(), size_t{0});
+  CHECK(fs::is_empty(path));
 }
 
 TEST("train limit: without a work folder nothing stays behind") {
