@@ -92,7 +92,7 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   };
   ThreadPool pool(original.threads);
   const LearnJob job{original, model.normalizer_spec, meta_texts, rules, pool, stop, report};
-  BELLE_ASSIGN(const Learned learned, learn(job));
+  BELLE_ASSIGN(Learned learned, learn(job));
   BELLE_ASSIGN(const size_t wanted, wanted_pieces(learned.alphabet, meta_texts.size(), spec));
   if (learned.pieces.size() < wanted && spec.hard_vocab_limit) {
     const std::string largest =
@@ -104,8 +104,12 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   }
   BELLE_ASSIGN(model.pieces, assemble(meta, learned.pieces, learned.alphabet));
   model.trainer_spec.vocab_size = static_cast<int32_t>(model.pieces.size());
-  report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties,
-          learned.shards, learned.generations});
+  // Only now: what failed until here can be asked for again, from the same counts.
+  const uint32_t shards = learned.work ? learned.work->shards() : 0;
+  if (learned.work) learned.work->remove_files();
+  learned.work.reset();
+  report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties, shards,
+          learned.generations});
   return model;
 }
 

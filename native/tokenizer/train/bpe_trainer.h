@@ -29,8 +29,9 @@ struct BpeTrainRequest {
   // two rules differ: of two splits of the same text with the same count the one with the shorter first half
   // is joined (progress tells how often: hardly ever in real text), and pieces of count 0 are not made up.
   uint64_t memory_limit = 0;
-  // Kept when training fails, is stopped or killed, so that the same request goes on behind the last shard;
-  // emptied at the end. "": a temporary folder beside the first file or in $TMPDIR, removed at the end.
+  // Kept when training fails, is stopped or killed, so that a request for the same counts (vocab_size and
+  // whatever else only learning asks for may differ) goes on behind the last shard; emptied when training
+  // ends well. "": a temporary folder beside the first file or in $TMPDIR, removed at the end.
   std::string work_folder;
   // The plain way, every pair kept and every text in its place: slower, larger, the same pieces.
   bool in_order = false;

@@ -12,6 +12,7 @@
 #include "native/tokenizer/train/alphabet.h"
 #include "native/tokenizer/train/bpe_trainer.h"
 #include "native/tokenizer/train/piece_rules.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 namespace belle::tokenizer {
 
@@ -29,7 +30,8 @@ struct Learned {
   Alphabet alphabet;
   std::vector<std::u32string> pieces;
   uint64_t ties = 0;  // between two splits of one text, by the rule of floor_learner.h
-  uint32_t shards = 0, generations = 0;
+  uint32_t generations = 0;
+  std::optional<ShardFolder> work;  // with the counts, where they went to disk
 };
 
 // How many pieces to learn besides the alphabet and the meta pieces; invalid_argument when they alone are

@@ -26,6 +26,7 @@ struct Trained {
   Status status;
   BpeTrainProgress last{};
   uint64_t first_done = 0;  // bytes at the first report: more than a portion when shards were taken
+  size_t reads = 0;         // reports of reading
   std::string bytes() const { return status.ok() ? serialize_model(model) : status.message(); }
 };
 
@@ -37,6 +38,7 @@ Trained trained(const BpeTrainRequest& request) {
     CHECK(now.phase >= out.last.phase);
     CHECK(now.done <= now.total);
     if (std::exchange(first, false)) out.first_done = now.done;
+    out.reads += now.phase == BpeTrainProgress::Phase::read;
     out.last = now;
   });
   out.status = model.status();
@@ -200,6 +202,63 @@ TEST("train limit: files of others in the work folder are refused and stay") {
     std::ofstream(request.work_folder + "/" + name).flush();
   CHECK_OK(trained(request).status);
   CHECK(fs::is_empty(request.work_folder));
+}
+
+TEST("train limit: counts serve every request that differs in learning alone") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 12000, 20));
+  request.trainer_spec.hard_vocab_limit = true;
+  request.trainer_spec.vocab_size = 5000;
+  request.trainer_spec.max_sentencepiece_length = 2;
+  CHECK(refused(request, StatusCode::invalid_argument, "this corpus gives at most"));
+  const size_t shards = shards_in(request.work_folder);
+  CHECK(shards > 1);
+  CHECK(!fs::exists(request.work_folder + "/lock"));
+
+  request.trainer_spec.vocab_size = 10;
+  CHECK(refused(request, StatusCode::invalid_argument, "give vocab_size at least"));
+  CHECK_EQ(shards_in(request.work_folder), shards);
+
+  request.trainer_spec.vocab_size = 900;
+  request.trainer_spec.max_sentencepiece_length = 5;
+  request.trainer_spec.character_coverage = 0.99f;
+  request.trainer_spec.required_chars = "#";
+  // The same symbols at other ids and of other types.
+  request.trainer_spec.pad_id = 0, request.trainer_spec.unk_id = 3;
+  request.trainer_spec.pad_piece = "<unk>", request.trainer_spec.unk_piece = "</s>";
+  request.trainer_spec.eos_piece = "<s>", request.trainer_spec.bos_id = -1;
+  const Trained again = trained(request);
+  CHECK_OK(again.status);
+  CHECK_EQ(again.reads, size_t{0});
+  CHECK_EQ(again.last.shards, static_cast<uint32_t>(shards));
+  CHECK(fs::is_empty(request.work_folder));
+  const Trained fresh = trained(request);
+  CHECK(fresh.reads > 0);
+  CHECK(again.bytes() == fresh.bytes());
+}
+
+TEST("train limit: options that change the counts ask for other ones") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 12000, 20));
+  request.trainer_spec.vocab_size = 10;
+  CHECK(refused(request, StatusCode::invalid_argument, "give vocab_size at least"));
+  CHECK(shards_in(request.work_folder) > 1);
+  const auto other = [&](auto change) {
+    BpeTrainRequest changed = request;
+    change(&changed.trainer_spec, &changed.normalizer_spec);
+    CHECK(refused(changed, StatusCode::invalid_argument, "holds the counts of another job"));
+  };
+  other([](auto* t, auto*) { t->max_sentence_length = 1000; });
+  other([](auto* t, auto*) { t->input_sentence_size = 1000; });
+  other([](auto* t, auto*) { t->split_by_whitespace = !t->split_by_whitespace; });
+  other([](auto* t, auto*) { t->split_by_unicode_script = false; });
+  other([](auto* t, auto*) { t->split_by_number = false; });
+  other([](auto* t, auto*) { t->split_digits = true; });
+  other([](auto* t, auto*) { t->treat_whitespace_as_suffix = true; });
+  other([](auto* t, auto*) { t->allow_whitespace_only_pieces = true; });
+  other([](auto* t, auto*) { t->byte_fallback = true; });
+  other([](auto* t, auto*) { t->user_defined_symbols = {"ab"}; });
+  other([](auto*, auto* n) { n->name = "nmt_nfkc"; });
+  other([](auto*, auto* n) { n->add_dummy_prefix = false; });
+  other([](auto*, auto* n) { n->remove_extra_whitespaces = false; });
 }
 
 TEST("train limit: a folder that cannot be looked at is a failure, not an exception") {
