@@ -49,29 +49,17 @@ Result<std::vector<Piece>> assemble(const MetaPieces& meta, const std::vector<st
   return pieces;
 }
 
-Result<Learned> learn(const LearnJob& job) {
-  if (job.request.in_order) return learn_ordered(job, false);
+Result<Learned> learn_fast(const LearnJob& job) {
   BELLE_ASSIGN(auto learned, learn_counted(job));
   if (learned) return std::move(*learned);
   return learn_ordered(job, true);
 }
 
-}  // namespace
+Result<Learned> learn_plainly(const LearnJob& job) { return learn_ordered(job, false); }
 
-Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const TrainerSpec& spec) {
-  const size_t fixed = alphabet.characters.size() + meta;
-  if (fixed > static_cast<size_t>(spec.vocab_size))
-    return Status(StatusCode::invalid_argument,
-                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
-                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
-                      std::to_string(meta) + ") alone take " + std::to_string(fixed) +
-                      ": give vocab_size at least " + std::to_string(fixed) +
-                      " or a lower character_coverage");
-  return static_cast<size_t>(spec.vocab_size) - fixed;
-}
-
-Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std::atomic<bool>& stop,
-                                     const std::function<void(const BpeTrainProgress&)>& on_progress) {
+Result<SentencePieceModel> train(const BpeTrainRequest& original, Result<Learned> (*learn)(const LearnJob&),
+                                 const std::atomic<bool>& stop,
+                                 const std::function<void(const BpeTrainProgress&)>& on_progress) {
   BELLE_TRY(check_train_request(original));
   SentencePieceModel model;
   model.trainer_spec = original.trainer_spec;
@@ -111,6 +99,31 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties, shards,
           learned.generations});
   return model;
+}
+
+}  // namespace
+
+Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const TrainerSpec& spec) {
+  const size_t fixed = alphabet.characters.size() + meta;
+  if (fixed > static_cast<size_t>(spec.vocab_size))
+    return Status(StatusCode::invalid_argument,
+                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
+                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
+                      std::to_string(meta) + ") alone take " + std::to_string(fixed) +
+                      ": give vocab_size at least " + std::to_string(fixed) +
+                      " or a lower character_coverage");
+  return static_cast<size_t>(spec.vocab_size) - fixed;
+}
+
+Result<SentencePieceModel> train_bpe(const BpeTrainRequest& request, const std::atomic<bool>& stop,
+                                     const std::function<void(const BpeTrainProgress&)>& on_progress) {
+  return train(request, learn_fast, stop, on_progress);
+}
+
+Result<SentencePieceModel> train_bpe_in_order(
+    const BpeTrainRequest& request, const std::atomic<bool>& stop,
+    const std::function<void(const BpeTrainProgress&)>& on_progress) {
+  return train(request, learn_plainly, stop, on_progress);
 }
 
 }  // namespace belle::tokenizer

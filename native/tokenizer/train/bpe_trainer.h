@@ -33,8 +33,6 @@ struct BpeTrainRequest {
   // whatever else only learning asks for may differ) goes on behind the last shard; emptied when training
   // ends well. "": a temporary folder beside the first file or in $TMPDIR, removed at the end.
   std::string work_folder;
-  // The plain way, every pair kept and every text in its place: slower, larger, the same pieces.
-  bool in_order = false;
 };
 
 struct BpeTrainProgress {

@@ -42,6 +42,11 @@ Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const Traine
 // a byte of corpus. silent: reports no phase before merging.
 Result<Learned> learn_ordered(const LearnJob& job, bool silent);
 
+// train_bpe by learn_ordered alone: slower, larger, the same pieces; what the fast way is compared with.
+Result<SentencePieceModel> train_bpe_in_order(
+    const BpeTrainRequest& request, const std::atomic<bool>& stop,
+    const std::function<void(const BpeTrainProgress&)>& on_progress);
+
 // Counted segments in any order, in generations (generations.h): faster and smaller. Nothing when
 // only learn_ordered can tell, and may be used: at a tie between two splits of one text, or when pairs of
 // count 0 are wanted.
