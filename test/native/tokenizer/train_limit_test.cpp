@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -61,14 +62,6 @@ BpeTrainRequest limited_request(uint64_t seed, const std::string& text) {
   return request;
 }
 
-int train_in_child(const std::vector<std::string>& arguments) {
-  BpeTrainRequest request = limited_request(1, "");
-  request.files = {arguments.at(0)};
-  request.work_folder = arguments.at(1);
-  return train(request).ok() ? 0 : 1;
-}
-const test::RegisterChild kTrains("trains_bpe", train_in_child);
-
 bool refused(const BpeTrainRequest& request, StatusCode code, const std::string& part) {
   const Trained out = trained(request);
   if (out.status.code() == code && out.status.message().find(part) != std::string::npos) return true;
@@ -83,6 +76,21 @@ size_t shards_in(const std::string& folder) {
     count += entry.path().filename().string().starts_with("shard-") && !entry.path().has_extension();
   return count;
 }
+
+// Trains until the work folder holds some shards, and is killed there.
+int train_in_child(const std::vector<std::string>& arguments) {
+  BpeTrainRequest request = limited_request(1, "");
+  request.files = {arguments.at(0)};
+  request.work_folder = arguments.at(1);
+  const auto wanted = static_cast<size_t>(std::stoul(arguments.at(2)));
+  const std::atomic<bool> stop{false};
+  (void)train_bpe(request, stop, [&](const BpeTrainProgress& now) {
+    if (now.phase == BpeTrainProgress::Phase::read && shards_in(request.work_folder) >= wanted)
+      ::kill(::getpid(), SIGKILL);
+  });
+  return 1;  // of its own accord
+}
+const test::RegisterChild kTrains("trains_bpe", train_in_child);
 
 }  // namespace
 
@@ -125,18 +133,12 @@ TEST("train limit: a process killed while it counts loses no committed shard") {
     const pid_t child = fork();
     if (child == 0) {
       ::execl("/proc/self/exe", "test_tokenizer", "--child", "trains_bpe", request.files[0].c_str(),
-              request.work_folder.c_str(), nullptr);
+              request.work_folder.c_str(), std::to_string(wanted).c_str(), nullptr);
       _exit(126);
     }
     int status = 0;
-    pid_t ended = 0;
-    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && shards_in(request.work_folder) < wanted)
-      usleep(500);
-    if (ended == 0) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-    }
-    killed += WIFSIGNALED(status);
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   }
   CHECK_EQ(killed, 3);
   const size_t before = shards_in(request.work_folder);
