@@ -1,4 +1,6 @@
 // What learning in generations stands on: streams of symbols, bounds of pairs, runs.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -75,6 +77,23 @@ TEST("train stream: what was written comes back, from memory and from a file tha
     stream.reset();
     CHECK(!std::filesystem::exists(path));
   }
+}
+
+TEST("train stream: a file past the limit on sizes is a failure, not the end of the process") {
+  auto stream = SymbolStream::in_file(test::temporary_folder() + "/stream");
+  CHECK_OK(stream.status());
+  if (!stream.ok()) return;
+  SymbolStream::Writer writer(stream.value().get());
+  for (const auto& [weight, symbols] : some_segments()) CHECK_OK(writer.add(weight, symbols));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit tight = before;
+  tight.rlim_cur = 1;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  const Status refused = writer.finish();
+  setrlimit(RLIMIT_FSIZE, &before);
+  CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::disk_full));
+  CHECK(refused.message().find("ulimit -f") != std::string::npos);
 }
 
 TEST("train stream: damaged bytes are refused, never read past") {
