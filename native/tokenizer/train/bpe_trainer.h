@@ -31,7 +31,8 @@ struct BpeTrainRequest {
   uint64_t memory_limit = 0;
   // Kept when training fails, is stopped or killed, so that a request for the same counts (vocab_size and
   // whatever else only learning asks for may differ) goes on behind the last shard; emptied when training
-  // ends well. "": a temporary folder beside the first file or in $TMPDIR, removed at the end.
+  // ends well. "": a temporary folder (.bpe-work-*) beside the first file or in $TMPDIR, removed at the
+  // end; one of a killed process stays.
   std::string work_folder;
 };
 
