@@ -52,16 +52,21 @@ int run(int argc, char** argv) {
   std::vector<tokenizer::EncodeScratch> scratch(static_cast<size_t>(pool.threads()));
   const size_t chunks = (lines.size() + kChunkLines - 1) / kChunkLines;
   std::vector<std::vector<int32_t>> ids(chunks);
+  std::vector<Status> failures(chunks);
   double best = 1e9;
   for (int64_t round = 0; round < rounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
     pool.run(chunks, [&](size_t chunk, int thread) {
       ids[chunk].clear();
       for (size_t i = chunk * kChunkLines; i < std::min(lines.size(), (chunk + 1) * kChunkLines); ++i)
-        (void)tokenizer.value()->encode(lines[i], &scratch[static_cast<size_t>(thread)], &ids[chunk]);
+        if (failures[chunk].ok())
+          failures[chunk] =
+              tokenizer.value()->encode(lines[i], &scratch[static_cast<size_t>(thread)], &ids[chunk]);
     });
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
+  for (const Status& failure : failures)
+    if (!failure.ok()) refuse(failure.message());
   size_t tokens = 0;
   for (const auto& chunk : ids) tokens += chunk.size();
   std::printf("{\"megabytes_per_s\":%.2f,\"threads\":%d,\"tokens\":%zu,\"bytes\":%zu}\n",

@@ -123,7 +123,7 @@ Napi::Value train_bpe(const Napi::CallbackInfo& info) {
     }
   }
   request.sentences = options.strings("sentences");
-  request.threads = static_cast<int>(options.integer("threads", 0, 1024));
+  request.threads = static_cast<int>(options.integer("threads", 0, tokenizer::kMaxTrainThreads));
   if (!options.get("memoryLimit").IsUndefined())
     request.memory_limit = static_cast<uint64_t>(options.integer("memoryLimit", 0));
   if (!options.get("workFolder").IsUndefined()) request.work_folder = options.file("workFolder");

@@ -1,46 +1,22 @@
 #include "native/core/committed_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "native/core/file_size_signal.h"
 
 namespace belle {
 
 namespace {
 
 constexpr size_t kBuffer = 256 << 10;  // small writes are gathered
-
-// A write past RLIMIT_FSIZE raises SIGXFSZ, which kills the process before write() can return EFBIG. The
-// signal is held back on this thread only and eaten afterwards, so that the host's signal handling stays as
-// it was.
-class HoldFileSizeSignal {
- public:
-  HoldFileSizeSignal() {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~HoldFileSizeSignal() {
-    if (sigismember(&before_, SIGXFSZ)) return;
-    const timespec now{};
-    while (sigtimedwait(&signal_, nullptr, &now) == -1 && errno == EINTR) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  HoldFileSizeSignal(const HoldFileSizeSignal&) = delete;
-  HoldFileSizeSignal& operator=(const HoldFileSizeSignal&) = delete;
-
- private:
-  sigset_t signal_, before_;
-};
 
 }  // namespace
 

@@ -5,8 +5,9 @@
 #include "native/core/thread_pool.h"
 #include "native/core/utf8.h"
 #include "native/tokenizer/normalizer.h"
-#include "native/tokenizer/train/bpe_trainer_learn.h"
-#include "native/tokenizer/train/bpe_trainer_meta.h"
+#include "native/tokenizer/train/check_train_request.h"
+#include "native/tokenizer/train/learn.h"
+#include "native/tokenizer/train/meta_pieces.h"
 #include "native/tokenizer/unicode/charsmap_builder.h"
 
 namespace belle::tokenizer {
@@ -48,29 +49,17 @@ Result<std::vector<Piece>> assemble(const MetaPieces& meta, const std::vector<st
   return pieces;
 }
 
-Result<Learned> learn(const LearnJob& job) {
-  if (job.request.in_order) return learn_ordered(job, false);
+Result<Learned> learn_fast(const LearnJob& job) {
   BELLE_ASSIGN(auto learned, learn_counted(job));
   if (learned) return std::move(*learned);
   return learn_ordered(job, true);
 }
 
-}  // namespace
+Result<Learned> learn_plainly(const LearnJob& job) { return learn_ordered(job, false); }
 
-Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const TrainerSpec& spec) {
-  const size_t fixed = alphabet.characters.size() + meta;
-  if (fixed > static_cast<size_t>(spec.vocab_size))
-    return Status(StatusCode::invalid_argument,
-                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
-                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
-                      std::to_string(meta) + ") alone take " + std::to_string(fixed) +
-                      ": give vocab_size at least " + std::to_string(fixed) +
-                      " or a lower character_coverage");
-  return static_cast<size_t>(spec.vocab_size) - fixed;
-}
-
-Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std::atomic<bool>& stop,
-                                     const std::function<void(const BpeTrainProgress&)>& on_progress) {
+Result<SentencePieceModel> train(const BpeTrainRequest& original, Result<Learned> (*learn)(const LearnJob&),
+                                 const std::atomic<bool>& stop,
+                                 const std::function<void(const BpeTrainProgress&)>& on_progress) {
   BELLE_TRY(check_train_request(original));
   SentencePieceModel model;
   model.trainer_spec = original.trainer_spec;
@@ -91,7 +80,7 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   };
   ThreadPool pool(original.threads);
   const LearnJob job{original, model.normalizer_spec, meta_texts, rules, pool, stop, report};
-  BELLE_ASSIGN(const Learned learned, learn(job));
+  BELLE_ASSIGN(Learned learned, learn(job));
   BELLE_ASSIGN(const size_t wanted, wanted_pieces(learned.alphabet, meta_texts.size(), spec));
   if (learned.pieces.size() < wanted && spec.hard_vocab_limit) {
     const std::string largest =
@@ -103,9 +92,38 @@ Result<SentencePieceModel> train_bpe(const BpeTrainRequest& original, const std:
   }
   BELLE_ASSIGN(model.pieces, assemble(meta, learned.pieces, learned.alphabet));
   model.trainer_spec.vocab_size = static_cast<int32_t>(model.pieces.size());
-  report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties,
-          learned.shards, learned.generations});
+  // Only now: what failed until here can be asked for again, from the same counts.
+  const uint32_t shards = learned.work ? learned.work->shards() : 0;
+  if (learned.work) learned.work->remove_files();
+  learned.work.reset();
+  report({BpeTrainProgress::Phase::done, learned.pieces.size(), learned.pieces.size(), learned.ties, shards,
+          learned.generations});
   return model;
+}
+
+}  // namespace
+
+Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const TrainerSpec& spec) {
+  const size_t fixed = alphabet.characters.size() + meta;
+  if (fixed > static_cast<size_t>(spec.vocab_size))
+    return Status(StatusCode::invalid_argument,
+                  "vocab_size is " + std::to_string(spec.vocab_size) + ", but the alphabet (" +
+                      std::to_string(alphabet.characters.size()) + " characters) and the symbols (" +
+                      std::to_string(meta) + ") alone take " + std::to_string(fixed) +
+                      ": give vocab_size at least " + std::to_string(fixed) +
+                      " or a lower character_coverage");
+  return static_cast<size_t>(spec.vocab_size) - fixed;
+}
+
+Result<SentencePieceModel> train_bpe(const BpeTrainRequest& request, const std::atomic<bool>& stop,
+                                     const std::function<void(const BpeTrainProgress&)>& on_progress) {
+  return train(request, learn_fast, stop, on_progress);
+}
+
+Result<SentencePieceModel> train_bpe_in_order(
+    const BpeTrainRequest& request, const std::atomic<bool>& stop,
+    const std::function<void(const BpeTrainProgress&)>& on_progress) {
+  return train(request, learn_plainly, stop, on_progress);
 }
 
 }  // namespace belle::tokenizer

@@ -11,7 +11,7 @@
 
 #include "native/core/committed_file.h"
 #include "native/core/sha256.h"
-#include "native/tokenizer/train/corpus_memory.h"
+#include "native/tokenizer/train/free_memory.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -76,8 +76,11 @@ Status CorpusCounts::count(const CorpusSentences& sentences, const BpeTrainReque
   if (limit > 0) {
     table_bytes_ = limit / 2;
     portion = std::clamp<size_t>(limit / 64 / CorpusLines::kChunkBytes, 1, 256);
-    if (!request.work_folder.empty() && fs::exists(request.work_folder)) {
-      BELLE_TRY(open_folder(request, job));
+    if (!request.work_folder.empty()) {
+      std::error_code error;
+      const bool there = fs::exists(request.work_folder, error);
+      if (error) return system_failure("look for the work folder", request.work_folder, error.value());
+      if (there) BELLE_TRY(open_folder(request, job));
     }
   }
   const auto write_shard = [&](size_t next_chunk) -> Status {

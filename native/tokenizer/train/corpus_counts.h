@@ -6,12 +6,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/train/corpus_segments.h"
 #include "native/tokenizer/train/corpus_sentences.h"
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/segment_counter.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 namespace belle::tokenizer {
 
@@ -35,10 +36,8 @@ class CorpusCounts {
 
   // Every segment, on all threads, the same one perhaps more than once. Releases what is in memory.
   Status for_each_segment(const Progress& on_progress, const Visit& visit);
-  // The work is done: leaves nothing in the work folder.
-  void remove_files() {
-    if (folder_) folder_->remove_files();
-  }
+  // Hands over the folder, if there is one; nothing can be counted or read after it.
+  std::optional<ShardFolder> take_folder() { return std::exchange(folder_, std::nullopt); }
 
  private:
   Status open_folder(const BpeTrainRequest& request, const std::string& job);

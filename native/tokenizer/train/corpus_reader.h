@@ -8,8 +8,8 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/train/corpus_reader_counter.h"
 #include "native/tokenizer/train/corpus_sentences.h"
+#include "native/tokenizer/train/text_counter.h"
 
 namespace belle::tokenizer {
 

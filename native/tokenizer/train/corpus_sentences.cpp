@@ -7,7 +7,7 @@
 #include <random>
 
 #include "native/core/utf8.h"
-#include "native/tokenizer/train/bpe_trainer_rules.h"
+#include "native/tokenizer/train/piece_rules.h"
 
 namespace belle::tokenizer {
 namespace {

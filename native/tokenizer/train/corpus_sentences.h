@@ -15,7 +15,7 @@
 #include "native/tokenizer/normalizer.h"
 #include "native/tokenizer/prefix_matcher.h"
 #include "native/tokenizer/train/bpe_trainer.h"
-#include "native/tokenizer/train/corpus_reader_lines.h"
+#include "native/tokenizer/train/corpus_lines.h"
 
 namespace belle::tokenizer {
 

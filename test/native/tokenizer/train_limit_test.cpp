@@ -3,12 +3,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "native/core/json.h"
-#include "native/tokenizer/train/corpus_segments.h"
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/segment_counter.h"
+#include "native/tokenizer/train/shard_folder.h"
 #include "test/native/check.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/train_case.h"
@@ -25,6 +27,7 @@ struct Trained {
   Status status;
   BpeTrainProgress last{};
   uint64_t first_done = 0;  // bytes at the first report: more than a portion when shards were taken
+  size_t reads = 0;         // reports of reading
   std::string bytes() const { return status.ok() ? serialize_model(model) : status.message(); }
 };
 
@@ -36,6 +39,7 @@ Trained trained(const BpeTrainRequest& request) {
     CHECK(now.phase >= out.last.phase);
     CHECK(now.done <= now.total);
     if (std::exchange(first, false)) out.first_done = now.done;
+    out.reads += now.phase == BpeTrainProgress::Phase::read;
     out.last = now;
   });
   out.status = model.status();
@@ -58,14 +62,6 @@ BpeTrainRequest limited_request(uint64_t seed, const std::string& text) {
   return request;
 }
 
-int train_in_child(const std::vector<std::string>& arguments) {
-  BpeTrainRequest request = limited_request(1, "");
-  request.files = {arguments.at(0)};
-  request.work_folder = arguments.at(1);
-  return train(request).ok() ? 0 : 1;
-}
-const test::RegisterChild kTrains("trains_bpe", train_in_child);
-
 bool refused(const BpeTrainRequest& request, StatusCode code, const std::string& part) {
   const Trained out = trained(request);
   if (out.status.code() == code && out.status.message().find(part) != std::string::npos) return true;
@@ -80,6 +76,21 @@ size_t shards_in(const std::string& folder) {
     count += entry.path().filename().string().starts_with("shard-") && !entry.path().has_extension();
   return count;
 }
+
+// Trains until the work folder holds some shards, and is killed there.
+int train_in_child(const std::vector<std::string>& arguments) {
+  BpeTrainRequest request = limited_request(1, "");
+  request.files = {arguments.at(0)};
+  request.work_folder = arguments.at(1);
+  const auto wanted = static_cast<size_t>(std::stoul(arguments.at(2)));
+  const std::atomic<bool> stop{false};
+  (void)train_bpe(request, stop, [&](const BpeTrainProgress& now) {
+    if (now.phase == BpeTrainProgress::Phase::read && shards_in(request.work_folder) >= wanted)
+      ::kill(::getpid(), SIGKILL);
+  });
+  return 1;  // of its own accord
+}
+const test::RegisterChild kTrains("trains_bpe", train_in_child);
 
 }  // namespace
 
@@ -122,18 +133,12 @@ TEST("train limit: a process killed while it counts loses no committed shard") {
     const pid_t child = fork();
     if (child == 0) {
       ::execl("/proc/self/exe", "test_tokenizer", "--child", "trains_bpe", request.files[0].c_str(),
-              request.work_folder.c_str(), nullptr);
+              request.work_folder.c_str(), std::to_string(wanted).c_str(), nullptr);
       _exit(126);
     }
     int status = 0;
-    pid_t ended = 0;
-    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && shards_in(request.work_folder) < wanted)
-      usleep(500);
-    if (ended == 0) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-    }
-    killed += WIFSIGNALED(status);
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   }
   CHECK_EQ(killed, 3);
   const size_t before = shards_in(request.work_folder);
@@ -176,15 +181,133 @@ TEST("train limit: the work folder of another job, a damaged shard, a folder in 
   CHECK(refused(request, StatusCode::invalid_data, "manifest.json is damaged"));
 
   fs::remove_all(request.work_folder);
-  fs::create_directory(request.work_folder);
-  std::ofstream(request.work_folder + "/letter.txt") << "mine";
-  CHECK(refused(request, StatusCode::invalid_argument, "holds \"letter.txt\""));
-  CHECK(fs::exists(request.work_folder + "/letter.txt"));
-  fs::remove_all(request.work_folder);
-
   const auto holder = ShardFolder::open(request.work_folder, Json(Json::Object{}), false);
   CHECK_OK(holder.status());
   CHECK(refused(request, StatusCode::busy, "another process trains in the work folder"));
+}
+
+TEST("train limit: files of others in the work folder are refused and stay") {
+  const BpeTrainRequest request = limited_request(1, random_text(6, 12000, 700));
+  for (const std::string name :
+       {"letter.txt", "shard-notes.txt", "shard-0001", "shard-00000.bak", "stream-", "stream-of-thought",
+        "manifest.json.tmp-mine", "shard-00000.tmp-1-", "lock"}) {
+    fs::create_directory(request.work_folder);
+    const std::string path = request.work_folder + "/" + name;
+    std::ofstream(path) << "mine";
+    CHECK(refused(request, StatusCode::invalid_argument, "holds \"" + name + "\""));
+    CHECK_EQ(file_bytes(path), "mine");
+    fs::remove_all(request.work_folder);
+  }
+  // What a killed process of ours left goes.
+  fs::create_directory(request.work_folder);
+  for (const char* const name : {"stream-0", "shard-00007", "shard-123456", "manifest.json.tmp-17-0", "lock"})
+    std::ofstream(request.work_folder + "/" + name).flush();
+  CHECK_OK(trained(request).status);
+  CHECK(fs::is_empty(request.work_folder));
+}
+
+TEST("train limit: counts serve every request that differs in learning alone") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 12000, 20));
+  request.trainer_spec.hard_vocab_limit = true;
+  request.trainer_spec.vocab_size = 5000;
+  request.trainer_spec.max_sentencepiece_length = 2;
+  CHECK(refused(request, StatusCode::invalid_argument, "this corpus gives at most"));
+  const size_t shards = shards_in(request.work_folder);
+  CHECK(shards > 1);
+  CHECK(!fs::exists(request.work_folder + "/lock"));
+
+  request.trainer_spec.vocab_size = 10;
+  CHECK(refused(request, StatusCode::invalid_argument, "give vocab_size at least"));
+  CHECK_EQ(shards_in(request.work_folder), shards);
+
+  request.trainer_spec.vocab_size = 900;
+  request.trainer_spec.max_sentencepiece_length = 5;
+  request.trainer_spec.character_coverage = 0.99f;
+  request.trainer_spec.required_chars = "#";
+  // The same symbols at other ids and of other types.
+  request.trainer_spec.pad_id = 0, request.trainer_spec.unk_id = 3;
+  request.trainer_spec.pad_piece = "<unk>", request.trainer_spec.unk_piece = "</s>";
+  request.trainer_spec.eos_piece = "<s>", request.trainer_spec.bos_id = -1;
+  const Trained again = trained(request);
+  CHECK_OK(again.status);
+  CHECK_EQ(again.reads, size_t{0});
+  CHECK_EQ(again.last.shards, static_cast<uint32_t>(shards));
+  CHECK(fs::is_empty(request.work_folder));
+  const Trained fresh = trained(request);
+  CHECK(fresh.reads > 0);
+  CHECK(again.bytes() == fresh.bytes());
+}
+
+TEST("train limit: options that change the counts ask for other ones") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 12000, 20));
+  request.trainer_spec.vocab_size = 10;
+  CHECK(refused(request, StatusCode::invalid_argument, "give vocab_size at least"));
+  CHECK(shards_in(request.work_folder) > 1);
+  const auto other = [&](auto change) {
+    BpeTrainRequest changed = request;
+    change(&changed.trainer_spec, &changed.normalizer_spec);
+    CHECK(refused(changed, StatusCode::invalid_argument, "holds the counts of another job"));
+  };
+  other([](auto* t, auto*) { t->max_sentence_length = 1000; });
+  other([](auto* t, auto*) { t->input_sentence_size = 1000; });
+  other([](auto* t, auto*) { t->split_by_whitespace = !t->split_by_whitespace; });
+  other([](auto* t, auto*) { t->split_by_unicode_script = false; });
+  other([](auto* t, auto*) { t->split_by_number = false; });
+  other([](auto* t, auto*) { t->split_digits = true; });
+  other([](auto* t, auto*) { t->treat_whitespace_as_suffix = true; });
+  other([](auto* t, auto*) { t->allow_whitespace_only_pieces = true; });
+  other([](auto* t, auto*) { t->byte_fallback = true; });
+  other([](auto* t, auto*) { t->user_defined_symbols = {"ab"}; });
+  other([](auto*, auto* n) { n->name = "nmt_nfkc"; });
+  other([](auto*, auto* n) { n->add_dummy_prefix = false; });
+  other([](auto*, auto* n) { n->remove_extra_whitespaces = false; });
+}
+
+TEST("train limit: a folder that cannot be looked at is a failure, not an exception") {
+  BpeTrainRequest request = limited_request(1, random_text(6, 100, 20));
+  fs::create_symlink("work", request.work_folder);  // to itself
+  CHECK(refused(request, StatusCode::io, "look for the work folder"));
+  fs::remove(request.work_folder);
+  fs::create_directory(request.work_folder);
+  fs::create_symlink("manifest.json", request.work_folder + "/manifest.json");
+  CHECK(refused(request, StatusCode::io, "manifest.json"));
+}
+
+TEST("train limit: a work folder has one owner, until its object goes") {
+  const std::string path = test::temporary_folder() + "/work";
+  const Json job(Json::Object{{"job", 1}});
+  const auto open = [&] { return ShardFolder::open(path, job, false); };
+  {
+    auto holder = open();
+    CHECK_OK(holder.status());
+    if (!holder.ok()) return;
+    holder.value().remove_files();
+    CHECK_EQ(static_cast<int>(open().status().code()), static_cast<int>(StatusCode::busy));
+  }
+  CHECK(fs::is_empty(path));
+  // Taken and given back by many at once.
+  std::atomic<int> inside{0};
+  std::atomic<size_t> taken{0}, shared{0}, failed{0};
+  const auto take = [&] {
+    for (int i = 0; i < 2000; ++i) {
+      const auto holder = open();
+      if (!holder.ok()) {
+        failed += holder.status().code() != StatusCode::busy;
+        continue;
+      }
+      ++taken;
+      shared += inside.fetch_add(1) != 0;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      --inside;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back(take);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(taken > 0);
+  CHECK_EQ(shared.load(), size_t{0});
+  CHECK_EQ(failed.load(), size_t{0});
+  CHECK(fs::is_empty(path));
 }
 
 TEST("train limit: without a work folder nothing stays behind") {

@@ -2,9 +2,9 @@
 #include <queue>
 
 #include "native/core/philox.h"
-#include "native/tokenizer/train/bpe_trainer_heap.h"
-#include "native/tokenizer/train/bpe_trainer_rules.h"
-#include "native/tokenizer/train/corpus_reader_counter.h"
+#include "native/tokenizer/train/pair_heap.h"
+#include "native/tokenizer/train/piece_rules.h"
+#include "native/tokenizer/train/text_counter.h"
 #include "test/native/check.h"
 
 using namespace belle;

@@ -1,13 +1,15 @@
 // What learning in generations stands on: streams of symbols, bounds of pairs, runs.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include "native/core/philox.h"
-#include "native/tokenizer/train/bpe_trainer_runs.h"
-#include "native/tokenizer/train/bpe_trainer_sketch.h"
-#include "native/tokenizer/train/bpe_trainer_stream.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/tokenizer/train/pair_sketch.h"
+#include "native/tokenizer/train/run_table.h"
+#include "native/tokenizer/train/symbol_stream.h"
+#include "native/tokenizer/train/work_numbers.h"
 #include "test/native/check.h"
 
 using namespace belle;
@@ -68,12 +70,30 @@ TEST("train stream: what was written comes back, from memory and from a file tha
     const auto refused = read_all(*stream, 60000);
     CHECK_EQ(static_cast<int>(refused.status().code()), static_cast<int>(StatusCode::invalid_data));
     if (!file) continue;
-    CHECK_EQ(std::filesystem::file_size(path), stream->bytes());
-    std::filesystem::resize_file(path, stream->bytes() / 2);
+    const uint64_t written = std::filesystem::file_size(path);
+    CHECK(written > 0);
+    std::filesystem::resize_file(path, written / 2);
     CHECK_EQ(static_cast<int>(read_all(*stream, 70000).status().code()), static_cast<int>(StatusCode::io));
     stream.reset();
     CHECK(!std::filesystem::exists(path));
   }
+}
+
+TEST("train stream: a file past the limit on sizes is a failure, not the end of the process") {
+  auto stream = SymbolStream::in_file(test::temporary_folder() + "/stream");
+  CHECK_OK(stream.status());
+  if (!stream.ok()) return;
+  SymbolStream::Writer writer(stream.value().get());
+  for (const auto& [weight, symbols] : some_segments()) CHECK_OK(writer.add(weight, symbols));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit tight = before;
+  tight.rlim_cur = 1;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  const Status refused = writer.finish();
+  setrlimit(RLIMIT_FSIZE, &before);
+  CHECK_EQ(static_cast<int>(refused.code()), static_cast<int>(StatusCode::disk_full));
+  CHECK(refused.message().find("ulimit -f") != std::string::npos);
 }
 
 TEST("train stream: damaged bytes are refused, never read past") {
@@ -135,7 +155,7 @@ TEST("train stream: equal runs are one, found again by their symbols") {
       ++wrong;
       continue;
     }
-    const RunTable::Shard& shard = table.shard(place.shard);
+    const SpanTable::Spans& shard = table.shard(place.shard);
     const auto index = static_cast<size_t>(
         std::lower_bound(shard.begins.begin(), shard.begins.end(), place.begin) - shard.begins.begin());
     wrong += shard.weights[index] != weight;

@@ -1,8 +1,8 @@
-#include "native/tokenizer/train/bpe_trainer_generations.h"
+#include "native/tokenizer/train/generations.h"
 
 #include <algorithm>
 
-#include "native/tokenizer/train/corpus_memory.h"
+#include "native/tokenizer/train/free_memory.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -124,12 +124,11 @@ Status Generations::raise_floor(bool by_much) {
   auto higher = std::make_unique<RunTable>();
   RunTable::Writer writer(higher.get());
   for (size_t index = 0; index < RunTable::kShards; ++index) {
-    const RunTable::Shard& shard = runs_->shard(index);
+    const SpanTable::Spans& shard = runs_->shard(index);
     for (size_t run = 0; run < shard.begins.size(); ++run)
-      for_each_run(RunTable::symbols_of(shard, static_cast<uint32_t>(run)),
-                   [&](std::span<const uint32_t> part) {
-                     if (part.size() > 1) writer.add(part, shard.weights[run]);
-                   });
+      for_each_run(shard[static_cast<uint32_t>(run)], [&](std::span<const uint32_t> part) {
+        if (part.size() > 1) writer.add(part, shard.weights[run]);
+      });
     runs_->release(index);
   }
   writer.flush();

@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_stream.h"
+#include "native/tokenizer/train/symbol_stream.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +6,8 @@
 #include <cerrno>
 
 #include "native/core/committed_file.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/core/file_size_signal.h"
+#include "native/tokenizer/train/work_numbers.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -51,6 +52,7 @@ Status SymbolStream::append(std::string block) {
   const std::lock_guard lock(mutex_);
   const size_t size = block.size();
   if (file_ >= 0) {
+    const HoldFileSizeSignal hold;
     for (size_t at = 0; at < size;) {
       const ssize_t done = ::pwrite(file_, block.data() + at, size - at, static_cast<off_t>(bytes_ + at));
       if (done < 0 && errno == EINTR) continue;

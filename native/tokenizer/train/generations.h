@@ -11,9 +11,9 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
-#include "native/tokenizer/train/bpe_trainer_learner.h"
-#include "native/tokenizer/train/bpe_trainer_sketch.h"
-#include "native/tokenizer/train/bpe_trainer_stream.h"
+#include "native/tokenizer/train/floor_learner.h"
+#include "native/tokenizer/train/pair_sketch.h"
+#include "native/tokenizer/train/symbol_stream.h"
 
 namespace belle::tokenizer {
 

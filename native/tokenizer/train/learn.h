@@ -9,9 +9,10 @@
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
+#include "native/tokenizer/train/alphabet.h"
 #include "native/tokenizer/train/bpe_trainer.h"
-#include "native/tokenizer/train/bpe_trainer_rules.h"
-#include "native/tokenizer/train/bpe_trainer_segments.h"
+#include "native/tokenizer/train/piece_rules.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 namespace belle::tokenizer {
 
@@ -28,8 +29,9 @@ struct LearnJob {
 struct Learned {
   Alphabet alphabet;
   std::vector<std::u32string> pieces;
-  uint64_t ties = 0;  // between two splits of one text, by the rule of bpe_trainer_learner.h
-  uint32_t shards = 0, generations = 0;
+  uint64_t ties = 0;  // between two splits of one text, by the rule of floor_learner.h
+  uint32_t generations = 0;
+  std::optional<ShardFolder> work;  // with the counts, where they went to disk
 };
 
 // How many pieces to learn besides the alphabet and the meta pieces; invalid_argument when they alone are
@@ -40,7 +42,12 @@ Result<size_t> wanted_pieces(const Alphabet& alphabet, size_t meta, const Traine
 // a byte of corpus. silent: reports no phase before merging.
 Result<Learned> learn_ordered(const LearnJob& job, bool silent);
 
-// Counted segments in any order, in generations (bpe_trainer_generations.h): faster and smaller. Nothing when
+// train_bpe by learn_ordered alone: slower, larger, the same pieces; what the fast way is compared with.
+Result<SentencePieceModel> train_bpe_in_order(
+    const BpeTrainRequest& request, const std::atomic<bool>& stop,
+    const std::function<void(const BpeTrainProgress&)>& on_progress);
+
+// Counted segments in any order, in generations (generations.h): faster and smaller. Nothing when
 // only learn_ordered can tell, and may be used: at a tie between two splits of one text, or when pairs of
 // count 0 are wanted.
 Result<std::optional<Learned>> learn_counted(const LearnJob& job);

@@ -1,18 +1,15 @@
 #pragma once
-// MetaPieces: the pieces that are not learned (unknown, control, user-defined, byte) at their ids, and the
-// range checks of the training options (sentencepiece src/trainer_interface.cc: VerifySpec, InitMetaPieces).
+// MetaPieces: the pieces that are not learned (unknown, control, user-defined, byte) at their ids
+// (sentencepiece src/trainer_interface.cc: InitMetaPieces).
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "native/core/status.h"
-#include "native/tokenizer/train/bpe_trainer.h"
+#include "native/tokenizer/sentencepiece_model.h"
 
 namespace belle::tokenizer {
-
-// invalid_argument that names the option, its value and its range.
-Status check_train_request(const BpeTrainRequest& request);
 
 class MetaPieces {
  public:

@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <bit>
+#include <set>
 
 #include "native/core/utf8.h"
-#include "native/tokenizer/train/bpe_trainer_generations.h"
-#include "native/tokenizer/train/bpe_trainer_learn.h"
 #include "native/tokenizer/train/corpus_counts.h"
 #include "native/tokenizer/train/corpus_sentences.h"
+#include "native/tokenizer/train/generations.h"
+#include "native/tokenizer/train/learn.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -75,12 +76,11 @@ class CountedLearning {
       job_.report({Phase::merge, pieces, wanted});
     }));
     if (may_order && outcome != Generations::Outcome::enough) return std::optional<Learned>();
-    counts_.remove_files();
     for (size_t i = symbols.alphabet; i < symbols.texts.size(); ++i)
       learned_.pieces.push_back(std::move(symbols.texts[i]));
     learned_.ties = generations.ties();
     learned_.generations = generations.generations();
-    if (counts_.folder()) learned_.shards = counts_.folder()->shards();
+    if (auto folder = counts_.take_folder()) learned_.work.emplace(std::move(*folder));
     return std::optional<Learned>(std::move(learned_));
   }
 
@@ -89,11 +89,23 @@ class CountedLearning {
                           kMinLimited = size_t{1} << 18, kMaxLimited = size_t{1} << 24;
   static constexpr uint64_t kOrderedBytes = 16;  // of memory that learn_ordered may take for one of corpus
 
-  // The options that counts depend on, and some more.
+  // What counts depend on, apart from the text: the lines taken, their normalisation, what becomes U+0009 and
+  // where PieceRules separates.
   std::string job_name() const {
     SentencePieceModel model;
-    model.trainer_spec = spec_;
+    TrainerSpec& counted = model.trainer_spec;
+    counted.max_sentence_length = spec_.max_sentence_length;
+    counted.input_sentence_size = spec_.input_sentence_size;
+    counted.shuffle_input_sentence = spec_.shuffle_input_sentence;
+    counted.split_by_whitespace = spec_.split_by_whitespace;
+    counted.split_by_unicode_script = spec_.split_by_unicode_script;
+    counted.split_by_number = spec_.split_by_number;
+    counted.split_digits = spec_.split_digits;
+    counted.treat_whitespace_as_suffix = spec_.treat_whitespace_as_suffix;
+    counted.allow_whitespace_only_pieces = spec_.allow_whitespace_only_pieces;
     model.normalizer_spec = job_.normalizer;
+    for (const std::string& text : std::set(job_.meta.begin(), job_.meta.end()))
+      model.pieces.push_back({text, 0, PieceType::control});
     return serialize_model(model);
   }
 

@@ -1,10 +1,13 @@
 #pragma once
 // PairSketch: upper bounds of the counts of neighbouring symbols, in a fixed amount of memory. Pairs that
 // share a counter are counted together, so a bound may be too high, never too low.
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 #include <vector>
+
+#include "native/tokenizer/train/bpe_trainer.h"
 
 namespace belle::tokenizer {
 
@@ -17,11 +20,11 @@ class PairSketch {
   // Threads may call this at once.
   void add(uint32_t left, uint32_t right, uint64_t weight) {
     const std::atomic_ref<uint32_t> counter(counters_[place(left, right)]);
-    if (counter.load(std::memory_order_relaxed) >= kFull) return;
-    if (weight > kLargeWeight)
-      counter.store(kFull, std::memory_order_relaxed);
-    else
-      counter.fetch_add(static_cast<uint32_t>(weight), std::memory_order_relaxed);
+    while (weight > 0 && counter.load(std::memory_order_relaxed) < kFull) {
+      const auto step = static_cast<uint32_t>(std::min<uint64_t>(weight, kLargestStep));
+      counter.fetch_add(step, std::memory_order_relaxed);
+      weight -= step;
+    }
   }
   void prefetch(uint32_t left, uint32_t right) const {
     __builtin_prefetch(&counters_[place(left, right)], 1);
@@ -51,8 +54,9 @@ class PairSketch {
   }
 
  private:
-  // 64 threads may add to a counter just below kFull without reaching 2^32.
-  static constexpr uint64_t kLargeWeight = uint64_t{1} << 24;
+  // All threads may add one step to a counter they saw just below kFull; it must not wrap to 0.
+  static constexpr uint32_t kLargestStep = uint32_t{1} << 21;
+  static_assert(uint64_t{kFull} - 1 + uint64_t{kMaxTrainThreads} * kLargestStep <= 0xFFFFFFFFu);
   static size_t step(uint32_t counter) {
     const int octave = std::bit_width(counter) - 1;
     const uint64_t part = ((uint64_t{counter} - (uint64_t{1} << octave)) * 32) >> octave;

@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/corpus_reader_lines.h"
+#include "native/tokenizer/train/corpus_lines.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

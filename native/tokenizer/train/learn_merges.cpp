@@ -1,11 +1,13 @@
-#include "native/tokenizer/train/bpe_trainer_merges.h"
+#include "native/tokenizer/train/learn_merges.h"
 
 #include <algorithm>
 #include <span>
 #include <unordered_set>
 
-#include "native/tokenizer/train/bpe_trainer_heap.h"
-#include "native/tokenizer/train/bpe_trainer_pairs.h"
+#include "native/tokenizer/train/counted_pairs.h"
+#include "native/tokenizer/train/first_pairs.h"
+#include "native/tokenizer/train/pair_heap.h"
+#include "native/tokenizer/train/position_arena.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -83,7 +85,7 @@ class Learner {
     uint32_t segment = kNone;  // the separator before segment 0
     for (size_t i = 0; i < cells_.size(); ++i) {
       cells_[i] = {segments.symbols[i], kNone, segment};
-      if (segments.symbols[i] == Segments::kSeparator) cells_[i].segment = ++segment;
+      if (segments.symbols[i] == SpanTable::kSeparator) cells_[i].segment = ++segment;
     }
   }
 
@@ -93,7 +95,7 @@ class Learner {
     FirstPairs found;
     for (size_t i = 1; i < cells_.size(); ++i) {
       const uint32_t left = cells_[i - 1].symbol, right = cells_[i].symbol;
-      if (left == Segments::kSeparator || right == Segments::kSeparator) continue;
+      if (left == SpanTable::kSeparator || right == SpanTable::kSeparator) continue;
       uint32_t& pair = found(left, right);
       if (pair == kNone) {
         pair = make_pair(left, right);
@@ -151,7 +153,7 @@ class Learner {
       const uint32_t right = position + left_length, next = position + new_length;
       const uint64_t weight = weights_[cells_[position].segment];
       const uint32_t before = cells_[position - 1].symbol, after = cells_[next].symbol;
-      const uint32_t before_start = before == Segments::kSeparator ? kNone : position - length(before);
+      const uint32_t before_start = before == SpanTable::kSeparator ? kNone : position - length(before);
       if (before_start != kNone) drop(before_start, weight);
       drop(right, weight);
       cells_[position].symbol = cells_[next - 1].symbol = symbol;
@@ -159,7 +161,7 @@ class Learner {
       if (before_start != kNone)
         if (const uint32_t pair = round_pair(before_new_, before, before, symbol); pair != kNone)
           occur(pair, before_start, weight);
-      if (after != Segments::kSeparator)
+      if (after != SpanTable::kSeparator)
         if (const uint32_t pair = round_pair(after_new_, after, symbol, after); pair != kNone)
           occur(pair, position, weight);
     }

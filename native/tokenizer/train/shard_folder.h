@@ -2,10 +2,10 @@
 // ShardFolder: counts of segments on disk, for corpora whose counts do not fit in memory. Every shard is
 // committed with the place in the input up to which it counts, so a job that was killed goes on behind its
 // last shard. The folder holds:
-//   manifest.json  the job (options, files), and name, size, SHA-256 and input position of every shard
-//   shard-00000    segments in kParts parts by hash, characters; see corpus_shards.cpp
-//   lock           held while a process works in the folder
-//   stream-N       what learning works on (bpe_trainer_stream.h); removed when the folder is opened
+//   manifest.json  the job (options, files), and name, SHA-256 and input position of every shard
+//   shard-00000    segments in kParts parts by hash, characters; see shard_folder.cpp
+//   lock           there while a process works in the folder, or was killed in it
+//   stream-N       what learning works on (symbol_stream.h); removed when the folder is opened
 // Shards take at most about the bytes of the normalised text, each of the two streams that exist at a time
 // about two thirds of that.
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 #include "native/core/json.h"
 #include "native/core/status.h"
-#include "native/tokenizer/train/corpus_characters.h"
-#include "native/tokenizer/train/corpus_segments.h"
+#include "native/tokenizer/train/character_counts.h"
+#include "native/tokenizer/train/segment_counter.h"
 
 namespace belle::tokenizer {
 
@@ -45,19 +45,19 @@ class ShardFolder {
   // The segments of one part of a shard; *buffer holds the part.
   Status read(size_t shard, size_t part, std::string* buffer,
               const std::function<Status(std::string_view text, uint64_t weight)>& visit) const;
-  // Removes what this class and the streams wrote.
+  // Removes what this class and the streams wrote; the lock stays until this object goes.
   void remove_files();
 
  private:
   struct Shard {
     std::string name, sha256;
-    uint64_t bytes = 0;
     size_t next_chunk = 0;
     std::vector<std::pair<uint64_t, uint64_t>> parts;  // offset and size in the file
   };
   ShardFolder(std::string folder, const Json& job, bool temporary);
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
   Status lock();
+  Status foreign(const std::string& name) const;
   Status take_manifest();
   Status take_shard(const Json& entry);
   Status read_directory(Shard* shard, std::string_view bytes);

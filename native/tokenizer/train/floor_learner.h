@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "native/core/status.h"
-#include "native/tokenizer/train/bpe_trainer_rules.h"
-#include "native/tokenizer/train/bpe_trainer_runs.h"
+#include "native/tokenizer/train/piece_rules.h"
+#include "native/tokenizer/train/run_table.h"
 
 namespace belle::tokenizer {
 

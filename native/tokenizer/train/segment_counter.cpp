@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/corpus_segments.h"
+#include "native/tokenizer/train/segment_counter.h"
 
 #include <cstring>
 

@@ -34,7 +34,6 @@ class CharacterCounter {
     }
     return index - 1;
   }
-  char32_t character(uint32_t index) const { return characters_[index]; }
   uint32_t size() const { return static_cast<uint32_t>(characters_.size()); }
   uint64_t& count(uint32_t index) { return counts_[index]; }
   // Of every text, besides the counts of its characters: finds what does not fit 2^63.

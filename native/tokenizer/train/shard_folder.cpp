@@ -1,18 +1,20 @@
-#include "native/tokenizer/train/corpus_shards.h"
+#include "native/tokenizer/train/shard_folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "native/core/committed_file.h"
 #include "native/core/mapped_file.h"
 #include "native/core/sha256.h"
-#include "native/tokenizer/train/corpus_number.h"
+#include "native/tokenizer/train/work_numbers.h"
 
 // A shard: "BPESEG1\n"; the parts, each of: size, weight, text; ...; then sentences, total, number of
 // characters, (code point, count) ...; all numbers LEB128. Last kParts + 1 pairs of little-endian u64: offset
@@ -57,9 +59,46 @@ void put_u64(std::string* out, uint64_t value) {
   for (int i = 0; i < 8; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
 }
 
-bool ours(const std::string& name) {
-  return name == "manifest.json" || name == "lock" || name.starts_with("shard-") ||
-         name.starts_with("stream-") || name.starts_with("manifest.json.tmp-");
+std::string shard_name(size_t index) {
+  const std::string digits = std::to_string(index);
+  return "shard-" + std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
+}
+
+// At least `least` digits and nothing else.
+bool is_number(std::string_view text, size_t least) {
+  return text.size() >= least &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Of a file this class or a stream writes; CommittedFile appends ".tmp-<pid>-<n>" until it commits.
+bool ours(std::string_view name) {
+  if (name == "lock" || (name.starts_with("stream-") && is_number(name.substr(7), 1))) return true;
+  if (const size_t tmp = name.find(".tmp-"); tmp != std::string_view::npos) {
+    const std::string_view numbers = name.substr(tmp + 5);
+    const size_t dash = std::min(numbers.find('-'), numbers.size());
+    if (!is_number(numbers.substr(0, dash), 1) || dash == numbers.size() ||
+        !is_number(numbers.substr(dash + 1), 1))
+      return false;
+    name = name.substr(0, tmp);
+  }
+  return name == "manifest.json" || (name.starts_with("shard-") && is_number(name.substr(6), 5));
+}
+
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) return system_failure("list the work folder", folder, error.value());
+  return names;
+}
+
+// Whether `file` is what `path` names now.
+bool is_at(int file, const std::string& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
 }
 
 Status damaged(const std::string& path, const std::string& what) {
@@ -83,7 +122,10 @@ ShardFolder::ShardFolder(ShardFolder&& other) noexcept
 
 ShardFolder::~ShardFolder() {
   if (temporary_) remove_files();
-  if (lock_ >= 0) ::close(lock_);
+  if (lock_ >= 0) {
+    ::unlink(file("lock").c_str());
+    ::close(lock_);
+  }
   std::error_code ignored;
   if (temporary_) fs::remove(folder_, ignored);
 }
@@ -93,37 +135,56 @@ Result<ShardFolder> ShardFolder::open(const std::string& folder, const Json& job
   fs::create_directories(folder, error);
   if (error) return system_failure("create the work folder", folder, error.value());
   ShardFolder all(folder, job, temporary);
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); !ours(name))
-      return Status(StatusCode::invalid_argument, "the work folder " + folder + " holds \"" + name +
-                                                      "\", which training did not write: give it a folder "
-                                                      "of its own");
-  if (error) return system_failure("list the work folder", folder, error.value());
+  BELLE_ASSIGN(auto names, names_in(folder));
+  for (const std::string& name : names)
+    if (!ours(name)) return all.foreign(name);
   BELLE_TRY(all.lock());
   BELLE_TRY(all.take_manifest());
   // What a killed process left: streams, and files not committed.
   std::vector<std::string> known = {"manifest.json", "lock"};
   for (const Shard& shard : all.shards_) known.push_back(shard.name);
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (const std::string name = entry.path().filename().string();
-        std::find(known.begin(), known.end(), name) == known.end())
+  BELLE_ASSIGN(names, names_in(folder));
+  for (const std::string& name : names)
+    if (ours(name) && std::find(known.begin(), known.end(), name) == known.end())
       ::unlink(all.file(name).c_str());
   return all;
 }
 
+Status ShardFolder::foreign(const std::string& name) const {
+  return {StatusCode::invalid_argument, "the work folder " + folder_ + " holds \"" + name +
+                                            "\", which training did not write: give it a folder of its own"};
+}
+
 Status ShardFolder::lock() {
   const std::string path = file("lock");
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) return system_failure("create", path, errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
-  return {StatusCode::busy,
-          "another process trains in the work folder " + folder_ + ": wait for it, or give another folder"};
+  for (;;) {
+    const int opened = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (opened < 0) return system_failure("create", path, errno);
+    const int error = ::flock(opened, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    // Who held it removes it: then this is a lock on nothing, and another process may have the next one.
+    if (error == 0 && is_at(opened, path)) {
+      lock_ = opened;
+      break;
+    }
+    ::close(opened);
+    if (error == EWOULDBLOCK)
+      return {StatusCode::busy, "another process trains in the work folder " + folder_ +
+                                    ": wait for it, or give another folder"};
+    if (error != 0) return system_failure("lock", path, error);
+  }
+  // Ours is empty; any other must not be removed.
+  struct stat locked {};
+  if (::fstat(lock_, &locked) == 0 && locked.st_size == 0) return {};
+  ::close(std::exchange(lock_, -1));
+  return foreign("lock");
 }
 
 Status ShardFolder::take_manifest() {
   const std::string path = file("manifest.json");
-  if (!fs::exists(path)) return {};
+  std::error_code error;
+  const bool there = fs::exists(path, error);
+  if (error) return system_failure("look for", path, error.value());
+  if (!there) return {};
   BELLE_ASSIGN(const auto map, MappedFile::open(path));
   const std::string_view text(reinterpret_cast<const char*>(map.bytes().data()), map.bytes().size());
   const auto parsed = parse_json(text);
@@ -141,13 +202,11 @@ Status ShardFolder::take_manifest() {
 
 Status ShardFolder::take_shard(const Json& entry) {
   const Json *name = entry.find("name"), *sha256 = entry.find("sha256"), *next = entry.find("next_chunk");
-  const std::string expected =
-      "shard-" + std::string(5 - std::min<size_t>(5, std::to_string(shards_.size()).size()), '0') +
-      std::to_string(shards_.size());
+  const std::string expected = shard_name(shards_.size());
   if (!name || !name->string() || *name->string() != expected || !sha256 || !sha256->string() || !next ||
       !next->integer() || *next->integer() <= static_cast<int64_t>(next_chunk()))
     return damaged(file("manifest.json"), "is damaged");
-  Shard shard{expected, *sha256->string(), 0, static_cast<size_t>(*next->integer()), {}};
+  Shard shard{expected, *sha256->string(), static_cast<size_t>(*next->integer()), {}};
   BELLE_ASSIGN(const auto map, MappedFile::open(file(expected)));
   const auto bytes = map.bytes();
   if (sha256_hex(bytes.data(), bytes.size()) != shard.sha256)
@@ -161,7 +220,6 @@ Status ShardFolder::take_shard(const Json& entry) {
 Status ShardFolder::read_directory(Shard* shard, std::string_view bytes) {
   const Status bad = damaged(file(shard->name), "is damaged");
   if (bytes.size() < kMagic.size() + kDirectoryBytes || !bytes.starts_with(kMagic)) return bad;
-  shard->bytes = bytes.size();
   const uint64_t end = bytes.size() - kDirectoryBytes;
   for (size_t part = 0; part <= kParts; ++part) {
     const uint64_t offset = load_u64(bytes, end + part * 16), size = load_u64(bytes, end + part * 16 + 8);
@@ -187,9 +245,8 @@ Status ShardFolder::read_directory(Shard* shard, std::string_view bytes) {
 }
 
 Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
-  const std::string digits = std::to_string(shards_.size());
   Shard shard;
-  shard.name = "shard-" + std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
+  shard.name = shard_name(shards_.size());
   shard.next_chunk = next_chunk;
   BELLE_ASSIGN(auto out, HashedFile::create(file(shard.name)));
   BELLE_TRY(out.write(kMagic));
@@ -222,7 +279,6 @@ Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
   }
   BELLE_TRY(write_part());
   BELLE_TRY(out.write(directory));
-  shard.bytes = out.size();
   shard.sha256 = out.hex();
   BELLE_TRY(out.commit());
   characters_.add_total(characters.total);
@@ -235,7 +291,6 @@ Status ShardFolder::write_manifest() const {
   Json::Array list;
   for (const Shard& shard : shards_)
     list.push_back(Json::Object{{"name", shard.name},
-                                {"bytes", static_cast<int64_t>(shard.bytes)},
                                 {"sha256", shard.sha256},
                                 {"next_chunk", static_cast<int64_t>(shard.next_chunk)}});
   return write_committed_file(file("manifest.json"),
@@ -276,12 +331,10 @@ Status ShardFolder::read(size_t index, size_t part, std::string* buffer,
 void ShardFolder::remove_files() {
   // The manifest first: shards without it are no job.
   ::unlink(file("manifest.json").c_str());
-  std::error_code error;
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder_, error))
-    names.push_back(entry.path().filename().string());
-  for (const std::string& name : names)
-    if (ours(name)) ::unlink(file(name).c_str());
+  const auto names = names_in(folder_);
+  if (!names.ok()) return;  // the folder went away
+  for (const std::string& name : names.value())
+    if (ours(name) && name != "lock") ::unlink(file(name).c_str());
 }
 
 }  // namespace belle::tokenizer

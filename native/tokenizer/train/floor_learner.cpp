@@ -1,16 +1,18 @@
-#include "native/tokenizer/train/bpe_trainer_learner.h"
+#include "native/tokenizer/train/floor_learner.h"
 
 #include <algorithm>
 #include <span>
 
-#include "native/tokenizer/train/bpe_trainer_heap.h"
-#include "native/tokenizer/train/bpe_trainer_pairs.h"
+#include "native/tokenizer/train/counted_pairs.h"
+#include "native/tokenizer/train/first_pairs.h"
+#include "native/tokenizer/train/pair_heap.h"
+#include "native/tokenizer/train/position_arena.h"
 
 namespace belle::tokenizer {
 namespace {
 
 constexpr uint32_t kNone = 0xFFFFFFFF;
-constexpr uint32_t kSeparator = RunTable::kSeparator;
+constexpr uint32_t kSeparator = SpanTable::kSeparator;
 constexpr uint32_t kLargeWeight = 0x80000000;
 constexpr size_t kAhead = 12;  // positions whose cells are fetched early
 
@@ -54,7 +56,7 @@ struct FloorLearner::State {
   void lay_out(const RunTable& runs) {
     cells.reserve(runs.symbols() + 1);
     for (size_t index = 0; index < RunTable::kShards; ++index) {
-      const RunTable::Shard& shard = runs.shard(index);
+      const SpanTable::Spans& shard = runs.shard(index);
       shard_begins.push_back(static_cast<uint32_t>(cells.size()));
       size_t run = 0;
       uint32_t weight = 0;

@@ -1,6 +1,7 @@
-#include "native/tokenizer/train/bpe_trainer_learn.h"
-#include "native/tokenizer/train/bpe_trainer_merges.h"
 #include "native/tokenizer/train/corpus_reader.h"
+#include "native/tokenizer/train/learn.h"
+#include "native/tokenizer/train/learn_merges.h"
+#include "native/tokenizer/train/segments.h"
 
 namespace belle::tokenizer {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "native/tokenizer/train/bpe_trainer_rules.h"
-#include "native/tokenizer/train/corpus_characters.h"
-#include "native/tokenizer/train/corpus_reader_counter.h"
+#include "native/tokenizer/train/character_counts.h"
+#include "native/tokenizer/train/piece_rules.h"
+#include "native/tokenizer/train/text_counter.h"
 
 namespace belle::tokenizer {
 

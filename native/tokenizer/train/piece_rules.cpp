@@ -1,4 +1,4 @@
-#include "native/tokenizer/train/bpe_trainer_rules.h"
+#include "native/tokenizer/train/piece_rules.h"
 
 #include <algorithm>
 

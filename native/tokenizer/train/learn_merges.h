@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "native/core/status.h"
-#include "native/tokenizer/train/bpe_trainer_segments.h"
+#include "native/tokenizer/train/segments.h"
 
 namespace belle::tokenizer {
 

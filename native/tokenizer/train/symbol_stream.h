@@ -33,7 +33,6 @@ class SymbolStream {
   };
 
   size_t blocks() const { return blocks_.size(); }
-  uint64_t bytes() const { return bytes_; }
   // The block's bytes: a view of *buffer or of the stream. io when the file cannot be read.
   Result<std::string_view> block(size_t index, std::string* buffer) const;
 
