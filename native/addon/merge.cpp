@@ -9,6 +9,7 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/object_writer.h"
+#include "native/addon/progress.h"
 #include "native/addon/tokenizer.h"
 #include "native/tokenizer/export/export_lines.h"
 #include "native/tokenizer/merge/merge_effect.h"
@@ -57,9 +58,9 @@ Napi::Object effect_object(Napi::Env env, const MergeEffect& effect) {
   for (uint32_t i = 0; i < examples.Length(); ++i) {
     const tokenizer::ChangedLine& line = effect.examples[i];
     ObjectWriter example(env);
-    example.object.Set("file", line.file);
+    example.text("file", line.file);
     example.count("line", line.line);
-    example.object.Set("text", line.text);
+    example.text("text", line.text);
     example.count("token", line.token);
     example.names("before", line.before);
     example.names("after", line.after);
@@ -126,7 +127,7 @@ Result<ExportEffect> measure_export(const tokenizer::SentencePieceModel& merged,
 Napi::Object export_object(Napi::Env env, const ExportEffect& effect) {
   ObjectWriter out(env);
   if (!effect.refused.empty()) {
-    out.object.Set("refused", effect.refused);
+    out.text("refused", effect.refused);
     return out.object;
   }
   out.count("lines", effect.check.lines);

@@ -5,6 +5,7 @@
 #include "native/addon/arguments.h"
 #include "native/addon/instance.h"
 #include "native/addon/object_writer.h"
+#include "native/addon/progress.h"
 #include "native/addon/tokenizer.h"
 #include "native/core/code_points.h"
 #include "native/tokenizer/export/export_lines.h"
@@ -58,7 +59,7 @@ Napi::Object check_object(Napi::Env env, const ExportCheck& check, const std::ve
   Napi::Array array = Napi::Array::New(env, examples.size());
   for (uint32_t i = 0; i < array.Length(); ++i) {
     ObjectWriter example(env);
-    example.object.Set("text", examples[i].text);
+    example.text("text", examples[i].text);
     example.count("token", examples[i].token);
     example.names("expected", examples[i].expected);
     example.names("exported", examples[i].exported);
