@@ -1,5 +1,4 @@
 // A sentencepiece tokenizer as a Hugging Face folder, and how far its files encode as it does.
-#include <algorithm>
 #include <filesystem>
 
 #include "native/addon/arguments.h"
@@ -7,7 +6,6 @@
 #include "native/addon/object_writer.h"
 #include "native/addon/progress.h"
 #include "native/addon/tokenizer.h"
-#include "native/core/code_points.h"
 #include "native/tokenizer/export/export_lines.h"
 #include "native/tokenizer/export/hf_folder_writer.h"
 
@@ -15,54 +13,22 @@ namespace belle::addon {
 namespace {
 
 using tokenizer::ExportCheck;
-using tokenizer::ExportDifference;
 using tokenizer::HfTokenizerOptions;
-using tokenizer::SentencePieceTokenizer;
 
-constexpr size_t kShownCharacters = 200;
-// Pieces shown of an example: some before the first difference, and so many in all.
-constexpr size_t kShownBefore = 2, kShownPieces = 12;
-
-struct Example {
-  std::string text;  // its first characters
-  size_t token;      // the first that differs
-  std::vector<std::string> expected, exported;
-};
-
-std::vector<std::string> pieces_from(const SentencePieceTokenizer& tokenizer, const std::vector<int32_t>& ids,
-                                     size_t from) {
-  std::vector<std::string> pieces;
-  for (size_t i = from; i < std::min(ids.size(), from + kShownPieces); ++i)
-    pieces.push_back(tokenizer.piece(ids[i]).piece);
-  return pieces;
-}
-
-Example example_of(const SentencePieceTokenizer& tokenizer, const ExportDifference& difference) {
-  const std::string& line = difference.line;
-  size_t end = 0;
-  for (size_t i = 0; i < kShownCharacters && end < line.size(); ++i)
-    end += decode_utf8(std::string_view(line).substr(end)).length;
-  const std::vector<int32_t>&expected = difference.expected, &exported = difference.exported;
-  const auto first = std::mismatch(expected.begin(), expected.end(), exported.begin(), exported.end());
-  const auto token = static_cast<size_t>(first.first - expected.begin());
-  const size_t from = token - std::min(token, kShownBefore);
-  return {line.substr(0, end) + (end < line.size() ? "…" : ""), token, pieces_from(tokenizer, expected, from),
-          pieces_from(tokenizer, exported, from)};
-}
-
-Napi::Object check_object(Napi::Env env, const ExportCheck& check, const std::vector<Example>& examples) {
+Napi::Object check_object(Napi::Env env, const ExportCheck& check) {
   ObjectWriter out(env);
   out.count("lines", check.lines);
   out.count("differing", check.differing);
   out.count("lost", check.lost);
   out.names("lostPieces", check.lost_pieces);
-  Napi::Array array = Napi::Array::New(env, examples.size());
+  Napi::Array array = Napi::Array::New(env, check.examples.size());
   for (uint32_t i = 0; i < array.Length(); ++i) {
+    const tokenizer::EncodingDifference& difference = check.examples[i];
     ObjectWriter example(env);
-    example.text("text", examples[i].text);
-    example.count("token", examples[i].token);
-    example.names("expected", examples[i].expected);
-    example.names("exported", examples[i].exported);
+    example.text("text", difference.text);
+    example.count("token", difference.token);
+    example.names("expected", difference.before);
+    example.names("exported", difference.after);
     array.Set(i, example.object);
   }
   out.object.Set("examples", array);
@@ -127,11 +93,8 @@ Napi::Value check_tokenizer_export(const Napi::CallbackInfo& info) {
                                                             [&](uint64_t done, uint64_t total) {
                                                               emit_progress(job, "check", done, total);
                                                             }));
-    std::vector<Example> examples;
-    for (const ExportDifference& difference : check.examples)
-      examples.push_back(example_of(checker.tokenizer(), difference));
-    return Job::Settle([check = std::move(check), examples = std::move(examples)](
-                           Napi::Env env) -> Napi::Value { return check_object(env, check, examples); });
+    return Job::Settle(
+        [check = std::move(check)](Napi::Env env) -> Napi::Value { return check_object(env, check); });
   };
   return Job::start(info.Env(), std::move(work), stop, callback_argument(info[5], "onProgress"));
 }
