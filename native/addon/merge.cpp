@@ -12,6 +12,7 @@
 #include "native/addon/progress.h"
 #include "native/addon/tokenizer.h"
 #include "native/tokenizer/export/export_lines.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
 #include "native/tokenizer/merge/merge_effect.h"
 
 namespace belle::addon {
@@ -98,11 +99,15 @@ Napi::Object report_object(Napi::Env env, const MergeReport& report) {
   return out.object;
 }
 
-Result<const tokenizer::SentencePieceModel*> model_of(const SharedTokenizer& tokenizer, const char* which) {
-  if (const auto* model = tokenizer->sentencepiece()) return model;
-  return Status(StatusCode::unsupported, std::string("the ") + which +
-                                             " is no sentencepiece model, and only those are merged; give a "
-                                             "tokenizer.model, or the tokenizer.json's toSentencePiece()");
+Status about(const std::string& what, const Status& status) {
+  return {status.code(), what + ": " + status.message()};
+}
+
+// The tokenizer's own model, or that of its tokenizer.json.
+Result<tokenizer::SentencePieceModel> model_of(const SharedTokenizer& tokenizer, const char* which) {
+  auto model = tokenizer::sentencepiece_of(*tokenizer);
+  if (!model.ok()) return about(std::string("the ") + which + " cannot be merged", model.status());
+  return model;
 }
 
 // Whether a Hugging Face folder of the merged tokenizer would encode the lines equally.
@@ -144,17 +149,16 @@ struct Request {
 };
 
 Result<Job::Settle> merge(Request& request, Job& job) {
-  BELLE_ASSIGN(const auto* base, model_of(request.base, "base"));
-  BELLE_ASSIGN(const auto* addition, model_of(request.addition, "addition"));
+  BELLE_ASSIGN(const auto base, model_of(request.base, "base"));
+  BELLE_ASSIGN(const auto addition, model_of(request.addition, "addition"));
   for (Text& text : request.texts) {
     if (text.files.empty()) continue;
     auto lines = TextLines::open(text.files, request.max_lines);
-    if (!lines.ok())
-      return Status(lines.status().code(), std::string(text.name) + " text: " + lines.status().message());
+    if (!lines.ok()) return about(std::string(text.name) + " text", lines.status());
     text.lines = lines.take();
   }
   emit_progress(job, "merge", 0, 1);
-  BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(*base, *addition, request.mode));
+  BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(base, addition, request.mode));
   emit_progress(job, "merge", 1, 1);
   ThreadPool pool;
   for (Text& text : request.texts) {

@@ -8,12 +8,14 @@
 #include "native/addon/tokenizer.h"
 #include "native/tokenizer/export/export_lines.h"
 #include "native/tokenizer/export/hf_folder_writer.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
 
 namespace belle::addon {
 namespace {
 
 using tokenizer::ExportCheck;
 using tokenizer::HfTokenizerOptions;
+using tokenizer::SentencePieceModel;
 
 Napi::Object check_object(Napi::Env env, const ExportCheck& check) {
   ObjectWriter out(env);
@@ -35,26 +37,38 @@ Napi::Object check_object(Napi::Env env, const ExportCheck& check) {
   return out.object;
 }
 
-Result<const tokenizer::SentencePieceModel*> model_of(const tokenizer::Tokenizer& tokenizer) {
-  if (const auto* model = tokenizer.sentencepiece()) return model;
-  return Status(StatusCode::unsupported,
-                std::string("only sentencepiece models are written as a Hugging Face folder, and this "
-                            "tokenizer was read from a ") +
-                    tokenizer.file_name() +
-                    "; copy its files into the folder, or give the tokenizer.model it was made from "
-                    "(toSentencePiece() of a LLaMA-like one)");
-}
-
-HfTokenizerOptions hf_options(const Napi::Value& value) {
-  const Options given(value, "options");
+// addBos left out: whether the model has BOS.
+struct Export {
+  SharedTokenizer tokenizer;
   HfTokenizerOptions options;
+  bool bos_if_any = false;
+};
+
+Export export_argument(const Napi::CallbackInfo& info, size_t options_index) {
+  Export request{tokenizer_argument(info, 0, "tokenizer"), {}};
+  const Options given(info[options_index], "options");
+  HfTokenizerOptions& options = request.options;
   options.legacy = given.boolean("legacy");
-  options.add_bos = given.boolean("addBos");
+  request.bos_if_any = given.get("addBos").IsUndefined();
+  options.add_bos = !request.bos_if_any && given.boolean("addBos");
   options.add_eos = given.boolean("addEos");
   options.model_max_length = given.integer("modelMaxLength", 1);
   options.llama_class = given.boolean("llamaClass");
   options.inexact_charsmap = given.boolean("inexactCharsmap");
-  return options;
+  return request;
+}
+
+// The tokenizer's own model, or that of its tokenizer.json.
+Result<SentencePieceModel> model_of(Export* request) {
+  auto made = tokenizer::sentencepiece_of(*request->tokenizer);
+  if (!made.ok())
+    return Status(made.status().code(), "this tokenizer cannot be exported: " + made.status().message());
+  SentencePieceModel model = made.take();
+  if (request->bos_if_any) {
+    BELLE_ASSIGN(const auto special, tokenizer::hf_special_pieces(model, request->options));
+    request->options.add_bos = special.bos >= 0;
+  }
+  return model;
 }
 
 Status make_folder(const std::string& folder) {
@@ -66,11 +80,10 @@ Status make_folder(const std::string& folder) {
 
 // (tokenizer, folder, options): writes the four files; nothing is made for a model that is refused.
 Napi::Value export_tokenizer(const Napi::CallbackInfo& info) {
-  auto work = [tokenizer = tokenizer_argument(info, 0, "tokenizer"),
-               folder = path_argument(info[1], "folder"),
-               options = hf_options(info[2])](Job&) -> Result<Job::Settle> {
-    BELLE_ASSIGN(const auto* model, model_of(*tokenizer));
-    BELLE_ASSIGN(const auto files, tokenizer::hf_tokenizer_files(*model, options));
+  auto work = [request = export_argument(info, 2),
+               folder = path_argument(info[1], "folder")](Job&) mutable -> Result<Job::Settle> {
+    BELLE_ASSIGN(const auto model, model_of(&request));
+    BELLE_ASSIGN(const auto files, tokenizer::hf_tokenizer_files(model, request.options));
     BELLE_TRY(make_folder(folder));
     BELLE_TRY(tokenizer::write_hf_tokenizer(files, folder));
     return Job::nothing();
@@ -81,13 +94,12 @@ Napi::Value export_tokenizer(const Napi::CallbackInfo& info) {
 // (tokenizer, files, maxLines, options, stop, onProgress): maxLines 0 = all.
 Napi::Value check_tokenizer_export(const Napi::CallbackInfo& info) {
   const StopFlag stop = stop_argument(info, 4, "stop");
-  auto work = [tokenizer = tokenizer_argument(info, 0, "tokenizer"),
-               files = strings_argument(info[1], "files"),
-               max_lines = static_cast<uint64_t>(integer_argument(info[2], "maxLines", 0)),
-               options = hf_options(info[3])](Job& job) -> Result<Job::Settle> {
-    BELLE_ASSIGN(const auto* model, model_of(*tokenizer));
+  auto work = [request = export_argument(info, 3), files = strings_argument(info[1], "files"),
+               max_lines = static_cast<uint64_t>(integer_argument(info[2], "maxLines", 0))](
+                  Job& job) mutable -> Result<Job::Settle> {
+    BELLE_ASSIGN(const auto model, model_of(&request));
     BELLE_ASSIGN(const auto lines, tokenizer::TextLines::open(files, max_lines));
-    BELLE_ASSIGN(const auto checker, tokenizer::ExportChecker::create(*model, options));
+    BELLE_ASSIGN(const auto checker, tokenizer::ExportChecker::create(model, request.options));
     ThreadPool pool;
     BELLE_ASSIGN(ExportCheck check, tokenizer::check_export(checker, lines, pool, job.stop(),
                                                             [&](uint64_t done, uint64_t total) {
