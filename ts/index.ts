@@ -126,6 +126,8 @@ export type { Interval, MeanEstimate } from "./eval/statistics.ts";
 export { pairedDifference } from "./eval/statistics.ts";
 export type { EvalSummary, Evaluation, ScoreRow } from "./eval/summary.ts";
 export { readScores, readSummary } from "./eval/summary.ts";
+export type { TextStats, TokenizerStats, TokenizerStatsOptions, UsageStats } from "./eval/tokenizer_stats.ts";
+export { tokenizerStats } from "./eval/tokenizer_stats.ts";
 
 // Reports
 

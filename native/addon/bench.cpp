@@ -5,6 +5,7 @@
 #include "native/addon/arguments.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
+#include "native/addon/object_writer.h"
 #include "native/bench/measure.h"
 
 namespace belle::addon {
@@ -49,20 +50,19 @@ bench::Request parse_request(const Options& options) {
 }
 
 Napi::Object figure_object(Napi::Env env, const bench::Figure& figure, const std::string& isa) {
-  Napi::Object seconds = Napi::Object::New(env);
-  seconds.Set("median", Napi::Number::New(env, figure.median));
-  seconds.Set("min", Napi::Number::New(env, figure.min));
-  seconds.Set("max", Napi::Number::New(env, figure.max));
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("seconds", seconds);
-  const auto set = [&](const char* key, double value) { object.Set(key, Napi::Number::New(env, value)); };
-  set("repeats", static_cast<double>(figure.repeats));
-  set("flops", figure.flops);
-  set("bytes", figure.bytes);
-  set("chunkRows", static_cast<double>(figure.chunk_rows));
-  set("workspaceBytes", static_cast<double>(figure.workspace_bytes));
-  object.Set("isa", isa);
-  return object;
+  ObjectWriter seconds(env);
+  seconds.number("median", figure.median);
+  seconds.number("min", figure.min);
+  seconds.number("max", figure.max);
+  ObjectWriter out(env);
+  out.object.Set("seconds", seconds.object);
+  out.count("repeats", figure.repeats);
+  out.number("flops", figure.flops);
+  out.number("bytes", figure.bytes);
+  out.count("chunkRows", figure.chunk_rows);
+  out.count("workspaceBytes", figure.workspace_bytes);
+  out.text("isa", isa);
+  return out.object;
 }
 
 Napi::Value bench_kernel(const Napi::CallbackInfo& info) {

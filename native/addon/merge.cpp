@@ -9,8 +9,10 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/object_writer.h"
+#include "native/addon/progress.h"
 #include "native/addon/tokenizer.h"
 #include "native/tokenizer/export/export_lines.h"
+#include "native/tokenizer/export/sentencepiece_of.h"
 #include "native/tokenizer/merge/merge_effect.h"
 
 namespace belle::addon {
@@ -57,9 +59,9 @@ Napi::Object effect_object(Napi::Env env, const MergeEffect& effect) {
   for (uint32_t i = 0; i < examples.Length(); ++i) {
     const tokenizer::ChangedLine& line = effect.examples[i];
     ObjectWriter example(env);
-    example.object.Set("file", line.file);
+    example.text("file", line.file);
     example.count("line", line.line);
-    example.object.Set("text", line.text);
+    example.text("text", line.text);
     example.count("token", line.token);
     example.names("before", line.before);
     example.names("after", line.after);
@@ -97,11 +99,15 @@ Napi::Object report_object(Napi::Env env, const MergeReport& report) {
   return out.object;
 }
 
-Result<const tokenizer::SentencePieceModel*> model_of(const SharedTokenizer& tokenizer, const char* which) {
-  if (const auto* model = tokenizer->sentencepiece()) return model;
-  return Status(StatusCode::unsupported, std::string("the ") + which +
-                                             " is no sentencepiece model, and only those are merged; give a "
-                                             "tokenizer.model, or the tokenizer.json's toSentencePiece()");
+Status about(const std::string& what, const Status& status) {
+  return {status.code(), what + ": " + status.message()};
+}
+
+// The tokenizer's own model, or that of its tokenizer.json.
+Result<tokenizer::SentencePieceModel> model_of(const SharedTokenizer& tokenizer, const char* which) {
+  auto model = tokenizer::sentencepiece_of(*tokenizer);
+  if (!model.ok()) return about(std::string("the ") + which + " cannot be merged", model.status());
+  return model;
 }
 
 // Whether a Hugging Face folder of the merged tokenizer would encode the lines equally.
@@ -126,7 +132,7 @@ Result<ExportEffect> measure_export(const tokenizer::SentencePieceModel& merged,
 Napi::Object export_object(Napi::Env env, const ExportEffect& effect) {
   ObjectWriter out(env);
   if (!effect.refused.empty()) {
-    out.object.Set("refused", effect.refused);
+    out.text("refused", effect.refused);
     return out.object;
   }
   out.count("lines", effect.check.lines);
@@ -143,17 +149,16 @@ struct Request {
 };
 
 Result<Job::Settle> merge(Request& request, Job& job) {
-  BELLE_ASSIGN(const auto* base, model_of(request.base, "base"));
-  BELLE_ASSIGN(const auto* addition, model_of(request.addition, "addition"));
+  BELLE_ASSIGN(const auto base, model_of(request.base, "base"));
+  BELLE_ASSIGN(const auto addition, model_of(request.addition, "addition"));
   for (Text& text : request.texts) {
     if (text.files.empty()) continue;
     auto lines = TextLines::open(text.files, request.max_lines);
-    if (!lines.ok())
-      return Status(lines.status().code(), std::string(text.name) + " text: " + lines.status().message());
+    if (!lines.ok()) return about(std::string(text.name) + " text", lines.status());
     text.lines = lines.take();
   }
   emit_progress(job, "merge", 0, 1);
-  BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(*base, *addition, request.mode));
+  BELLE_ASSIGN(auto result, tokenizer::merge_vocabulary(base, addition, request.mode));
   emit_progress(job, "merge", 1, 1);
   ThreadPool pool;
   for (Text& text : request.texts) {

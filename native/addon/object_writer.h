@@ -1,11 +1,9 @@
 #pragma once
-// ObjectWriter: a JS object of counts, flags and names, key by key.
+// ObjectWriter: a JS object of numbers, flags, texts and names, key by key.
 #include <napi.h>
 
 #include <string>
 #include <vector>
-
-#include "native/addon/job.h"
 
 namespace belle::addon {
 
@@ -24,21 +22,13 @@ class ObjectWriter {
     number(key, static_cast<double>(value));
   }
   void flag(const char* key, bool value) { object.Set(key, Napi::Boolean::New(object.Env(), value)); }
+  void text(const char* key, const std::string& value) {
+    object.Set(key, Napi::String::New(object.Env(), value));
+  }
   void names(const char* key, const std::vector<std::string>& value) {
     object.Set(key, names_array(object.Env(), value));
   }
   Napi::Object object;
 };
-
-// An event { phase, done, total }.
-inline void emit_progress(Job& job, const char* phase, uint64_t done, uint64_t total) {
-  job.emit([phase, done, total](Napi::Env env) -> std::vector<napi_value> {
-    ObjectWriter out(env);
-    out.object.Set("phase", phase);
-    out.count("done", done);
-    out.count("total", total);
-    return {out.object};
-  });
-}
 
 }  // namespace belle::addon

@@ -8,9 +8,11 @@
 #include "native/addon/encode_batch.h"
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
+#include "native/addon/object_writer.h"
 #include "native/addon/text_batch.h"
 #include "native/addon/wrap.h"
 #include "native/core/code_points.h"
+#include "native/tokenizer/export/readable_piece.h"
 #include "native/tokenizer/export/sentencepiece_of.h"
 #include "native/tokenizer/load_tokenizer.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
@@ -56,6 +58,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
                            InstanceMethod<&TokenizerWrap::decode>("decode"),
                            InstanceMethod<&TokenizerWrap::decode_stream>("decodeStream"),
                            InstanceMethod<&TokenizerWrap::pieces>("pieces"),
+                           InstanceMethod<&TokenizerWrap::readable_pieces>("readablePieces"),
                            InstanceMethod<&TokenizerWrap::piece_id>("pieceId"),
                            InstanceMethod<&TokenizerWrap::info>("info"),
                            InstanceMethod<&TokenizerWrap::to_sentencepiece>("toSentencePiece"),
@@ -171,6 +174,20 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
       row.Set("score", Napi::Number::New(env, piece.score));
       row.Set("type", Napi::Number::New(env, static_cast<int32_t>(piece.type)));
       result.Set(static_cast<uint32_t>(id), row);
+    }
+    return result;
+  }
+
+  Napi::Value readable_pieces(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Napi::Array result = Napi::Array::New(env, static_cast<size_t>(held_->vocab_size()));
+    for (int32_t id = 0; id < held_->vocab_size(); ++id) {
+      const Napi::HandleScope scope(env);
+      const tokenizer::ReadablePiece piece = tokenizer::readable_piece(*held_, id);
+      ObjectWriter row(env);
+      row.text("piece", piece.text);
+      row.count("type", static_cast<int32_t>(piece.type));
+      result.Set(static_cast<uint32_t>(id), row.object);
     }
     return result;
   }

@@ -1,15 +1,10 @@
 #include "native/tokenizer/decoder.h"
 
 #include "native/tokenizer/byte_piece.h"
+#include "native/tokenizer/space_symbol.h"
 #include "native/tokenizer/utf8_stream.h"
 
 namespace belle::tokenizer {
-
-namespace {
-
-constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
-
-}  // namespace
 
 PieceDecoder::PieceDecoder(const SentencePieceModel& model)
     : model_(model),

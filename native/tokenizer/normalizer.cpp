@@ -7,12 +7,12 @@
 #include "native/core/span_reader.h"
 #include "native/core/utf8.h"
 #include "native/tokenizer/double_array.h"
+#include "native/tokenizer/space_symbol.h"
 
 namespace belle::tokenizer {
 
 namespace {
 
-constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 constexpr size_t kMaxReplacementBytes = 1024;  // bounds what one input byte can grow to; NFKC needs 33
 

@@ -9,6 +9,7 @@
 #include "native/core/sha256.h"
 #include "native/tokenizer/byte_piece.h"
 #include "native/tokenizer/decoder.h"
+#include "native/tokenizer/user_defined.h"
 
 namespace belle::tokenizer {
 
@@ -51,13 +52,6 @@ void add_normalizer(const NormalizerSpec& spec, FingerprintWriter* out) {
   out->number(spec.add_dummy_prefix);
   out->number(spec.remove_extra_whitespaces);
   out->number(spec.escape_whitespaces);
-}
-
-std::vector<std::string> user_defined_of(const std::vector<Piece>& pieces) {
-  std::vector<std::string> texts;
-  for (const Piece& piece : pieces)
-    if (piece.type == PieceType::user_defined) texts.push_back(piece.piece);
-  return texts;
 }
 
 size_t utf8_length(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4; }

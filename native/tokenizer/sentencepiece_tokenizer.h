@@ -39,6 +39,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   const SentencePieceModel* sentencepiece() const override { return &model_; }
 
   const SentencePieceModel& model() const { return model_; }
+  const PieceTable& table() const { return table_; }
   std::string normalize(std::string_view utf8) const { return normalizer_.normalize(utf8, user_defined_); }
   // The segments of already normalised text, without byte fallback: one unk id per unknown character. For
   // merge reports: does a piece encode to itself? Works for every model type, by the rules of BPE.

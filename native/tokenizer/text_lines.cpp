@@ -36,7 +36,8 @@ Result<TextLines> TextLines::open(const std::vector<std::string>& files, uint64_
     BELLE_ASSIGN(auto map, MappedFile::open(path));
     lines.files_.push_back(std::move(map));
   }
-  const auto enough = [&] { return max_lines > 0 && lines.lines_ == max_lines; };
+  uint64_t count = 0;
+  const auto enough = [&] { return max_lines > 0 && count == max_lines; };
   for (size_t file = 0; file < files.size() && !enough(); ++file) {
     const std::string_view text = lines.text(file);
     uint64_t number = 1;
@@ -44,7 +45,7 @@ Result<TextLines> TextLines::open(const std::vector<std::string>& files, uint64_
       Chunk chunk{file, at, at, number};
       while (at < text.size() && at - chunk.begin < kChunkBytes && !enough()) {
         const size_t end = std::min(text.find('\n', at), text.size());
-        if (!is_blank(text.substr(at, end - at))) ++lines.lines_;
+        if (!is_blank(text.substr(at, end - at))) ++count;
         ++number;
         at = std::min(end + 1, text.size());
       }
@@ -53,14 +54,35 @@ Result<TextLines> TextLines::open(const std::vector<std::string>& files, uint64_
       lines.chunks_.push_back(chunk);
     }
   }
-  if (lines.lines_ == 0)
+  if (count == 0)
     return Status(StatusCode::invalid_data,
                   names + ": no line holds text; give plain text, one sentence or paragraph a line");
   return lines;
 }
 
-void TextLines::read(size_t index, const std::function<bool(const Line&)>& visit) const {
-  const Chunk& chunk = chunks_[index];
+Status TextLines::visit(ThreadPool& pool, const std::atomic<bool>& stop, const char* what,
+                        const Progress& on_progress, const Visit& visit) const {
+  std::vector<Status> statuses(chunks());
+  std::atomic<uint64_t> done{0};
+  pool.run(chunks(), [&](size_t index, int thread) {
+    Status& status = statuses[index];
+    read(chunks_[index], [&](const Line& line) {
+      if (stop.load(std::memory_order_relaxed)) return false;
+      status = visit(line, index, thread);
+      if (!status.ok())
+        status = {status.code(),
+                  line.file + " line " + std::to_string(line.number) + ": " + status.message()};
+      return status.ok();
+    });
+    done += chunks_[index].end - chunks_[index].begin;
+    if (thread == 0) on_progress(done, bytes_);
+  });
+  if (stop.load()) return {StatusCode::aborted, std::string(what) + " was stopped"};
+  for (Status& status : statuses) BELLE_TRY(std::move(status));
+  return {};
+}
+
+void TextLines::read(const Chunk& chunk, const std::function<bool(const Line&)>& visit) const {
   std::string_view rest = text(chunk.file).substr(chunk.begin, chunk.end - chunk.begin);
   for (uint64_t number = chunk.first_number; !rest.empty(); ++number) {
     const size_t length = std::min(rest.find('\n'), rest.size());

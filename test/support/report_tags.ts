@@ -16,3 +16,10 @@ export function tags(html: string): Set<string> {
   }
   return found;
 }
+
+/** Of those the ones that load something or run something. */
+export function actingTags(html: string): string[] {
+  return [...tags(html)].filter((tag) =>
+    /^(?:script|img|iframe|object|embed|link)\b|\s(?:on\w+|src|href)(?=\s|$)/i.test(tag),
+  );
+}

@@ -17,7 +17,7 @@ const names = `
   evaluateByRules exportTokenizer extendAndTune extendAndTuneSchema generateAnswers groupConversations groupTexts judge judgeSchema loadConfig loadEvalSet
   localGenerator mergeVocabulary metricCurve nineCategoryScheme pairedDifference parseConfig parseScore planTraining prepareData
   quickstart readAnswers readMetrics readScores readSummary runPlanOptions runSchema sampleStratified schemeOfClasses scoreByRule
-  scoresTable templates toSegments trainBpe trainingRun twelveUseCaseScheme writeEvaluation writeReport
+  scoresTable templates toSegments tokenizerStats trainBpe trainingRun twelveUseCaseScheme writeEvaluation writeReport
 `;
 
 test("the names", () => {

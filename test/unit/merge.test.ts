@@ -92,6 +92,7 @@ test("maxLines, and every wrong option has its sentence", () =>
       fails(() => mergeVocabulary(base, addition, more), "ERR_BELLE_INVALID_ARGUMENT", message);
     await wrong({ maxLines: 1.5 }, /maxLines must be a whole number of lines, 1 or more, not 1\.5/);
     await wrong({ maxLines: -1 }, /maxLines must be/);
+    await wrong({ maxLines: 0 }, /maxLines must be a whole number of lines, 1 or more, not 0; leave it out for all/);
     await wrong({ protectedText: "en.txt" }, /protectedText must be an array of file paths/);
     await wrong({ targetText: [] }, /targetText must be an array of file paths, one at least/);
     await wrong({ onProgress: 3 }, /onProgress must be a function/);

@@ -172,11 +172,8 @@ test("what is refused, with its sentence, leaves no folder behind", () =>
     await exportTokenizer(normalizing, output, { inexactCharsmap: true });
     await exportTokenizer(noBos, output);
     assert.is(json(output, "tokenizer_config.json").add_bos_token, false);
-    await fails(
-      () => exportTokenizer(reread(output), join(folder, "x")),
-      "ERR_BELLE_UNSUPPORTED",
-      /only sentencepiece models .* read from a tokenizer\.json; copy its files into the folder, or give the tokenizer\.model/,
-    );
+    await exportTokenizer(reread(output), join(folder, "again"));
+    assert.is(json(folder, "again", "tokenizer_config.json").add_bos_token, false);
     await fails(() => exportTokenizer(tokenizer, join(text, "hf")), "ERR_BELLE_IO", /cannot make the folder .*hf/);
   }));
 
@@ -247,11 +244,35 @@ test("the way back: tokenizer.json as a sentencepiece model with the same ids, p
     const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
     const model = { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: [["a", "b"]] };
     const other = Tokenizer.parse(Buffer.from(JSON.stringify({ model, pre_tokenizer: bytes, decoder: bytes })));
-    await fails(
-      () => other.toSentencePiece(),
-      "ERR_BELLE_UNSUPPORTED",
-      /cannot be a sentencepiece model: its pieces are bytes/,
-    );
+    const why = "this tokenizer.json cannot be a sentencepiece model: its pieces are bytes, not characters";
+    const refused = (call: () => unknown, message: string) =>
+      fails(call, "ERR_BELLE_UNSUPPORTED", new RegExp(`^${message}`));
+    await refused(() => other.toSentencePiece(), why);
+    await refused(() => mergeVocabulary(other, tokenizer), `the base cannot be merged: ${why}`);
+    await refused(() => mergeVocabulary(tokenizer, other), `the addition cannot be merged: ${why}`);
+    await refused(() => exportTokenizer(other, join(folder, "bytes")), `this tokenizer cannot be exported: ${why}`);
+    assert.not(existsSync(join(folder, "bytes")));
+  }));
+
+test("a tokenizer.json made from a model is merged and exported as the model is", () =>
+  withLines(async ({ folder, text }) => {
+    await exportTokenizer(tokenizer, join(folder, "first"));
+    const again = reread(join(folder, "first"));
+    assert.is(again.info, undefined);
+    const { check } = await exportTokenizer(again, join(folder, "second"), { checkText: [text] });
+    assert.equal([check!.lines, check!.differing, check!.lost], [400, 0, 0]);
+    for (const name of names.filter((name) => name !== "tokenizer.model")) {
+      assert.is(read(folder, "second", name), read(folder, "first", name), name);
+    }
+    const addition = await trainBpe({ sentences: ["机器学习机器", "学习模型"], ...options, vocab_size: 275 });
+    await exportTokenizer(addition, join(folder, "addition"));
+    const model = await mergeVocabulary(tokenizer, addition, { targetText: [text] });
+    const merged = await mergeVocabulary(again, reread(join(folder, "addition")), { targetText: [text] });
+    assert.ok(model.report.added > 0);
+    const [{ guarantee, ...counts }, { guarantee: _, ...expected }] = [merged.report, model.report];
+    assert.ok(guarantee.holds);
+    assert.equal(counts, expected);
+    for (const line of [...lines, "机器学习模型"]) assert.ok(sameIds(model.tokenizer, merged.tokenizer, line), line);
   }));
 
 test.run();

@@ -3,7 +3,8 @@
 /** HfTokenizerOptions of native/tokenizer/export/hf_special_pieces.h. */
 export interface NativeExportOptions {
   legacy: boolean;
-  addBos: boolean;
+  /** Left out: whether the model has BOS. */
+  addBos?: boolean;
   addEos: boolean;
   modelMaxLength: number;
   llamaClass: boolean;

@@ -33,6 +33,11 @@ export interface NativeTokenizer {
   decode(ids: Uint32Array): string;
   decodeStream(): NativeDecodeStream;
   pieces(): NativePiece[];
+  /**
+   * For people: pieces of a byte-level file as the text of their bytes, a space as U+2581; what is no whole character
+   * as <0xE4>, and such a piece has type 6.
+   */
+  readablePieces(): Array<{ piece: string; type: number }>;
   pieceId(piece: string): number;
   /** Of a sentencepiece model; null for others. */
   info(): {

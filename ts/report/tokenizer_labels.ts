@@ -19,7 +19,7 @@ const english = {
   tokens: "Tokens",
   tokensPerLine: "Tokens per line",
   charactersPerToken: "Characters per token",
-  bytes: "Single bytes",
+  bytes: "Bytes",
   unknown: "Unknown",
   neverUsed: "Never used on the texts",
   perFile: "Texts",
@@ -36,7 +36,7 @@ const english = {
   scriptNote: "Of the pieces that stand for text, by the script of their letters.",
   lengthNote: "In characters; ▁, a space, counts as one.",
   bytesNote:
-    "Single bytes and unknown tokens stand for characters without a piece; many of either mean that the vocabulary does not fit the text.",
+    "Byte pieces (in a byte-level vocabulary those that are no whole characters) and unknown tokens stand for characters without a piece; many of either mean that the vocabulary does not fit the text.",
   neverNote: "Pieces that stand for text and occur in no encoding here; the first 100 by id.",
 };
 const englishScripts: Record<string, string> = {
@@ -85,12 +85,12 @@ const chinese: Words = {
   tokens: "token",
   tokensPerLine: "每行 token 数",
   charactersPerToken: "每 token 字符数",
-  bytes: "单字节",
+  bytes: "字节",
   unknown: "未知",
   neverUsed: "文本中未用到",
   perFile: "文本",
   types: "词元类型",
-  scripts: "词元文字",
+  scripts: "词元所属文字",
   lengths: "词元长度",
   pieces: "词元数",
   frequent: "最常用的词元",
@@ -101,7 +101,8 @@ const chinese: Words = {
   share: "占比",
   scriptNote: "代表文本的词元，按其中字母或文字所属的书写系统。",
   lengthNote: "以字符计；代表空格的 ▁ 计为一个。",
-  bytesNote: "单字节和未知 token 代表没有词元的字符；两者任一很多，说明词表与文本不相配。",
+  bytesNote:
+    "字节词元（字节级词表中为不成完整字符的词元）和未知 token 代表没有词元的字符；两者任一很多，说明词表与文本不相配。",
   neverNote: "代表文本、但在这里的编码中从未出现的词元；按 id 列出前 100 个。",
 };
 const chineseScripts: Record<string, string> = {

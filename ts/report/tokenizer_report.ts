@@ -1,8 +1,9 @@
 // One or several tokenizers side by side as a report.
 import type { Language } from "../config/language.ts";
+import { type TextStats, type TokenizerStats, totals } from "../eval/tokenizer_stats.ts";
+import { scriptNames } from "../eval/vocabulary_stats.ts";
 import type { BarChart, Cell, Column, Report, Section } from "./report.ts";
 import { tokenizerLabels } from "./tokenizer_labels.ts";
-import { scriptNames, type TextStats, type TokenizerStats, totals } from "./tokenizer_stats.ts";
 import { visible } from "./visible.ts";
 
 /** Longer pieces share one bar. */

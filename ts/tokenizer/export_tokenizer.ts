@@ -7,8 +7,9 @@ import type {
   NativeExportOptions,
   NativeExportProgress,
 } from "../native/binding_export.ts";
-import { BelleError, nativeAsync } from "../native/errors.ts";
+import { nativeAsync } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
+import { checkedFiles, checkedMaxLines, checkOnProgress, wrong } from "./text_options.ts";
 import { nativeTokenizer, Tokenizer } from "./tokenizer.ts";
 
 export interface ExportOptions {
@@ -63,7 +64,8 @@ const names = ["tokenizer.model", "tokenizer.json", "special_tokens_map.json", "
 
 /**
  * Writes tokenizer.model, tokenizer.json, special_tokens_map.json and tokenizer_config.json into the folder, which is
- * made. Only BPE models that sentencepiece could have written; `files` are the paths.
+ * made. Only BPE models that sentencepiece could have written, and a tokenizer.json that `toSentencePiece()` takes; `files`
+ * are the paths.
  *
  * Hugging Face's tokenizers then give sentencepiece's ids, but for: pieces of equal score (a merge in mode chinese-llama)
  * and pieces that overlap themselves, which there join by rank, so ask `checkText`; text around user-defined pieces, where
@@ -72,7 +74,7 @@ const names = ["tokenizer.model", "tokenizer.json", "special_tokens_map.json", "
  * its own text, and a run of byte pieces that is no UTF-8 gives one U+FFFD a byte.
  *
  * The check comes first, and nothing is written when it fails. Throws ERR_BELLE_INVALID_ARGUMENT (options),
- * ERR_BELLE_UNSUPPORTED (a tokenizer without sentencepiece model, or one that tokenizer.json cannot describe),
+ * ERR_BELLE_UNSUPPORTED (a tokenizer that is no sentencepiece model, or one that tokenizer.json cannot describe),
  * ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (files without text), ERR_BELLE_IO, ERR_BELLE_ABORTED.
  */
 export async function exportTokenizer(
@@ -82,17 +84,15 @@ export async function exportTokenizer(
 ): Promise<{ files: string[]; check?: ExportCheck }> {
   if (!(tokenizer instanceof Tokenizer)) wrong("tokenizer must be a Tokenizer; load it with Tokenizer.load(path).");
   if (typeof folder !== "string" || folder === "") wrong("folder must be the path of the folder to write.");
-  const { checkText, maxLines, signal, onProgress } = options;
-  const settings = nativeOptions(tokenizer, options);
-  if (maxLines !== undefined && !(Number.isSafeInteger(maxLines) && maxLines > 0)) {
-    wrong(`maxLines must be a whole number of lines, 1 or more, not ${String(maxLines)}; leave it out for all.`);
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
-  const texts = files(checkText);
+  const { signal, onProgress } = options;
+  const settings = nativeOptions(options);
+  const maxLines = checkedMaxLines(options.maxLines);
+  checkOnProgress(onProgress);
+  const texts = checkedFiles("checkText", options.checkText, "check");
   const check = await withSignal(signal, "The export", async (stop) =>
     texts === undefined
       ? undefined
-      : binding().checkTokenizerExport(nativeTokenizer(tokenizer), texts, maxLines ?? 0, settings, stop, onProgress),
+      : binding().checkTokenizerExport(nativeTokenizer(tokenizer), texts, maxLines, settings, stop, onProgress),
   );
   await nativeAsync(() => binding().exportTokenizer(nativeTokenizer(tokenizer), folder, settings));
   const written = names.map((name) => join(folder, name));
@@ -100,26 +100,15 @@ export async function exportTokenizer(
   return { files: written, check: { ...check, share: check.differing / check.lines } };
 }
 
-function nativeOptions(tokenizer: Tokenizer, options: ExportOptions): NativeExportOptions {
-  const { legacy = true, addBos = tokenizer.bosId >= 0, addEos = false, modelMaxLength = 2048 } = options;
-  const { llamaClass = true, inexactCharsmap = false } = options;
-  for (const [name, value] of Object.entries({ legacy, addBos, addEos, llamaClass, inexactCharsmap })) {
+function nativeOptions(options: ExportOptions): NativeExportOptions {
+  const { addBos, modelMaxLength = 2048 } = options;
+  const { legacy = true, addEos = false, llamaClass = true, inexactCharsmap = false } = options;
+  const flags = { legacy, addEos, llamaClass, inexactCharsmap, ...(addBos === undefined ? {} : { addBos }) };
+  for (const [name, value] of Object.entries(flags)) {
     if (typeof value !== "boolean") wrong(`${name} must be true or false, not ${String(value)}.`);
   }
   if (!(Number.isSafeInteger(modelMaxLength) && modelMaxLength > 0)) {
     wrong(`modelMaxLength must be a whole number of tokens, 1 or more, not ${String(modelMaxLength)}.`);
   }
-  return { legacy, addBos, addEos, modelMaxLength, llamaClass, inexactCharsmap };
-}
-
-function files(value: readonly string[] | undefined): string[] | undefined {
-  if (value === undefined) return undefined;
-  if (!Array.isArray(value) || value.length === 0 || !value.every((file) => typeof file === "string" && file !== "")) {
-    wrong("checkText must be an array of file paths, one at least; leave it out to check nothing.");
-  }
-  return [...value];
-}
-
-function wrong(message: string): never {
-  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
+  return { ...flags, modelMaxLength };
 }

@@ -6,8 +6,8 @@ import type {
   NativeMergeProgress,
   NativeMergeReport,
 } from "../native/binding_merge.ts";
-import { BelleError } from "../native/errors.ts";
 import { binding } from "../native/load.ts";
+import { checkedFiles, checkedMaxLines, checkOnProgress, wrong } from "./text_options.ts";
 import { nativeTokenizer, Tokenizer, tokenizerOf } from "./tokenizer.ts";
 
 /**
@@ -61,8 +61,9 @@ export interface MergeOptions {
 const modes: readonly string[] = ["safe", "belle", "chinese-llama"] satisfies MergeMode[];
 
 /**
- * Runs on native threads. A UNIGRAM `addition` is accepted. Throws ERR_BELLE_INVALID_ARGUMENT (options),
- * ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (files without text), ERR_BELLE_ABORTED.
+ * Runs on native threads. A UNIGRAM `addition` is accepted, and of both a tokenizer.json that `toSentencePiece()` takes.
+ * Throws ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_UNSUPPORTED (byte-level and other tokenizers that are no such
+ * model), ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (files without text), ERR_BELLE_ABORTED.
  */
 export async function mergeVocabulary(
   base: Tokenizer,
@@ -72,16 +73,13 @@ export async function mergeVocabulary(
   for (const [name, value] of Object.entries({ base, addition })) {
     if (!(value instanceof Tokenizer)) wrong(`${name} must be a Tokenizer; load it with Tokenizer.load(path).`);
   }
-  const { mode = "safe", maxLines = 0, signal, onProgress } = options;
+  const { mode = "safe", signal, onProgress } = options;
   if (!modes.includes(mode)) wrong(`mode must be one of ${modes.join(", ")}, not ${String(mode)}.`);
-  if (maxLines !== 0 && !(Number.isSafeInteger(maxLines) && maxLines > 0)) {
-    wrong(`maxLines must be a whole number of lines, 1 or more, not ${String(maxLines)}; leave it out for all.`);
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") wrong("onProgress must be a function.");
+  checkOnProgress(onProgress);
   const texts = {
-    protectedText: files("protectedText", options.protectedText),
-    targetText: files("targetText", options.targetText),
-    maxLines,
+    protectedText: checkedFiles("protectedText", options.protectedText, "compare") ?? [],
+    targetText: checkedFiles("targetText", options.targetText, "compare") ?? [],
+    maxLines: checkedMaxLines(options.maxLines),
   };
   const merged = await withSignal(signal, "The vocabulary merge", (stop) =>
     binding().mergeVocabulary(nativeTokenizer(base), nativeTokenizer(addition), mode, texts, stop, onProgress),
@@ -106,16 +104,4 @@ function withRatios(effect: NativeMergeEffect): MergeEffect {
     charactersPerTokenAfter: characters / Math.max(1, tokensAfter),
     examples,
   };
-}
-
-function files(name: string, value: readonly string[] | undefined): string[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value) || value.length === 0 || !value.every((file) => typeof file === "string" && file !== "")) {
-    wrong(`${name} must be an array of file paths, one at least; leave it out to compare nothing.`);
-  }
-  return [...value];
-}
-
-function wrong(message: string): never {
-  throw new BelleError("ERR_BELLE_INVALID_ARGUMENT", message);
 }

@@ -171,9 +171,9 @@ export class Tokenizer {
   }
 
   /**
-   * The same tokenizer as a sentencepiece model, to be merged, exported or saved as tokenizer.model: a tokenizer.json
-   * that was made from one (LLaMA, Yi). Throws ERR_BELLE_UNSUPPORTED where it would not give the same ids.
-   * Works on this thread, as `parse` does.
+   * The same tokenizer as a sentencepiece model, to be saved as tokenizer.model: a tokenizer.json that was made from one
+   * (LLaMA, Yi). mergeVocabulary and exportTokenizer do this by themselves. Throws ERR_BELLE_UNSUPPORTED where it would
+   * not give the same ids. Works on this thread, as `parse` does.
    */
   toSentencePiece(): Tokenizer {
     return new Tokenizer(native(() => this.#native.toSentencePiece()));

@@ -6,9 +6,8 @@
 
 namespace belle::tokenizer {
 
-ExportChecker::ExportChecker(std::unique_ptr<SentencePieceTokenizer> tokenizer,
-                             std::unique_ptr<PieceTable> table, HfBpe exported)
-    : tokenizer_(std::move(tokenizer)), table_(std::move(table)), exported_(std::move(exported)) {
+ExportChecker::ExportChecker(std::unique_ptr<SentencePieceTokenizer> tokenizer, HfBpe exported)
+    : tokenizer_(std::move(tokenizer)), exported_(std::move(exported)) {
   find_lost_pieces();
 }
 
@@ -17,9 +16,8 @@ Result<ExportChecker> ExportChecker::create(const SentencePieceModel& model,
   BELLE_TRY(check_exportable(model, options));
   BELLE_TRY(hf_special_pieces(model, options).status());
   BELLE_ASSIGN(std::unique_ptr<SentencePieceTokenizer> tokenizer, SentencePieceTokenizer::create(model));
-  auto table = std::make_unique<PieceTable>(tokenizer->model().pieces);
-  BELLE_ASSIGN(HfBpe exported, HfBpe::create(tokenizer->model(), *table, options));
-  return ExportChecker(std::move(tokenizer), std::move(table), std::move(exported));
+  BELLE_ASSIGN(HfBpe exported, HfBpe::create(tokenizer->model(), tokenizer->table(), options));
+  return ExportChecker(std::move(tokenizer), std::move(exported));
 }
 
 void ExportChecker::find_lost_pieces() {
@@ -31,8 +29,8 @@ void ExportChecker::find_lost_pieces() {
     exported_.encode_normalized(piece.piece, &ids);
     const std::vector<int32_t> itself{id};
     if (ids == itself || tokenizer_->encode_normalized(piece.piece) != itself) continue;
-    if (check_.lost++ < static_cast<int64_t>(ExportCheck::kLostPieces))
-      check_.lost_pieces.push_back(piece.piece);
+    if (pieces_.lost++ < static_cast<int64_t>(ExportCheck::kLostPieces))
+      pieces_.lost_pieces.push_back(piece.piece);
   }
 }
 
@@ -44,7 +42,7 @@ Status ExportChecker::compare(std::string_view line, EncodeScratch* scratch, Exp
   if (expected == exported) return {};
   ++check->differing;
   if (check->examples.size() < ExportCheck::kExamples)
-    check->examples.push_back({std::string(line), std::move(expected), std::move(exported)});
+    check->examples.push_back(first_difference(line, {*tokenizer_, expected}, {*tokenizer_, exported}));
   return {};
 }
 

@@ -7,20 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include "native/tokenizer/encoding_difference.h"
 #include "native/tokenizer/export/hf_bpe.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
 
 namespace belle::tokenizer {
 
-struct ExportDifference {
-  std::string line;
-  std::vector<int32_t> expected, exported;  // sentencepiece's ids, and those of the tokenizer.json
-};
-
 struct ExportCheck {
   static constexpr size_t kExamples = 5, kLostPieces = 100;
   int64_t lines = 0, differing = 0;
-  std::vector<ExportDifference> examples;  // the first
+  std::vector<EncodingDifference> examples;  // the first; `after` are the pieces of the tokenizer.json
   // Pieces that encode to themselves in the model and not in the tokenizer.json.
   int64_t lost = 0;
   std::vector<std::string> lost_pieces;  // the first
@@ -28,26 +24,20 @@ struct ExportCheck {
 
 class ExportChecker {
  public:
-  // Errors as write_tokenizer_json. Looks at the pieces; lines come one by one.
+  // Errors as write_tokenizer_json. Looks at the pieces.
   static Result<ExportChecker> create(const SentencePieceModel& model, const HfTokenizerOptions& options);
-  // Errors as Tokenizer::encode.
-  Status add(std::string_view line) { return compare(line, &scratch_, &check_); }
-  // Of the pieces, and of the lines added.
-  const ExportCheck& check() const { return check_; }
-  // The same for a thread of many: counts the line in `check`, which `scratch` belongs beside.
+  // What it found of the pieces; no lines yet.
+  const ExportCheck& pieces() const { return pieces_; }
+  // Counts the line in `check`. Errors as Tokenizer::encode.
   Status compare(std::string_view line, EncodeScratch* scratch, ExportCheck* check) const;
-  const SentencePieceTokenizer& tokenizer() const { return *tokenizer_; }
 
  private:
-  ExportChecker(std::unique_ptr<SentencePieceTokenizer> tokenizer, std::unique_ptr<PieceTable> table,
-                HfBpe exported);
+  ExportChecker(std::unique_ptr<SentencePieceTokenizer> tokenizer, HfBpe exported);
   void find_lost_pieces();
 
   std::unique_ptr<SentencePieceTokenizer> tokenizer_;
-  std::unique_ptr<PieceTable> table_;
   HfBpe exported_;
-  EncodeScratch scratch_;
-  ExportCheck check_;
+  ExportCheck pieces_;
 };
 
 }  // namespace belle::tokenizer

@@ -1,7 +1,6 @@
 #pragma once
 // check_export: an ExportChecker over the lines of text files, on many threads.
 #include <atomic>
-#include <functional>
 
 #include "native/core/thread_pool.h"
 #include "native/tokenizer/export/export_check.h"
@@ -9,11 +8,9 @@
 
 namespace belle::tokenizer {
 
-// The checker's pieces and these lines; lines added to it before do not count. The same for any number of
-// threads. on_progress, in bytes, is called on the calling thread. aborted when stop was set,
-// invalid_argument with file and line for a line the tokenizer refuses.
+// The checker's pieces and these lines, the same for any number of threads; errors as TextLines::visit and
+// Tokenizer::encode.
 Result<ExportCheck> check_export(const ExportChecker& checker, const TextLines& lines, ThreadPool& pool,
-                                 const std::atomic<bool>& stop,
-                                 const std::function<void(uint64_t done, uint64_t total)>& on_progress);
+                                 const std::atomic<bool>& stop, const TextLines::Progress& on_progress);
 
 }  // namespace belle::tokenizer

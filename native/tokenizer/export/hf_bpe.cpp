@@ -4,27 +4,16 @@
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/byte_piece.h"
+#include "native/tokenizer/space_symbol.h"
+#include "native/tokenizer/user_defined.h"
 
 namespace belle::tokenizer {
-
-namespace {
-
-constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
-
-std::vector<std::string> user_defined_of(const SentencePieceModel& model) {
-  std::vector<std::string> texts;
-  for (const Piece& piece : model.pieces)
-    if (piece.type == PieceType::user_defined) texts.push_back(piece.piece);
-  return texts;
-}
-
-}  // namespace
 
 HfBpe::HfBpe(const SentencePieceModel& model, const PieceTable& table, const HfTokenizerOptions& options,
              Normalizer normalizer, const std::vector<RankedPair>& merges)
     : table_(&table),
       normalizer_(std::move(normalizer)),
-      user_defined_(user_defined_of(model)),
+      user_defined_(user_defined_of(model.pieces)),
       encoder_(model.pieces.size(), merges),
       unk_id_(static_cast<uint32_t>(model.unk_id())),
       byte_fallback_(model.trainer_spec.byte_fallback),

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <string>
-#include <string_view>
 
-#include "native/core/utf8.h"
+#include "native/tokenizer/piece_cuts.h"
 
 namespace belle::tokenizer {
 
@@ -16,11 +15,6 @@ struct Ranked {
   RankedPair merge;
 };
 static_assert(kMaxPieceBytes <= 0xFFFF);
-
-size_t characters(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 bool goes_first(const Ranked& a, const Ranked& b) {
   if (a.priority != b.priority) return a.priority > b.priority;
@@ -39,37 +33,29 @@ Status too_many(size_t id, const std::string& what) {
 
 Result<std::vector<RankedPair>> piece_merges(const std::vector<Piece>& pieces, const PieceTable& table) {
   std::vector<Ranked> ranked;
-  uint64_t text_bytes = 0, reads = 0;
+  uint64_t text_bytes = 0, reads = kMaxMergeReads;
   // The id of a part that is a symbol of sentencepiece, or -1.
-  const auto symbol = [&](std::string_view part) {
-    reads += part.size();
-    const int32_t id = table.find(part);
-    const bool character = utf8_announced_length(part[0]) == part.size();
-    return id >= 0 && (character || table.mergeable(id)) ? id : -1;
+  const auto symbol = [&](const PiecePart& part) {
+    const int32_t id = table.find(part.text);
+    return id >= 0 && (part.count == 1 || table.mergeable(id)) ? id : -1;
   };
-  for (size_t id = 0; id < pieces.size(); ++id) {
-    if (!table.mergeable(static_cast<int32_t>(id))) continue;
-    const std::string_view text = pieces[id].piece;
-    const size_t length = characters(text);
-    size_t left_length = 0;
-    for (size_t cut = utf8_announced_length(text[0]); cut < text.size();
-         cut += utf8_announced_length(text[cut])) {
-      ++left_length;
-      const int32_t left = symbol(text.substr(0, cut));
-      if (left < 0) continue;
-      const int32_t right = symbol(text.substr(cut));
-      if (right < 0) continue;
-      text_bytes += text.size();
-      if (text_bytes > kMaxMergeText)
-        return too_many(id, "grows over " + std::to_string(kMaxMergeText >> 20) + " MiB of text");
+  for (size_t index = 0; index < pieces.size(); ++index) {
+    const auto id = static_cast<int32_t>(index);
+    if (!table.mergeable(id)) continue;
+    const auto add = [&](const PiecePart& left, const PiecePart& right, int32_t left_id, int32_t right_id) {
+      text_bytes += left.text.size() + right.text.size();
       ranked.push_back(
-          {table.priority(static_cast<int32_t>(id)),
-           static_cast<uint16_t>(left_length),
-           static_cast<uint16_t>(length - left_length),
-           {static_cast<uint32_t>(left), static_cast<uint32_t>(right), static_cast<uint32_t>(id)}});
-    }
-    if (reads > kMaxMergeReads)
-      return too_many(id, "takes more than " + std::to_string(kMaxMergeReads >> 30) + " GiB of reading");
+          {table.priority(id),
+           static_cast<uint16_t>(left.count),
+           static_cast<uint16_t>(right.count),
+           {static_cast<uint32_t>(left_id), static_cast<uint32_t>(right_id), static_cast<uint32_t>(id)}});
+      return text_bytes <= kMaxMergeText;
+    };
+    if (for_each_cut(pieces[index].piece, &reads, symbol, add)) continue;
+    return text_bytes > kMaxMergeText
+               ? too_many(index, "grows over " + std::to_string(kMaxMergeText >> 20) + " MiB of text")
+               : too_many(index,
+                          "takes more than " + std::to_string(kMaxMergeReads >> 30) + " GiB of reading");
   }
   std::sort(ranked.begin(), ranked.end(), goes_first);
   std::vector<RankedPair> merges;

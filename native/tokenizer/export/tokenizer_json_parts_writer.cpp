@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "native/tokenizer/space_symbol.h"
+
 namespace belle::tokenizer {
 
 namespace {
 
-constexpr const char* kSpaceSymbol = "\xE2\x96\x81";  // U+2581
-
-Json replace(const char* kind, const char* pattern, const char* content) {
-  return Json::Object{{"type", "Replace"}, {"pattern", Json::Object{{kind, pattern}}}, {"content", content}};
+Json replace(const char* kind, std::string_view pattern, std::string_view content) {
+  return Json::Object{{"type", "Replace"},
+                      {"pattern", Json::Object{{kind, std::string(pattern)}}},
+                      {"content", std::string(content)}};
 }
 
 // RFC 4648 with padding.
@@ -58,19 +60,21 @@ Json json_normalizer(const NormalizerSpec& spec, const HfTokenizerOptions& optio
     steps.push_back(replace("Regex", " {2,}", " "));
   }
   if (spec.add_dummy_prefix && options.legacy)
-    steps.push_back(Json::Object{{"type", "Prepend"}, {"prepend", kSpaceSymbol}});
+    steps.push_back(Json::Object{{"type", "Prepend"}, {"prepend", std::string(kSpaceSymbol)}});
   const bool left_to_metaspace = spec.add_dummy_prefix && !options.legacy && !removes;
   if (!left_to_metaspace) steps.push_back(replace("String", " ", kSpaceSymbol));
   // At the end sentencepiece does not tell spaces from U+2581.
-  if (removes) steps.push_back(replace("Regex", "\xE2\x96\x81+\\z", ""));
+  if (removes) steps.push_back(replace("Regex", std::string(kSpaceSymbol) + "+\\z", ""));
   if (steps.empty()) return nullptr;
   return Json::Object{{"type", "Sequence"}, {"normalizers", std::move(steps)}};
 }
 
 Json json_pre_tokenizer(const NormalizerSpec& spec, const HfTokenizerOptions& options) {
   if (options.legacy || !spec.add_dummy_prefix) return nullptr;
-  return Json::Object{
-      {"type", "Metaspace"}, {"replacement", kSpaceSymbol}, {"prepend_scheme", "first"}, {"split", false}};
+  return Json::Object{{"type", "Metaspace"},
+                      {"replacement", std::string(kSpaceSymbol)},
+                      {"prepend_scheme", "first"},
+                      {"split", false}};
 }
 
 Json json_post_processor(const SentencePieceModel& model, const HfSpecialPieces& special,

@@ -2,25 +2,21 @@
 // MergeEffect: what a merged vocabulary does to lines of text, line by line under the old and the new one.
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "native/core/status.h"
 #include "native/core/thread_pool.h"
+#include "native/tokenizer/encoding_difference.h"
 #include "native/tokenizer/sentencepiece_tokenizer.h"
 #include "native/tokenizer/text_lines.h"
 
 namespace belle::tokenizer {
 
-// A line that encodes otherwise than before, and the pieces around the first difference.
-struct ChangedLine {
+// A line that encodes otherwise than before.
+struct ChangedLine : EncodingDifference {
   std::string file;
-  uint64_t line = 0;   // from 1
-  std::string text;    // its first 200 characters
-  uint64_t token = 0;  // the first that differs, in the encoding of the line
-  // From at most 2 pieces before it on, 12 pieces at most.
-  std::vector<std::string> before, after;
+  uint64_t line = 0;  // from 1
 };
 
 struct MergeEffect {
@@ -36,6 +32,6 @@ struct MergeEffect {
 // invalid_argument with file and line for a line the tokenizer refuses.
 Result<MergeEffect> measure_effect(const SentencePieceTokenizer& before, const SentencePieceTokenizer& after,
                                    const TextLines& lines, ThreadPool& pool, const std::atomic<bool>& stop,
-                                   const std::function<void(uint64_t done, uint64_t total)>& on_progress);
+                                   const TextLines::Progress& on_progress);
 
 }  // namespace belle::tokenizer

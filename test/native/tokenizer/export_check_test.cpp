@@ -10,6 +10,8 @@ using namespace belle::tokenizer;
 
 namespace {
 
+using Names = std::vector<std::string>;
+
 constexpr HfTokenizerOptions kLegacy{.add_bos = false};
 constexpr HfTokenizerOptions kFirst{.legacy = false, .add_bos = false};
 
@@ -18,8 +20,10 @@ ExportCheck check_lines(const SentencePieceModel& model, const HfTokenizerOption
   auto checker = ExportChecker::create(model, options);
   CHECK_OK(checker.status());
   if (!checker.ok()) return {};
-  for (const std::string_view line : lines) CHECK_OK(checker.value().add(line));
-  return checker.value().check();
+  ExportCheck check = checker.value().pieces();
+  EncodeScratch scratch;
+  for (const std::string_view line : lines) CHECK_OK(checker.value().compare(line, &scratch, &check));
+  return check;
 }
 
 Result<SentencePieceModel> shared(const std::string& name) {
@@ -48,9 +52,11 @@ void check_golden(const Result<SentencePieceModel>& model, int64_t legacy, int64
     auto checker = ExportChecker::create(model.value(), is_legacy ? kLegacy : kFirst);
     CHECK_OK(checker.status());
     if (!checker.ok()) return;
-    each_golden("encode-llama.jsonl.gz",
-                [&](const Json& row) { CHECK_OK(checker.value().add(*row.find("text")->string())); });
-    const ExportCheck& check = checker.value().check();
+    ExportCheck check = checker.value().pieces();
+    EncodeScratch scratch;
+    each_golden("encode-llama.jsonl.gz", [&](const Json& row) {
+      CHECK_OK(checker.value().compare(*row.find("text")->string(), &scratch, &check));
+    });
     CHECK_EQ(check.lines, 4381);
     CHECK_EQ(check.differing, is_legacy ? legacy : first);
     CHECK_EQ(check.lost, lost);
@@ -69,9 +75,9 @@ TEST("export check: equal scores part where a later, longer pair overlaps an ear
   // smaller id, cd, first; then b+cd, which is longer than a+b.
   CHECK_EQ(check.differing, 1);
   CHECK_EQ(check.examples.size(), size_t{1});
-  CHECK(check.examples[0].line == "abcd");
-  CHECK(check.examples[0].expected == (Ids{9, 7}));
-  CHECK(check.examples[0].exported == (Ids{3, 8}));
+  CHECK(check.examples[0].text == "abcd");
+  CHECK(check.examples[0].before == (Names{"ab", "cd"}));
+  CHECK(check.examples[0].after == (Names{"a", "bcd"}));
   for (Piece& piece : model.pieces)
     if (piece.piece == "bcd") piece.score = -1;
   CHECK_EQ(check_lines(model, kLegacy, {"abcd", "cdab"}).differing, 0);
@@ -93,14 +99,14 @@ TEST("export check: without legacy no dummy prefix before a space, and one where
   CHECK_EQ(check_lines(model, kLegacy, lines).differing, 0);
   const ExportCheck first = check_lines(model, kFirst, lines);
   CHECK_EQ(first.differing, 2);
-  CHECK(first.examples[0].line == " a" && first.examples[1].line == "▁a");
-  CHECK(first.examples[0].expected == (Ids{3, 5}) && first.examples[0].exported == Ids{5});
+  CHECK(first.examples[0].text == " a" && first.examples[1].text == "▁a");
+  CHECK(first.examples[0].before == (Names{"▁", "▁a"}) && first.examples[0].after == Names{"▁a"});
   // What the normaliser takes away counts as the beginning, too.
   model.normalizer_spec.remove_extra_whitespaces = true;
   CHECK_EQ(check_lines(model, kLegacy, lines).differing, 0);
   const ExportCheck removed = check_lines(model, kFirst, {" a", "a ", "  "});
   CHECK_EQ(removed.differing, 1);
-  CHECK(removed.examples[0].exported == Ids{4});
+  CHECK(removed.examples[0].after == Names{"a"});
 }
 
 TEST("export check: a user-defined piece begins a new stretch of text") {

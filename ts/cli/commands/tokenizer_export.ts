@@ -9,7 +9,10 @@ export const command = defineCommand({
     tokenizer: {
       type: "string",
       required: true,
-      text: { en: "tokenizer.model or a folder that holds one", zh: "tokenizer.model 或包含它的文件夹" },
+      text: {
+        en: "tokenizer.model, a tokenizer.json made from one, or a folder",
+        zh: "tokenizer.model、由它生成的 tokenizer.json，或其文件夹",
+      },
     },
   },
   options: {

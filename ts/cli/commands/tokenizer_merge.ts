@@ -52,12 +52,12 @@ export const command = defineCommand({
       type: "strings",
       text: {
         en: "Text the new pieces are for; tokens per line before and after (repeatable)",
-        zh: "新词元所服务的文本；比较前后的每行 token 数（可重复）",
+        zh: "新词元面向的文本；比较前后的每行 token 数（可重复）",
       },
     },
     "max-lines": {
       type: "number",
-      text: { en: "Look at the first lines only, of each of the two", zh: "两者各只看前若干行" },
+      text: { en: "Look at the first lines only, of each of the two", zh: "两类文本各只取前若干行" },
     },
   },
   examples: [

@@ -1,89 +1,11 @@
 // belle-train tokenizer stats
-import { readRows } from "../../data/rows.ts";
-import { throwIfAborted } from "../../native/abort.ts";
+import { tokenizerStats } from "../../eval/tokenizer_stats.ts";
 import { commitText } from "../../native/commit_text.ts";
-import { BelleError } from "../../native/errors.ts";
 import { renderHtml } from "../../report/html.ts";
 import { tokenizerReport } from "../../report/tokenizer_report.ts";
-import { type TokenizerStats, UsageCounter, vocabularyStats } from "../../report/tokenizer_stats.ts";
-import { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { type Context, defineCommand } from "../command.ts";
+import { defineCommand } from "../command.ts";
+import type { Progress } from "../ui/progress.ts";
 import { statsView } from "../views/stats_view.ts";
-
-interface Subject {
-  path: string;
-  tokenizer: Tokenizer;
-  pieces: ReturnType<Tokenizer["pieces"]>;
-  counter: UsageCounter;
-}
-
-/** Characters of a batch: some milliseconds of encoding. */
-const batchSize = 1 << 16;
-
-async function loadSubject(path: string): Promise<Subject> {
-  const tokenizer = await Tokenizer.load(path);
-  const pieces = tokenizer.pieces();
-  return { path, tokenizer, pieces, counter: new UsageCounter(pieces) };
-}
-
-/** Reads the file once for all tokenizers. */
-async function countText(path: string, subjects: readonly Subject[], context: Context): Promise<void> {
-  const size = { lines: 0, characters: 0, bytes: 0 };
-  const sums = subjects.map(() => ({ tokens: 0, unknownTokens: 0, byteTokens: 0 }));
-  const progress = context.progress({ en: `reading ${path}`, zh: `读取 ${path}` });
-  let batch: string[] = [];
-  let pending = 0;
-  const flush = () => {
-    for (const [i, { tokenizer, counter }] of subjects.entries()) {
-      counter.count(tokenizer.encodeBatch(batch).ids, sums[i]!);
-    }
-    batch = [];
-    pending = 0;
-    progress.update({ done: size.lines, total: 0 });
-    throwIfAborted(context.signal, "Counting");
-  };
-  try {
-    const reader = await readRows(path, { text: true });
-    for await (const row of reader.rows) {
-      if (row.kind === "bad" || typeof row.value !== "string") continue;
-      size.lines++;
-      for (const _ of row.value) size.characters++;
-      size.bytes += Buffer.byteLength(row.value);
-      batch.push(row.value);
-      pending += row.value.length;
-      if (pending > batchSize) flush();
-    }
-    flush();
-  } finally {
-    progress.finish();
-  }
-  if (size.characters === 0) {
-    throw new BelleError("ERR_BELLE_INVALID_DATA", `${path} holds no text to measure; give a file with lines of text.`);
-  }
-  for (const [i, { counter }] of subjects.entries()) counter.finish(path, size, sums[i]!);
-}
-
-function statsOf({ path, tokenizer, pieces, counter }: Subject): TokenizerStats {
-  const { info, bosId, eosId, padId, unkId, vocabSize, fingerprint } = tokenizer;
-  const { texts } = counter;
-  const stats = {
-    path,
-    vocabSize,
-    fingerprint,
-    // A tokenizer.json says what it does to text in steps, not in sentencepiece's words.
-    ...(info ?? {
-      ...{ modelType: "bpe", normalizer: tokenizer.fileName },
-      ...{ addDummyPrefix: false, removeExtraWhitespaces: false, byteFallback: pieces.some(({ type }) => type === 6) },
-    }),
-    bosId,
-    eosId,
-    padId,
-    unkId,
-    ...vocabularyStats(pieces),
-    texts,
-  };
-  return texts.length === 0 ? stats : { ...stats, usage: counter.usage() };
-}
 
 export const command = defineCommand({
   positionals: {
@@ -117,10 +39,18 @@ export const command = defineCommand({
     ],
   ],
   async run(args, context) {
-    const subjects: Subject[] = [];
-    for (const path of [args.tokenizer, ...(args.compare ?? [])]) subjects.push(await loadSubject(path));
-    for (const path of args.files ?? []) await countText(path, subjects, context);
-    const stats = subjects.map(statsOf);
+    let current: { file: string; progress: Progress } | undefined;
+    const stats = await tokenizerStats([args.tokenizer, ...(args.compare ?? [])], {
+      ...(args.files?.length ? { files: args.files } : {}),
+      signal: context.signal,
+      onProgress({ file, lines }) {
+        if (current?.file !== file) {
+          current?.progress.finish();
+          current = { file, progress: context.progress({ en: `reading ${file}`, zh: `读取 ${file}` }) };
+        }
+        current.progress.update({ done: lines, total: 0 });
+      },
+    }).finally(() => current?.progress.finish());
     const { html } = args;
     if (html !== undefined) await commitText(html, renderHtml(tokenizerReport(stats, context.language)));
     const [first, ...compared] = stats;

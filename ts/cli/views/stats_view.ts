@@ -1,8 +1,9 @@
 // Tokenizer statistics as text, with bars.
 import type { Language } from "../../config/language.ts";
+import type { TextStats, TokenizerStats } from "../../eval/tokenizer_stats.ts";
+import { scriptNames } from "../../eval/vocabulary_stats.ts";
 import { tokenizerLabels } from "../../report/tokenizer_labels.ts";
 import { lengthBuckets, lengthNames, shortNames, shownPiece } from "../../report/tokenizer_report.ts";
-import { scriptNames, type TextStats, type TokenizerStats } from "../../report/tokenizer_stats.ts";
 import { visible } from "../../report/visible.ts";
 import { displayWidth } from "../ui/progress.ts";
 import { describe } from "../ui/table.ts";
