@@ -1,6 +1,7 @@
 #include "native/tokenizer/json/hf_tokenizer.h"
 
-#include "native/core/sha256.h"
+#include <algorithm>
+
 #include "native/core/utf8.h"
 #include "native/tokenizer/utf8_stream.h"
 
@@ -65,12 +66,17 @@ class JsonStream final : public StreamDecoder {
 }  // namespace
 
 HfTokenizer::HfTokenizer(std::unique_ptr<JsonTokenizer> json, std::string content, bool rank_file)
-    : json_(std::move(json)), content_(std::move(content)), rank_file_(rank_file) {
-  pieces_.resize(static_cast<size_t>(json_->vocab_size()));
-  for (int32_t id = 0; id < json_->vocab_size(); ++id) {
-    pieces_[static_cast<size_t>(id)].piece = json_->piece(id);
-    pieces_[static_cast<size_t>(id)].type = type_of(json_->kind(id));
-  }
+    : json_(std::move(json)), content_(std::move(content)), rank_file_(rank_file) {}
+
+const Piece& HfTokenizer::piece(int32_t id) const {
+  std::call_once(pieces_made_, [&] {
+    pieces_.resize(static_cast<size_t>(json_->vocab_size()));
+    for (int32_t row = 0; row < json_->vocab_size(); ++row) {
+      pieces_[static_cast<size_t>(row)].piece = json_->piece(row);
+      pieces_[static_cast<size_t>(row)].type = type_of(json_->kind(row));
+    }
+  });
+  return pieces_[static_cast<size_t>(id)];
 }
 
 Status HfTokenizer::encode(std::string_view utf8, EncodeScratch*, std::vector<int32_t>* ids) const {
@@ -91,13 +97,6 @@ Status HfTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t
 
 std::unique_ptr<StreamDecoder> HfTokenizer::decode_stream() const {
   return std::make_unique<JsonStream>(*json_);
-}
-
-std::string HfTokenizer::fingerprint() const {
-  const std::string canonical = json_->canonical();
-  Sha256 hash;
-  hash.update(canonical.data(), canonical.size());
-  return hash.hex();
 }
 
 }  // namespace belle::tokenizer

@@ -130,11 +130,8 @@ JsonPieceKind JsonTokenizer::kind(int32_t id) const {
   if (!token && !state_->json.vocabulary.has(id)) return JsonPieceKind::absent;
   if (id == unk_id()) return JsonPieceKind::unknown;
   if (token) return token->special ? JsonPieceKind::special : JsonPieceKind::added;
-  if (state_->json.byte_fallback) {
-    const auto& bytes = state_->byte_pieces;
-    if (std::find(bytes.begin(), bytes.end(), id) != bytes.end()) return JsonPieceKind::byte;
-  }
-  return JsonPieceKind::normal;
+  const bool is_byte = state_->json.byte_fallback && byte_of_piece(state_->json.vocabulary.text(id)) >= 0;
+  return is_byte ? JsonPieceKind::byte : JsonPieceKind::normal;
 }
 
 int32_t JsonTokenizer::piece_id(std::string_view piece) const {

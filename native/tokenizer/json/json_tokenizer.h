@@ -53,8 +53,8 @@ class JsonTokenizer {
   int32_t unk_id() const;
   int32_t pad_id() const;
   const TokenizerJson& json() const;
-  // All that decides which text becomes which ids and back, as bytes: for a fingerprint.
-  std::string canonical() const;
+  // SHA-256 over all that decides which text becomes which ids and back.
+  std::string fingerprint() const;
 
  private:
   struct State;
