@@ -16,22 +16,27 @@ namespace {
 
 // What is sought for each added token: itself, or what the normaliser makes of it.
 Status sought_strings(const TokenizerJson& json, std::vector<std::string>* out) {
-  constexpr size_t kMaxSought = 16u << 20;  // StringMatcher's limit
-  size_t bytes = 0;
+  size_t raw = 0, bytes = 0;
+  for (const AddedToken& token : json.added) raw += token.content.size();
+  // A normalizer doubles a text, or triples it where spaces become U+2581: what grows past that was made to.
+  const size_t limit = std::min(TokenizerJson::kMaxAddedBytes, (1u << 20) + 4 * raw);
+  const Status too_much(StatusCode::invalid_data,
+                        "tokenizer.json: the normalizer lets the added tokens grow past " +
+                            std::to_string(limit) + " bytes; give them \"normalized\": false");
+  TextStage stage(false, TextStage::most_bytes(raw));
   for (const AddedToken& token : json.added) {
-    TextStage stage(false);
     TextPart part{token.content};
     if (token.normalized) {
-      BELLE_ASSIGN(part, stage.normalize(json.normalizer, part));
+      const auto normal = stage.normalize(json.normalizer, part);
+      if (!normal.ok()) return too_much;
+      part = normal.value();
     }
     if (part.text.empty())
       return Status(StatusCode::unsupported,
                     "tokenizer.json: the added token \"" + printable(token.content) +
                         "\" is empty once normalised; give it \"normalized\": false");
     bytes += part.text.size();
-    if (bytes > kMaxSought)
-      return Status(StatusCode::invalid_data,
-                    "tokenizer.json: the added tokens are over 16 MiB once normalised");
+    if (bytes > limit) return too_much;
     out->emplace_back(part.text);
   }
   return {};

@@ -32,8 +32,9 @@ class JsonTokenizer {
   ~JsonTokenizer();
 
   // Appends the ids, without BOS and EOS; added tokens in the text become their ids. Malformed bytes count as
-  // U+FFFD. invalid_argument for a text that normalises to 2 GiB or more; invalid_data for an unknown
-  // character where the file's unk_token is no piece.
+  // U+FFFD. invalid_argument for a text that normalises to 2 GiB or more, or of which the file's steps make
+  // more than 64 times its size and 1 MiB; invalid_data for an unknown character where the file's unk_token
+  // is no piece.
   Status encode(std::string_view utf8, std::vector<int32_t>* ids) const;
   // ranges[i]: the characters ids[i] comes from. As Hugging Face's offsets before post-processing, in bytes;
   // behind a character that is dropped (no unk_token) Hugging Face's slip, these do not.

@@ -2,6 +2,7 @@
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/json/byte_level.h"
+#include "native/tokenizer/json/find_text.h"
 #include "native/tokenizer/json/json_tokenizer_state.h"
 
 namespace belle::tokenizer {
@@ -89,11 +90,11 @@ void decode_byte_fallback(Tokens* tokens) {
 }
 
 void replace_all(std::string_view pattern, std::string_view content, std::string* text) {
-  size_t found = text->find(pattern);
+  size_t found = find_text(*text, pattern);
   if (found == text->npos) return;
   std::string out;
   size_t done = 0;
-  for (; found != text->npos; found = text->find(pattern, done)) {
+  for (; found != text->npos; found = find_text(*text, pattern, done)) {
     out.append(*text, done, found - done);
     out += content;
     done = found + pattern.size();

@@ -166,7 +166,15 @@ TEST("json refusals: parts of the pipeline") {
       "decoder WordPiece is not supported; ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace and "
       "Sequence are");
   refused(with(R"("decoder":{"type":"Strip","content":" ","start":-1,"stop":0})"),
-          "decoder Strip: \"start\" must be a number of characters from 0 to 1000000");
+          "decoder Strip: \"start\" must be a number of characters from 0 to 16");
+  refused(with(R"("decoder":{"type":"Strip","content":" ","start":0,"stop":17})"),
+          "decoder Strip: \"stop\" must be a number of characters from 0 to 16");
+  const std::string grow =
+      R"({"type":"Replace","pattern":{"String":"ab"},"content":"0123456789012345678901234567890"})";
+  CHECK(accepted(with(R"("decoder":{"type":"Sequence","decoders":[)" + grow + "," + grow + "]}")) != nullptr);
+  unsupported(
+      with(R"("decoder":{"type":"Sequence","decoders":[)" + grow + "," + grow + "," + grow + "]}"),
+      "decoder Replace lets a text grow more than 256-fold, together with those before it; take it out");
   unsupported(
       with(R"("post_processor":{"type":"BertProcessing"})"),
       "post_processor BertProcessing is not supported; TemplateProcessing, ByteLevel and Sequence are");
