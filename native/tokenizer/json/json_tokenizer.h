@@ -42,6 +42,8 @@ class JsonTokenizer {
                              std::vector<ByteRange>* ranges) const;
   // Ids that nothing stands for are skipped.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
+  // False for the ids that decode passes over, wherever they stand.
+  bool decodes(int32_t id, bool skip_special) const;
 
   int32_t vocab_size() const;                // greatest id + 1
   std::string_view piece(int32_t id) const;  // as written in the file; "" when absent
