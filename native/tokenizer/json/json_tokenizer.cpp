@@ -42,6 +42,38 @@ Status sought_strings(const TokenizerJson& json, std::vector<std::string>* out) 
   return {};
 }
 
+// Of the merges those that can happen: both parts are characters or made by such merges. RankedEncoder takes
+// what no merge makes for a character, which would give a whole made of it two spellings.
+RankedEncoder encoder_of(const TokenizerJson& json) {
+  const auto ids = static_cast<size_t>(json.vocabulary.size());
+  const auto text = [&](uint32_t id) { return json.vocabulary.text(static_cast<int32_t>(id)); };
+  std::vector<bool> made(ids);
+  const auto occurs = [&](uint32_t id) {
+    return made[id] || decode_utf8(text(id)).length == text(id).size();
+  };
+  const auto happens = [&](const RankedPair& pair) { return occurs(pair.left) && occurs(pair.right); };
+  for (const RankedPair& pair : json.merges) made[pair.result] = true;
+  if (std::all_of(json.merges.begin(), json.merges.end(), happens))
+    return RankedEncoder(ids, json.merges, json.ranks);
+  // Parts are shorter than what they make, so the merges that make short pieces are looked at first.
+  std::vector<size_t> order(json.merges.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return text(json.merges[a].result).size() < text(json.merges[b].result).size();
+  });
+  made.assign(ids, false);
+  for (const size_t i : order)
+    if (happens(json.merges[i])) made[json.merges[i].result] = true;
+  std::vector<RankedPair> merges;
+  std::vector<uint32_t> ranks;
+  for (size_t i = 0; i < json.merges.size(); ++i) {
+    if (!happens(json.merges[i])) continue;
+    merges.push_back(json.merges[i]);
+    if (!json.ranks.empty()) ranks.push_back(json.ranks[i]);
+  }
+  return RankedEncoder(ids, merges, ranks);
+}
+
 void fill_atoms(const TokenizerJson& json, std::array<int32_t, 256>* byte_level,
                 std::vector<int32_t>* plane) {
   std::string text;
@@ -92,7 +124,7 @@ Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json)
   BELLE_TRY(sought_strings(json, &sought));
   state->raw_added = AddedTokens(json.added, sought, false);
   state->normalized_added = AddedTokens(json.added, sought, true);
-  state->encoder = RankedEncoder(static_cast<size_t>(json.vocabulary.size()), json.merges, json.ranks);
+  state->encoder = encoder_of(json);
   fill_atoms(json, &state->byte_level_atoms, &state->plane_atoms);
   for (size_t byte = 0; byte < 256; ++byte)
     state->byte_pieces[byte] = json.vocabulary.find(byte_piece(static_cast<uint8_t>(byte)));

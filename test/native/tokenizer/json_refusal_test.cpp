@@ -191,6 +191,27 @@ TEST("json refusals: parts of the pipeline") {
               "normalizer has more than 16 steps");
 }
 
+// Hugging Face gives such merges; the text they join and their own letters are two spellings of one piece.
+// With a merge of the unk_token "ab" alone, "abc" became 1 4 where it gives 5.
+TEST("json refusals: merges of what stands for other text") {
+  const std::string end = ", to others, which is not supported; take those merges out";
+  const std::string vocab = R"({"ab":0,"a":1,"b":2,"c":3,"bc":4,"abc":5})",
+                    merges = R"(["ab c","b c","a bc"])";
+  unsupported(model(vocab, merges, R"(,"unk_token":"ab")"),
+              R"("merges" join "ab", which is the unk_token)" + end);
+  CHECK(encode(model(vocab, merges), "abc") == Ids{5});
+  const std::string bytes =
+      R"({"<":0,"0":1,"x":2,"A":3,"1":4,">":5,"<0":6,"<0x":7,"A1":8,"A1>":9,"<0xA1>":10,)"
+      R"("<0xA1>x":11})";
+  const std::string made = R"(["< 0","<0 x","A 1","A1 >","<0x A1>")", joined = made + R"(,"<0xA1> x"])";
+  unsupported(model(bytes, joined, R"(,"byte_fallback":true)"),
+              R"("merges" join "<0xA1>", which is a byte piece)" + end);
+  CHECK(encode(model(bytes, joined), "<0xA1>x") == Ids{11});
+  // Made by merges, and by a byte, but joined to nothing: both come about. A letter may be the unk_token.
+  CHECK(encode(model(bytes, made + "]", R"(,"byte_fallback":true)"), "<0xA1>x") == (Ids{10, 2}));
+  CHECK(encode(model(kVocab, R"(["a b"])", R"(,"unk_token":"b")"), "abaxab") == (Ids{2, 2, 2}));
+}
+
 TEST("json: odd files that are accepted") {
   // Merges before the vocabulary; a version line; of equal merges the last counts.
   const std::string late = R"({"model":{"merges":["#version: 0.2","a b"],"vocab":)" + kVocab + "}}";
