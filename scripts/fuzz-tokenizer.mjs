@@ -1,4 +1,4 @@
-// The long fuzz of tokenizer files: mutated .model and tokenizer.json inputs, each refused with a sentence or put to
+// The long fuzz of tokenizer files: mutated .model, tokenizer.json and rank files and large ones, each refused with a sentence or put to
 // work within a second and in bounded memory (test/native/fuzz).
 // Usage: node scripts/fuzz-tokenizer.mjs [--inputs 10000000] [--first 0] [--sanitize]
 import { spawnSync } from "node:child_process";
@@ -21,6 +21,6 @@ const run = (command, args) => {
 const sanitizers = values.sanitize ? "address,undefined" : "";
 run("cmake", ["-S", root, "-B", build, "-DBELLE_ADDON=OFF", "-DBELLE_TESTS=ON", `-DBELLE_SANITIZE=${sanitizers}`]);
 run("cmake", ["--build", build, "--parallel", "2", "--target", "fuzz_tokenizer"]);
-for (const kind of ["model", "json"]) {
+for (const kind of ["model", "json", "ranks", "large"]) {
   run(join(build, "fuzz_tokenizer"), [`kind=${kind}`, `inputs=${values.inputs}`, `first=${values.first}`]);
 }

@@ -12,6 +12,7 @@
 #include "native/addon/text_batch.h"
 #include "native/addon/wrap.h"
 #include "native/core/code_points.h"
+#include "native/core/text_units.h"
 #include "native/tokenizer/export/readable_piece.h"
 #include "native/tokenizer/export/sentencepiece_of.h"
 #include "native/tokenizer/load_tokenizer.h"
@@ -129,32 +130,16 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     std::vector<int32_t> ids;
     std::vector<tokenizer::ByteRange> spans;
     check(env, held_->encode_with_spans(text, &ids, &spans));
-    // begins and ends, each ascending
-    std::vector<uint32_t> begins, ends;
-    for (const auto& span : spans) begins.push_back(static_cast<uint32_t>(span.begin));
-    for (const auto& span : spans) ends.push_back(static_cast<uint32_t>(span.end));
-    if (unit != 1) {
-      count_units(text, unit == 0, &begins);
-      count_units(text, unit == 0, &ends);
-    }
+    std::vector<uint32_t> begins, ends, units;
+    if (unit != 1) units = units_before(text, unit == 0);
+    const auto counted = [&](size_t byte) { return unit == 1 ? static_cast<uint32_t>(byte) : units[byte]; };
+    for (const auto& span : spans) begins.push_back(counted(span.begin));
+    for (const auto& span : spans) ends.push_back(counted(span.end));
     Napi::Object result = Napi::Object::New(env);
     result.Set("ids", ids_array(env, ids));
     result.Set("begins", copied_array<Napi::Uint32Array, uint32_t>(env, begins));
     result.Set("ends", copied_array<Napi::Uint32Array, uint32_t>(env, ends));
     return result;
-  }
-  // Ascending byte positions become positions in UTF-16 units or code points.
-  static void count_units(std::string_view text, bool utf16, std::vector<uint32_t>* positions) {
-    size_t byte = 0;
-    uint32_t units = 0;
-    for (uint32_t& position : *positions) {
-      while (byte < position) {
-        const Utf8Char c = decode_utf8(text.substr(byte));
-        byte += c.length;
-        units += utf16 && c.code_point > 0xFFFF ? 2 : 1;
-      }
-      position = units;
-    }
   }
 
   Napi::Value decode(const Napi::CallbackInfo& info) {

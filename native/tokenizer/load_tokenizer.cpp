@@ -13,11 +13,20 @@ namespace {
 
 enum class FileKind { sentencepiece, json, ranks };
 
-// A protobuf begins with a field's key, a line break at the earliest; JSON with a brace; a rank file with
-// base64 and, in its first line, a space and digits.
+// A model may begin with a line break and a brace: a field's key and 123, the length of its first piece. The
+// next key there is no quotation mark; an object has one behind its brace and white space, or ends.
+bool begins_object(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const size_t brace = text.find_first_not_of(kSpace);
+  if (brace == text.npos || text[brace] != '{') return false;
+  if (!text.starts_with("\n{")) return true;
+  const size_t next = text.find_first_not_of(kSpace, brace + 1);
+  return next == text.npos || text[next] == '"' || text[next] == '}';
+}
+
+// A rank file begins with base64 and, in its first line, a space and digits.
 FileKind kind_of(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != text.npos && text[first] == '{') return FileKind::json;
+  if (begins_object(text)) return FileKind::json;
   const std::string_view line = text.substr(0, std::min(text.find('\n'), size_t{4096}));
   const size_t space = line.find(' ');
   const auto all = [](std::string_view part, std::string_view allowed) {

@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "native/core/code_points.h"
-#include "native/core/sha256.h"
 #include "native/tokenizer/byte_piece.h"
 #include "native/tokenizer/decoder.h"
+#include "native/tokenizer/fingerprint_writer.h"
 #include "native/tokenizer/user_defined.h"
 
 namespace belle::tokenizer {
-
 namespace {
 
 std::string_view model_type_name(ModelType type) {
@@ -28,24 +27,6 @@ std::string_view model_type_name(ModelType type) {
   }
   return "?";
 }
-
-// Feeds values to the hash in one fixed layout: strings as u64 length + bytes, numbers as u64, little-endian.
-class FingerprintWriter {
- public:
-  void text(std::string_view value) {
-    number(value.size());
-    hash_.update(value.data(), value.size());
-  }
-  void number(uint64_t value) {
-    std::array<uint8_t, 8> bytes;
-    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * i));
-    hash_.update(bytes.data(), bytes.size());
-  }
-  std::string hex() { return hash_.hex(); }
-
- private:
-  Sha256 hash_;
-};
 
 void add_normalizer(const NormalizerSpec& spec, FingerprintWriter* out) {
   out->text(spec.precompiled_charsmap);

@@ -59,8 +59,12 @@ class Tokenizer {
   // UTF-16, as JavaScript has it; a lone surrogate counts as U+FFFD.
   virtual Status encode(std::u16string_view utf16, EncodeScratch* scratch,
                         std::vector<int32_t>* ids) const = 0;
-  // spans: for each id appended, the bytes of `utf8` that it stands for. White space that the normaliser
-  // removes belongs to the id before it; of the byte pieces of a character only the last has text.
+  // spans: for each id appended, the bytes of `utf8` that it stands for.
+  // sentencepiece: ascending; white space that the normaliser removes belongs to the id before it, and of the
+  // byte pieces of a character only the last has text.
+  // tokenizer.json: as Hugging Face's offsets: each of a character's byte pieces has the whole character, and
+  // spans need not ascend (an added token that takes the white space behind it overlaps one that begins
+  // there; bytes come before an unknown character that still waits for its end).
   virtual Status encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,
                                    std::vector<ByteRange>* spans) const = 0;
   // The first place from `from` on where a text can be cut so that its parts, encoded on their own as the

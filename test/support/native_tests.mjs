@@ -104,6 +104,8 @@ export function runBenchPrograms(root, build) {
     ["bench_encode", [`model=${quickstart}/base/tokenizer.model`, `file=${quickstart}/corpus.txt`], "megabytes_per_s"],
     ["fuzz_tokenizer", ["kind=model", "inputs=50000"], "accepted"],
     ["fuzz_tokenizer", ["kind=json", "inputs=20000"], "accepted"],
+    ["fuzz_tokenizer", ["kind=ranks", "inputs=2000"], "accepted"],
+    ["fuzz_tokenizer", ["kind=large"], "accepted"],
   ];
   const failures = [];
   for (const [program, args, speed] of runs) {

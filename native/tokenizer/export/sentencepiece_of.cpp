@@ -70,6 +70,14 @@ Result<SentencePieceModel> sentencepiece_of(const TokenizerJson& json) {
   for (const AddedToken& token : json.added) {
     if (!token.special && (token.lstrip || token.rstrip || token.single_word))
       return refused("the added token \"" + printable(token.content) + "\" takes white space or whole words");
+    // After such a token Hugging Face's text begins anew, with a space of its own; sentencepiece's does not.
+    if (!token.special && model.normalizer_spec.add_dummy_prefix)
+      return refused("a space is put before the text behind the added token \"" + printable(token.content) +
+                     "\" too");
+    // sentencepiece takes U+2581 and a space for one another, Hugging Face does not.
+    if (!token.special &&
+        (token.content.find(' ') != token.content.npos || token.content.find(kSpace) != token.content.npos))
+      return refused("the added token \"" + printable(token.content) + "\" holds a space or U+2581");
     Piece& piece = model.pieces[static_cast<size_t>(token.id)];
     piece.piece = token.content;
     piece.type = token.special ? PieceType::control : PieceType::user_defined;
@@ -129,7 +137,9 @@ Result<SentencePieceModel> sentencepiece_of(const TokenizerJson& json) {
 
 Result<SentencePieceModel> sentencepiece_of(const Tokenizer& tokenizer) {
   if (const SentencePieceModel* model = tokenizer.sentencepiece()) return *model;
-  return sentencepiece_of(*tokenizer.tokenizer_json());
+  if (const TokenizerJson* json = tokenizer.tokenizer_json()) return sentencepiece_of(*json);
+  return Status(StatusCode::unsupported,
+                "this tokenizer is neither a sentencepiece model nor a tokenizer.json");
 }
 
 }  // namespace belle::tokenizer

@@ -8,11 +8,6 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr size_t hash(uint32_t key) {
-  const uint64_t product = (key + 1ull) * 0x9E3779B97F4A7C15ull;
-  return static_cast<size_t>(product ^ product >> 32);
-}
-
 bool is_space(uint32_t c) { return CharacterClasses::get().of(c) == CharacterClass::space; }
 
 // The character that ends at `end` > 0.
@@ -42,17 +37,18 @@ size_t spaces_end(std::string_view text, size_t at) {
 
 }  // namespace
 
-StringMatcher::Edge* StringMatcher::edge(uint32_t key) {
-  size_t at = hash(key) & (edges_.size() - 1);
+size_t StringMatcher::place(uint32_t key) const {
+  size_t at = mixed(key, seed_) & (edges_.size() - 1);
   while (edges_[at].key != ~0u && edges_[at].key != key) at = (at + 1) & (edges_.size() - 1);
-  return &edges_[at];
+  return at;
 }
+
+StringMatcher::Edge* StringMatcher::edge(uint32_t key) { return &edges_[place(key)]; }
 
 uint32_t StringMatcher::child(uint32_t node, uint8_t byte) const {
   const uint32_t key = node << 8 | byte;
-  size_t at = hash(key) & (edges_.size() - 1);
-  while (edges_[at].key != ~0u && edges_[at].key != key) at = (at + 1) & (edges_.size() - 1);
-  return edges_[at].key == key ? edges_[at].child : 0;
+  const Edge& edge = edges_[place(key)];
+  return edge.key == key ? edge.child : 0;
 }
 
 uint32_t StringMatcher::step(uint32_t node, uint8_t byte) const {
@@ -69,12 +65,15 @@ StringMatcher::StringMatcher(const std::vector<std::string>& strings) {
   size_t slots = 2;
   while (slots < 2 * bytes + 2) slots *= 2;
   edges_.resize(slots);
+  nodes_.reserve(bytes + 1);
   nodes_.resize(1);
   struct Origin {
     uint32_t parent, depth;
     uint8_t byte;
   };
-  std::vector<Origin> origins{{0, 0, 0}};
+  std::vector<Origin> origins;
+  origins.reserve(bytes + 1);
+  origins.push_back({0, 0, 0});
   for (uint32_t i = 0; i < strings.size(); ++i) {
     lengths_.push_back(static_cast<uint32_t>(strings[i].size()));
     first_[static_cast<uint8_t>(strings[i].front())] = true;
@@ -94,8 +93,8 @@ StringMatcher::StringMatcher(const std::vector<std::string>& strings) {
   // Nodes by depth, so that a node's fail is known before its children's.
   std::vector<uint32_t> order(nodes_.size());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return origins[a].depth < origins[b].depth; });
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return origins[a].depth < origins[b].depth; });
   for (const uint32_t node : order) {
     if (node == 0) continue;
     const Origin& origin = origins[node];

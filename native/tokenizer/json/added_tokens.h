@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "native/core/random_seed.h"
 #include "native/tokenizer/json/tokenizer_json.h"
 
 namespace belle::tokenizer {
@@ -14,12 +15,13 @@ namespace belle::tokenizer {
 // each byte. Time is linear.
 class StringMatcher {
  public:
+  static constexpr size_t kMaxBytes = 1u << 24;  // an edge's key has 24 bits for its node
   struct Match {
     size_t begin, end;
     uint32_t string;  // index in the list the matcher was made of; of equal strings the first
   };
   StringMatcher() = default;
-  explicit StringMatcher(const std::vector<std::string>& strings);  // none empty, 16 MiB in all at most
+  explicit StringMatcher(const std::vector<std::string>& strings);  // none empty, below kMaxBytes in all
   bool empty() const { return lengths_.empty(); }
   void find(std::string_view text, std::vector<Match>* out) const;
 
@@ -35,7 +37,9 @@ class StringMatcher {
   uint32_t child(uint32_t node, uint8_t byte) const;  // 0 when there is none
   uint32_t step(uint32_t node, uint8_t byte) const;
   Edge* edge(uint32_t key);
+  size_t place(uint32_t key) const;  // the slot of the key, or the free one for it
 
+  uint64_t seed_ = random_seed();
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;  // open addressing, at most half full
   std::vector<uint32_t> lengths_;

@@ -1,6 +1,7 @@
 #include "native/tokenizer/json/hf_tokenizer.h"
 
-#include "native/core/sha256.h"
+#include <algorithm>
+
 #include "native/core/utf8.h"
 #include "native/tokenizer/utf8_stream.h"
 
@@ -33,9 +34,15 @@ class JsonStream final : public StreamDecoder {
   explicit JsonStream(const JsonTokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   void push(int32_t id, std::string* text) override {
+    if (!tokenizer_.decodes(id, true)) return;
     ids_.push_back(id);
     const std::string all = tokenizer_.decode(ids_, true);
-    if (all.size() <= given_ || (all.ends_with(kReplacement) && ids_.size() < kMostIds)) return;
+    const size_t waiting = ids_.size() - context_;
+    if (all.size() <= given_) {
+      if (waiting >= 2 * kMostIds) drop();
+      return;
+    }
+    if (all.ends_with(kReplacement) && waiting < kMostIds) return;
     give(all, text);
     // The ids just given are the context of the next ones.
     ids_.erase(ids_.begin(), ids_.begin() + static_cast<ptrdiff_t>(context_));
@@ -50,10 +57,28 @@ class JsonStream final : public StreamDecoder {
 
  private:
   static constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-  static constexpr size_t kMostIds = 64;  // a character has four bytes: what waits longer is malformed
+  // A character has four bytes: what waits longer is malformed, or shows nothing.
+  static constexpr size_t kMostIds = 64;
+  // Characters, at both ends; each is an id at least.
+  static constexpr size_t kMostStripped = 2 * TokenizerJson::kMaxStrip;
 
   void give(std::string_view all, std::string* text) const {
     if (all.size() > given_) text->append(all.substr(given_));
+  }
+
+  // Of a long wait without text the ids go that never show any, but for the one a text begins with: decoders
+  // treat it apart. Others a Strip holds back; where there are more of them than it can hold, a Replace takes
+  // back what they show, and what the last of them would show without the rest is no text.
+  void drop() {
+    const auto begin = ids_.begin() + static_cast<ptrdiff_t>(std::max<size_t>(context_, 1));
+    ids_.erase(std::remove_if(begin, ids_.end(), [&](int32_t id) { return is_silent(id); }), ids_.end());
+    if (ids_.size() < context_ + kMostIds) return;
+    ids_.erase(begin, ids_.end() - static_cast<ptrdiff_t>(kMostStripped));
+    given_ = std::max(given_, tokenizer_.decode(ids_, true).size());
+  }
+
+  bool is_silent(int32_t id) const {
+    return tokenizer_.decode(std::vector<int32_t>(kMostStripped + 1, id), true).empty();
   }
 
   const JsonTokenizer& tokenizer_;
@@ -65,12 +90,17 @@ class JsonStream final : public StreamDecoder {
 }  // namespace
 
 HfTokenizer::HfTokenizer(std::unique_ptr<JsonTokenizer> json, std::string content, bool rank_file)
-    : json_(std::move(json)), content_(std::move(content)), rank_file_(rank_file) {
-  pieces_.resize(static_cast<size_t>(json_->vocab_size()));
-  for (int32_t id = 0; id < json_->vocab_size(); ++id) {
-    pieces_[static_cast<size_t>(id)].piece = json_->piece(id);
-    pieces_[static_cast<size_t>(id)].type = type_of(json_->kind(id));
-  }
+    : json_(std::move(json)), content_(std::move(content)), rank_file_(rank_file) {}
+
+const Piece& HfTokenizer::piece(int32_t id) const {
+  std::call_once(pieces_made_, [&] {
+    pieces_.resize(static_cast<size_t>(json_->vocab_size()));
+    for (int32_t row = 0; row < json_->vocab_size(); ++row) {
+      pieces_[static_cast<size_t>(row)].piece = json_->piece(row);
+      pieces_[static_cast<size_t>(row)].type = type_of(json_->kind(row));
+    }
+  });
+  return pieces_[static_cast<size_t>(id)];
 }
 
 Status HfTokenizer::encode(std::string_view utf8, EncodeScratch*, std::vector<int32_t>* ids) const {
@@ -91,13 +121,6 @@ Status HfTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t
 
 std::unique_ptr<StreamDecoder> HfTokenizer::decode_stream() const {
   return std::make_unique<JsonStream>(*json_);
-}
-
-std::string HfTokenizer::fingerprint() const {
-  const std::string canonical = json_->canonical();
-  Sha256 hash;
-  hash.update(canonical.data(), canonical.size());
-  return hash.hex();
 }
 
 }  // namespace belle::tokenizer

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "native/core/utf8.h"
+#include "native/tokenizer/json/find_text.h"
 
 namespace belle::tokenizer {
 namespace {
@@ -23,7 +24,7 @@ void cuts_of(const PreTokenizerStep& step, std::string_view text, std::vector<Cu
     gap = end;
   };
   if (step.kind == PreTokenizerStep::Kind::split_literal) {
-    for (size_t at = 0; (at = text.find(step.pattern, at)) != text.npos; at += step.pattern.size())
+    for (size_t at = 0; (at = find_text(text, step.pattern, at)) != text.npos; at += step.pattern.size())
       match(at, at + step.pattern.size());
   } else {
     for (size_t at = 0; at < text.size();) {
@@ -111,6 +112,19 @@ void TextStage::append(Changed* changed, TextPart part, size_t begin, size_t end
   for (size_t at = begin; at < end; ++at) changed->origin.push_back(part.range(at, at + 1));
 }
 
+Status TextStage::make_room(size_t bytes, Changed* changed) {
+  if (bytes > JsonTokenizer::kMaxBytes)
+    return Status(StatusCode::invalid_argument, "the text normalises to 2 GiB or more; encode it in parts");
+  if (bytes > limit_ - made_)
+    return Status(StatusCode::invalid_argument,
+                  "the normalizer and the pre_tokenizer make over " + std::to_string(limit_) +
+                      " bytes of the text; take the steps that let it grow out of tokenizer.json");
+  made_ += bytes;
+  changed->text.reserve(bytes);
+  if (with_origins_) changed->origin.reserve(bytes);
+  return {};
+}
+
 TextPart TextStage::keep(Changed changed) {
   kept_.push_back(std::move(changed));
   const Changed& kept = kept_.back();
@@ -118,27 +132,31 @@ TextPart TextStage::keep(Changed changed) {
 }
 
 Result<TextPart> TextStage::replace(TextPart part, std::string_view pattern, std::string_view content) {
-  size_t found = part.text.find(pattern);
-  if (found == part.text.npos) return part;
+  const size_t first = find_text(part.text, pattern);
+  if (first == part.text.npos) return part;
+  size_t size = part.text.size();
+  for (size_t found = first; found != part.text.npos;
+       found = find_text(part.text, pattern, found + pattern.size()))
+    size += content.size() - pattern.size();  // may wrap on the way, and comes back
   Changed changed;
+  BELLE_TRY(make_room(size, &changed));
   size_t done = 0;
-  for (; found != part.text.npos; found = part.text.find(pattern, done)) {
+  for (size_t found = first; found != part.text.npos; found = find_text(part.text, pattern, done)) {
     append(&changed, part, done, found);
     changed.text += content;
     done = found + pattern.size();
     // What replaces a match comes from the match's last character.
     if (with_origins_)
       changed.origin.insert(changed.origin.end(), content.size(), part.range(done - 1, done));
-    if (changed.text.size() > JsonTokenizer::kMaxBytes)
-      return Status(StatusCode::invalid_argument, "the text normalises to 2 GiB or more; encode it in parts");
   }
   append(&changed, part, done, part.text.size());
   return keep(std::move(changed));
 }
 
-TextPart TextStage::prepend(TextPart part, std::string_view content) {
+Result<TextPart> TextStage::prepend(TextPart part, std::string_view content) {
   if (part.text.empty()) return part;
   Changed changed;
+  BELLE_TRY(make_room(content.size() + part.text.size(), &changed));
   changed.text = content;
   if (with_origins_) changed.origin.assign(content.size(), part.range(0, 1));
   append(&changed, part, 0, part.text.size());
@@ -146,12 +164,14 @@ TextPart TextStage::prepend(TextPart part, std::string_view content) {
 }
 
 Result<TextPart> TextStage::normalize(const std::vector<NormalizerStep>& steps, TextPart part) {
+  kept_.clear();
   for (const NormalizerStep& step : steps) {
     if (step.kind == NormalizerStep::Kind::prepend) {
-      part = prepend(part, step.content);
+      BELLE_ASSIGN(part, prepend(part, step.content));
     } else {
       BELLE_ASSIGN(part, replace(part, step.pattern, step.content));
     }
+    if (kept_.size() == 2) kept_.pop_front();  // the text before the step
   }
   return part;
 }
@@ -161,7 +181,9 @@ Status TextStage::metaspace(const PreTokenizerStep& step, TextPart part, std::ve
   BELLE_ASSIGN(part, replace(part, " ", step.replacement));
   const bool wanted = step.prepend_scheme == PrependScheme::always ||
                       (step.prepend_scheme == PrependScheme::first && at_start);
-  if (wanted && !part.text.starts_with(step.replacement)) part = prepend(part, step.replacement);
+  if (wanted && !part.text.starts_with(step.replacement)) {
+    BELLE_ASSIGN(part, prepend(part, step.replacement));
+  }
   if (!step.split) {
     out->push_back(part);
     return {};
@@ -192,7 +214,9 @@ Status TextStage::pre_tokenize(const std::vector<PreTokenizerStep>& steps, TextP
           split(step, each, &next);
           break;
         case PreTokenizerStep::Kind::byte_level:
-          if (step.add_prefix_space && each.text[0] != ' ') each = prepend(each, " ");
+          if (step.add_prefix_space && each.text[0] != ' ') {
+            BELLE_ASSIGN(each, prepend(each, " "));
+          }
           if (step.use_regex)
             split_words(SplitRules::gpt2, each, &next);
           else

@@ -28,12 +28,18 @@ struct TextPart {
 
 class TextStage {
  public:
-  // with_origins: keep them through changes. Else the origin of changed text is lost.
-  explicit TextStage(bool with_origins) : with_origins_(with_origins) {}
+  // Of changed text, for `bytes` of input: far more than any file in use makes; one made to grow texts must
+  // not fill the memory.
+  static constexpr size_t most_bytes(size_t bytes) { return (1u << 20) + 64 * bytes; }
 
-  // invalid_argument when the text would grow past JsonTokenizer::kMaxBytes.
+  // with_origins: keep them through changes; 17 bytes a byte of text. Else the origin of changed text is
+  // lost. limit: bytes of text that all the changes may make, in time and so in memory.
+  TextStage(bool with_origins, size_t limit) : with_origins_(with_origins), limit_(limit) {}
+
+  // What the part becomes; lives until the next normalize. Both are invalid_argument past the limit and for
+  // a text of 2 GiB.
   Result<TextPart> normalize(const std::vector<NormalizerStep>& steps, TextPart part);
-  // Cuts `part` into words, appended; the views live as long as this stage or the input.
+  // Cuts `part` into words, appended; the views live as long as the input or until the next normalize.
   Status pre_tokenize(const std::vector<PreTokenizerStep>& steps, TextPart part,
                       std::vector<TextPart>* words);
 
@@ -43,12 +49,14 @@ class TextStage {
     std::vector<ByteRange> origin;
   };
   Result<TextPart> replace(TextPart part, std::string_view pattern, std::string_view content);
-  TextPart prepend(TextPart part, std::string_view content);
+  Result<TextPart> prepend(TextPart part, std::string_view content);
   Status metaspace(const PreTokenizerStep& step, TextPart part, std::vector<TextPart>* out);
   void append(Changed* changed, TextPart part, size_t begin, size_t end) const;
+  Status make_room(size_t bytes, Changed* changed);
   TextPart keep(Changed changed);
 
   bool with_origins_;
+  size_t limit_, made_ = 0;
   std::deque<Changed> kept_;
 };
 

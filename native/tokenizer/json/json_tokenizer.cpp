@@ -16,25 +16,62 @@ namespace {
 
 // What is sought for each added token: itself, or what the normaliser makes of it.
 Status sought_strings(const TokenizerJson& json, std::vector<std::string>* out) {
-  constexpr size_t kMaxSought = 16u << 20;  // StringMatcher's limit
-  size_t bytes = 0;
+  size_t raw = 0, bytes = 0;
+  for (const AddedToken& token : json.added) raw += token.content.size();
+  // A normalizer doubles a text, or triples it where spaces become U+2581: what grows past that was made to.
+  const size_t limit = std::min(TokenizerJson::kMaxAddedBytes, (1u << 20) + 4 * raw);
+  const Status too_much(StatusCode::invalid_data,
+                        "tokenizer.json: the normalizer lets the added tokens grow past " +
+                            std::to_string(limit) + " bytes; give them \"normalized\": false");
+  TextStage stage(false, TextStage::most_bytes(raw));
   for (const AddedToken& token : json.added) {
-    TextStage stage(false);
     TextPart part{token.content};
     if (token.normalized) {
-      BELLE_ASSIGN(part, stage.normalize(json.normalizer, part));
+      const auto normal = stage.normalize(json.normalizer, part);
+      if (!normal.ok()) return too_much;
+      part = normal.value();
     }
     if (part.text.empty())
       return Status(StatusCode::unsupported,
                     "tokenizer.json: the added token \"" + printable(token.content) +
                         "\" is empty once normalised; give it \"normalized\": false");
     bytes += part.text.size();
-    if (bytes > kMaxSought)
-      return Status(StatusCode::invalid_data,
-                    "tokenizer.json: the added tokens are over 16 MiB once normalised");
+    if (bytes > limit) return too_much;
     out->emplace_back(part.text);
   }
   return {};
+}
+
+// Of the merges those that can happen: both parts are characters or made by such merges. RankedEncoder takes
+// what no merge makes for a character, which would give a whole made of it two spellings.
+RankedEncoder encoder_of(const TokenizerJson& json) {
+  const auto ids = static_cast<size_t>(json.vocabulary.size());
+  const auto text = [&](uint32_t id) { return json.vocabulary.text(static_cast<int32_t>(id)); };
+  std::vector<bool> made(ids);
+  const auto occurs = [&](uint32_t id) {
+    return made[id] || decode_utf8(text(id)).length == text(id).size();
+  };
+  const auto happens = [&](const RankedPair& pair) { return occurs(pair.left) && occurs(pair.right); };
+  for (const RankedPair& pair : json.merges) made[pair.result] = true;
+  if (std::all_of(json.merges.begin(), json.merges.end(), happens))
+    return RankedEncoder(ids, json.merges, json.ranks);
+  // Parts are shorter than what they make, so the merges that make short pieces are looked at first.
+  std::vector<size_t> order(json.merges.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return text(json.merges[a].result).size() < text(json.merges[b].result).size();
+  });
+  made.assign(ids, false);
+  for (const size_t i : order)
+    if (happens(json.merges[i])) made[json.merges[i].result] = true;
+  std::vector<RankedPair> merges;
+  std::vector<uint32_t> ranks;
+  for (size_t i = 0; i < json.merges.size(); ++i) {
+    if (!happens(json.merges[i])) continue;
+    merges.push_back(json.merges[i]);
+    if (!json.ranks.empty()) ranks.push_back(json.ranks[i]);
+  }
+  return RankedEncoder(ids, merges, ranks);
 }
 
 void fill_atoms(const TokenizerJson& json, std::array<int32_t, 256>* byte_level,
@@ -87,7 +124,7 @@ Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json)
   BELLE_TRY(sought_strings(json, &sought));
   state->raw_added = AddedTokens(json.added, sought, false);
   state->normalized_added = AddedTokens(json.added, sought, true);
-  state->encoder = RankedEncoder(static_cast<size_t>(json.vocabulary.size()), json.merges, json.ranks);
+  state->encoder = encoder_of(json);
   fill_atoms(json, &state->byte_level_atoms, &state->plane_atoms);
   for (size_t byte = 0; byte < 256; ++byte)
     state->byte_pieces[byte] = json.vocabulary.find(byte_piece(static_cast<uint8_t>(byte)));
@@ -130,11 +167,8 @@ JsonPieceKind JsonTokenizer::kind(int32_t id) const {
   if (!token && !state_->json.vocabulary.has(id)) return JsonPieceKind::absent;
   if (id == unk_id()) return JsonPieceKind::unknown;
   if (token) return token->special ? JsonPieceKind::special : JsonPieceKind::added;
-  if (state_->json.byte_fallback) {
-    const auto& bytes = state_->byte_pieces;
-    if (std::find(bytes.begin(), bytes.end(), id) != bytes.end()) return JsonPieceKind::byte;
-  }
-  return JsonPieceKind::normal;
+  const bool is_byte = state_->json.byte_fallback && byte_of_piece(state_->json.vocabulary.text(id)) >= 0;
+  return is_byte ? JsonPieceKind::byte : JsonPieceKind::normal;
 }
 
 int32_t JsonTokenizer::piece_id(std::string_view piece) const {

@@ -32,8 +32,9 @@ class JsonTokenizer {
   ~JsonTokenizer();
 
   // Appends the ids, without BOS and EOS; added tokens in the text become their ids. Malformed bytes count as
-  // U+FFFD. invalid_argument for a text that normalises to 2 GiB or more; invalid_data for an unknown
-  // character where the file's unk_token is no piece.
+  // U+FFFD. invalid_argument for a text that normalises to 2 GiB or more, or of which the file's steps make
+  // more than 64 times its size and 1 MiB; invalid_data for an unknown character where the file's unk_token
+  // is no piece.
   Status encode(std::string_view utf8, std::vector<int32_t>* ids) const;
   // ranges[i]: the characters ids[i] comes from. As Hugging Face's offsets before post-processing, in bytes;
   // behind a character that is dropped (no unk_token) Hugging Face's slip, these do not.
@@ -41,6 +42,8 @@ class JsonTokenizer {
                              std::vector<ByteRange>* ranges) const;
   // Ids that nothing stands for are skipped.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
+  // False for the ids that decode passes over, wherever they stand.
+  bool decodes(int32_t id, bool skip_special) const;
 
   int32_t vocab_size() const;                // greatest id + 1
   std::string_view piece(int32_t id) const;  // as written in the file; "" when absent
@@ -53,8 +56,8 @@ class JsonTokenizer {
   int32_t unk_id() const;
   int32_t pad_id() const;
   const TokenizerJson& json() const;
-  // All that decides which text becomes which ids and back, as bytes: for a fingerprint.
-  std::string canonical() const;
+  // SHA-256 over all that decides which text becomes which ids and back.
+  std::string fingerprint() const;
 
  private:
   struct State;

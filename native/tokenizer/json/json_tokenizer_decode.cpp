@@ -2,6 +2,7 @@
 
 #include "native/core/utf8.h"
 #include "native/tokenizer/json/byte_level.h"
+#include "native/tokenizer/json/find_text.h"
 #include "native/tokenizer/json/json_tokenizer_state.h"
 
 namespace belle::tokenizer {
@@ -89,11 +90,11 @@ void decode_byte_fallback(Tokens* tokens) {
 }
 
 void replace_all(std::string_view pattern, std::string_view content, std::string* text) {
-  size_t found = text->find(pattern);
+  size_t found = find_text(*text, pattern);
   if (found == text->npos) return;
   std::string out;
   size_t done = 0;
-  for (; found != text->npos; found = text->find(pattern, done)) {
+  for (; found != text->npos; found = find_text(*text, pattern, done)) {
     out.append(*text, done, found - done);
     out += content;
     done = found + pattern.size();
@@ -136,24 +137,25 @@ void run(const DecoderStep& step, Tokens* tokens) {
 
 }  // namespace
 
+bool JsonTokenizer::decodes(int32_t id, bool skip_special) const {
+  const int32_t added = state_->added_index(id);
+  return added < 0 ? state_->json.vocabulary.has(id)
+                   : !(skip_special && state_->added_skipped[static_cast<size_t>(added)]);
+}
+
 std::string JsonTokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   const TokenizerJson& json = state_->json;
-  const auto is_shown = [&](int32_t id) {
-    const int32_t added = state_->added_index(id);
-    return added < 0 ? json.vocabulary.has(id)
-                     : !(skip_special && state_->added_skipped[static_cast<size_t>(added)]);
-  };
   std::string text;
   if (json.decoder.size() == 1 && json.decoder[0].kind == DecoderStep::Kind::byte_level) {
     std::string bytes;
     for (const int32_t id : ids)
-      if (is_shown(id)) append_byte_level_bytes(state_->shown(id), &bytes);
+      if (decodes(id, skip_special)) append_byte_level_bytes(state_->shown(id), &bytes);
     append_lossy(bytes, &text);
     return text;
   }
   Tokens tokens;
   for (const int32_t id : ids)
-    if (is_shown(id)) tokens.emplace_back(state_->shown(id));
+    if (decodes(id, skip_special)) tokens.emplace_back(state_->shown(id));
   if (!json.has_decoder) {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (i > 0) text += ' ';

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "native/core/utf8.h"
@@ -38,8 +39,11 @@ struct JsonTokenizer::Encoding {
   std::pair<size_t, size_t> unk_bytes;
   std::string mapped;
 
-  Encoding(const State& s, std::vector<int32_t>* to, std::vector<ByteRange>* at)
-      : state(s), ids(to), ranges(at), stage(at != nullptr || s.needs_origins) {}
+  Encoding(const State& s, size_t bytes, std::vector<int32_t>* to, std::vector<ByteRange>* at)
+      : state(s),
+        ids(to),
+        ranges(at),
+        stage(at != nullptr || s.needs_origins, TextStage::most_bytes(bytes)) {}
 
   Status text(std::string_view text) {
     std::vector<AddedTokens::Part> parts;
@@ -207,8 +211,9 @@ Status JsonTokenizer::encode_with_offsets(std::string_view utf8, std::vector<int
   std::vector<size_t> places;
   const bool broken = valid_utf8_prefix(utf8) != utf8.size();
   if (broken) repair = repaired(utf8, ranges ? &places : nullptr);
-  Encoding encoding(*state_, ids, ranges);
-  BELLE_TRY(encoding.text(broken ? std::string_view(repair) : utf8));
+  const std::string_view text = broken ? std::string_view(repair) : utf8;
+  Encoding encoding(*state_, text.size(), ids, ranges);
+  BELLE_TRY(encoding.text(text));
   if (broken && ranges)
     for (size_t i = first; i < ranges->size(); ++i)
       (*ranges)[i] = {places[(*ranges)[i].begin], places[(*ranges)[i].end]};

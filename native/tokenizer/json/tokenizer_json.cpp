@@ -6,6 +6,7 @@
 
 #include "native/core/json_reader.h"
 #include "native/core/utf8.h"
+#include "native/tokenizer/byte_piece.h"
 #include "native/tokenizer/json/tokenizer_json_parts.h"
 
 namespace belle::tokenizer {
@@ -83,6 +84,22 @@ class Loader {
       reader_.rewind(end);
     }
     if (out_.has_unk) out_.unk_id = out_.vocabulary.find(out_.unk_token);
+    return check_parts();
+  }
+
+  // RankedEncoder takes every id to be spelt in one way. Byte pieces and an unk_token of several characters
+  // stand for text they do not spell: joined to others, that text and their own letters would be two ways.
+  Status check_parts() {
+    for (const RankedPair& merge : out_.merges)
+      for (const uint32_t part : {merge.left, merge.right}) {
+        const auto id = static_cast<int32_t>(part);
+        const std::string_view text = out_.vocabulary.text(id);
+        const bool is_unk = id == out_.unk_id && decode_utf8(text).length < text.size();
+        if (!is_unk && !(out_.byte_fallback && byte_of_piece(text) >= 0)) continue;
+        return unsupported("\"merges\" join \"" + printable(text) + "\", which is " +
+                           (is_unk ? "the unk_token" : "a byte piece") +
+                           ", to others, which is not supported; take those merges out");
+      }
     return {};
   }
 

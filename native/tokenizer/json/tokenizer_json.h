@@ -60,7 +60,9 @@ struct DecoderStep {
 struct TokenizerJson {
   static constexpr size_t kMaxBytes = 256u << 20;
   static constexpr size_t kMaxSteps = 16;
-  static constexpr size_t kMaxAddedBytes = 4u << 20;  // contents of all added tokens
+  static constexpr uint32_t kMaxStrip = 16;           // characters, of a decoder's Strip
+  static constexpr size_t kMaxDecoderGrowth = 256;    // by all Replace steps of a decoder together
+  static constexpr size_t kMaxAddedBytes = 4u << 20;  // contents of all added tokens, normalised too
 
   JsonVocabulary vocabulary;
   std::vector<RankedPair> merges;  // in rank order

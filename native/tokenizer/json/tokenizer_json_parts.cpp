@@ -160,8 +160,9 @@ Status parse_strip(const Item& item, DecoderStep* step) {
   BELLE_TRY(item.one_character("content", &step->pattern));
   for (const auto& [key, count] : {std::pair{"start", &step->start}, std::pair{"stop", &step->stop}}) {
     const Json* value = item.find(key);
-    if (!value || !value->integer() || *value->integer() < 0 || *value->integer() > 1'000'000)
-      return item.broken(std::string("\"") + key + "\" must be a number of characters from 0 to 1000000");
+    if (!value || !value->integer() || *value->integer() < 0 || *value->integer() > TokenizerJson::kMaxStrip)
+      return item.broken(std::string("\"") + key + "\" must be a number of characters from 0 to " +
+                         std::to_string(TokenizerJson::kMaxStrip));
     *count = static_cast<uint32_t>(*value->integer());
   }
   return {};
@@ -255,6 +256,7 @@ Status parse_pre_tokenizer(std::string_view text, TokenizerJson* out) {
 
 Status parse_decoder(std::string_view text, TokenizerJson* out) {
   out->has_decoder = text != "null";
+  size_t growth = 1;
   return each_item("decoder", "decoders", text, [&](const Item& item) -> Status {
     DecoderStep step;
     if (item.type() == "ByteLevel") {
@@ -274,6 +276,12 @@ Status parse_decoder(std::string_view text, TokenizerJson* out) {
       if (!regex.empty())
         return item.unsupported(
             "with a regular expression is not supported, only a literal {\"String\": text}");
+      // Decoding has no room for an error, so that no text can grow without end is seen to here.
+      growth *= std::max<size_t>(1, (step.content.size() + step.pattern.size() - 1) / step.pattern.size());
+      if (growth > TokenizerJson::kMaxDecoderGrowth)
+        return item.unsupported("lets a text grow more than " +
+                                std::to_string(TokenizerJson::kMaxDecoderGrowth) +
+                                "-fold, together with those before it; take it out");
     } else if (item.type() == "Metaspace") {
       step.kind = DecoderStep::Kind::metaspace;
       PrependScheme scheme;

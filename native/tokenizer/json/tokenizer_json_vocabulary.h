@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "native/core/random_seed.h"
 #include "native/core/status.h"
 
 namespace belle::tokenizer {
@@ -41,12 +42,12 @@ class JsonVocabulary {
   // The slot that holds `text` or is free for it.
   size_t slot(std::string_view text, uint64_t hashed) const;
   uint64_t hash(std::string_view text) const;
-  bool rehash(size_t slots);
+  void rehash(size_t slots);
 
   std::string bytes_;
   std::vector<Entry> pieces_;
   std::vector<Slot> slots_;  // open addressing, at most half full
-  uint64_t seed_ = 0x9E3779B97F4A7C15ull;
+  uint64_t seed_ = random_seed();
   size_t count_ = 0;
 };
 

@@ -1,31 +1,36 @@
 // Texts made to be slow: doubling one must not cost more than doubling the time, and 50,000 added tokens are
 // sought at once.
 #include <algorithm>
-#include <chrono>
 
 #include "native/core/philox.h"
 #include "native/tokenizer/json/added_tokens.h"
-#include "native/tokenizer/json/json_tokenizer.h"
 #include "native/tokenizer/json/split_rules.h"
 #include "native/tokenizer/ranked_encoder.h"
-#include "native/tokenizer/rule_merger.h"
-#include "test/native/check.h"
+#include "test/native/tokenizer/json_case.h"
 
 using namespace belle;
 using namespace belle::tokenizer;
 
 namespace {
 
-double seconds(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::string repeated(std::string_view part, size_t bytes) {
-  std::string out;
-  while (out.size() < bytes) out += part;
-  return out;
+// The plain way, in words of tokenizers and tiktoken: look at all neighbours, join the first pair of the
+// lowest rank, look at all again. Of equal pairs the last of the list counts.
+std::vector<uint32_t> joined(std::vector<uint32_t> word, const std::vector<RankedPair>& pairs,
+                             const std::vector<uint32_t>& ranks) {
+  for (;;) {
+    size_t best_at = word.size(), best_rank = ~size_t{0}, result = 0;
+    for (size_t at = 0; at + 1 < word.size(); ++at) {
+      for (size_t i = pairs.size(); i-- > 0;) {
+        if (pairs[i].left != word[at] || pairs[i].right != word[at + 1]) continue;
+        const size_t rank = ranks.empty() ? i : ranks[i];
+        if (rank < best_rank) best_at = at, best_rank = rank, result = pairs[i].result;
+        break;
+      }
+    }
+    if (best_at == word.size()) return word;
+    word[best_at] = static_cast<uint32_t>(result);
+    word.erase(word.begin() + static_cast<ptrdiff_t>(best_at) + 1);
+  }
 }
 
 }  // namespace
@@ -95,7 +100,6 @@ TEST("json linear: stripped white space is looked at once") {
   CHECK_EQ(parts.size(), size_t{1});
 }
 
-// Words of random vocabularies by the plain way: the pairs as rules, joined best first.
 TEST("ranked encoder: gives what joining the lowest rank again and again gives") {
   const Philox random(77, RngStream::test);
   size_t wrong = 0;
@@ -122,12 +126,6 @@ TEST("ranked encoder: gives what joining the lowest rank again and again gives")
     if (below(3))
       for (size_t i = 0; i < pairs.size(); ++i)
         ranks.push_back(static_cast<uint32_t>(below(2 * pairs.size())));
-    std::vector<MergeRule> rules;
-    for (size_t i = pairs.size(); i-- > 0;)
-      rules.push_back({pairs[i].left, pairs[i].right, pairs[i].result,
-                       1000 - (ranks.empty() ? static_cast<uint32_t>(i) : ranks[i])});
-    const MergeTable table(rules);
-    RuleMerger merger(table);
     const RankedEncoder encoder(texts.size() + 1, pairs, ranks);
     RankedEncoder::Scratch scratch;
     for (int word = 0; word < 20; ++word) {
@@ -136,8 +134,7 @@ TEST("ranked encoder: gives what joining the lowest rank again and again gives")
       for (size_t length = 1 + below(24); length > 0; --length)
         atoms.push_back(static_cast<uint32_t>(below(20) ? below(letters) : texts.size()));
       encoder.encode(atoms, &scratch, &got, &counts);
-      const auto expected = merger.merge(atoms);
-      wrong += !std::equal(got.begin(), got.end(), expected.begin(), expected.end());
+      wrong += got != joined(atoms, pairs, ranks);
       size_t covered = 0;
       for (size_t i = 0; i < counts.size(); ++i) {
         wrong += counts[i] != (got[i] < texts.size() ? texts[got[i]].size() : 1);
@@ -147,4 +144,56 @@ TEST("ranked encoder: gives what joining the lowest rank again and again gives")
     }
   }
   CHECK_EQ(wrong, size_t{0});
+}
+
+// Merges of parts that nothing makes are in the list and change nothing.
+TEST("json: random files with merges that never happen") {
+  const Philox random(78, RngStream::test);
+  size_t wrong = 0, dead = 0;
+  for (uint64_t round = 0; round < 1'000; ++round) {
+    uint32_t draw = 0;
+    const auto below = [&](size_t limit) {
+      return static_cast<size_t>(random.block(round, draw++)[0] % limit);
+    };
+    std::vector<std::string> texts = {"a", "b", "c"};
+    const auto id_of = [&](const std::string& text) {
+      const auto at = static_cast<size_t>(std::find(texts.begin(), texts.end(), text) - texts.begin());
+      if (at == texts.size()) texts.push_back(text);
+      return static_cast<uint32_t>(at);
+    };
+    const auto some_text = [&] {
+      std::string text;
+      for (size_t length = 1 + below(3); length > 0; --length) text += static_cast<char>('a' + below(3));
+      return text;
+    };
+    std::vector<RankedPair> pairs;
+    std::string merges, vocabulary;
+    for (size_t count = 1 + below(12); count > 0; --count) {
+      const std::string left = some_text(), right = some_text();
+      const uint32_t left_id = id_of(left), right_id = id_of(right);
+      pairs.push_back({left_id, right_id, id_of(left + right)});
+      merges += (merges.empty() ? "\"" : ",\"") + left + " " + right + "\"";
+    }
+    for (size_t id = 0; id < texts.size(); ++id)
+      vocabulary += (id ? ",\"" : "\"") + texts[id] + "\":" + std::to_string(id);
+    for (const RankedPair& pair : pairs)
+      dead += pair.left > 2 && std::none_of(pairs.begin(), pairs.end(), [&](const RankedPair& other) {
+                return other.result == pair.left;
+              });
+    const auto t = accepted(R"({"model":{"vocab":{)" + vocabulary + R"(},"merges":[)" + merges + "]}}");
+    if (!t) return;
+    for (int word = 0; word < 20; ++word) {
+      std::string text;
+      std::vector<uint32_t> atoms;
+      for (size_t length = 1 + below(16); length > 0; --length) {
+        atoms.push_back(static_cast<uint32_t>(below(3)));
+        text += texts[atoms.back()];
+      }
+      const Ids got = encode(*t, text);
+      const auto expected = joined(atoms, pairs, {});
+      wrong += !std::equal(got.begin(), got.end(), expected.begin(), expected.end());
+    }
+  }
+  CHECK_EQ(wrong, size_t{0});
+  CHECK(dead > 1'000);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Small tokenizer.json files with everything in them, and edits that break them or leave them JSON.
+// Small tokenizer.json files with everything in them, a rank file, and edits that break them or do not.
 #include <string>
 #include <string_view>
 
@@ -75,6 +75,27 @@ inline void mutate_json(std::string* text, const Philox& random, uint64_t index)
         break;
     }
   }
+}
+
+// All bytes and three tokens more.
+inline std::string seed_ranks() {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string seed;
+  for (uint32_t byte = 0; byte < 256; ++byte)
+    seed += std::string{kDigits[byte >> 2], kDigits[(byte & 3) << 4], '=', '='} + " " + std::to_string(byte) +
+            "\n";
+  return seed + "YWI= 256\nYWJj 257\nIGE= 258\n";
+}
+
+// Edit number `index` of the sequence, mostly among the last tokens.
+inline void mutate_ranks(std::string* text, const Philox& random, uint64_t index) {
+  const auto draw = random.block(index);
+  const size_t at = draw[1] % 3 == 0 ? draw[0] % text->size() : text->size() - 1 - draw[0] % 40;
+  if (draw[2] % 3 == 0)
+    text->erase(at, 1);
+  else
+    (*text)[at] = "\n =0129aYWIA\xFF"[draw[3] % 13];
 }
 
 }  // namespace belle::tokenizer

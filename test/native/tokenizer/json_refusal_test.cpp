@@ -166,7 +166,15 @@ TEST("json refusals: parts of the pipeline") {
       "decoder WordPiece is not supported; ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace and "
       "Sequence are");
   refused(with(R"("decoder":{"type":"Strip","content":" ","start":-1,"stop":0})"),
-          "decoder Strip: \"start\" must be a number of characters from 0 to 1000000");
+          "decoder Strip: \"start\" must be a number of characters from 0 to 16");
+  refused(with(R"("decoder":{"type":"Strip","content":" ","start":0,"stop":17})"),
+          "decoder Strip: \"stop\" must be a number of characters from 0 to 16");
+  const std::string grow =
+      R"({"type":"Replace","pattern":{"String":"ab"},"content":"0123456789012345678901234567890"})";
+  CHECK(accepted(with(R"("decoder":{"type":"Sequence","decoders":[)" + grow + "," + grow + "]}")) != nullptr);
+  unsupported(
+      with(R"("decoder":{"type":"Sequence","decoders":[)" + grow + "," + grow + "," + grow + "]}"),
+      "decoder Replace lets a text grow more than 256-fold, together with those before it; take it out");
   unsupported(
       with(R"("post_processor":{"type":"BertProcessing"})"),
       "post_processor BertProcessing is not supported; TemplateProcessing, ByteLevel and Sequence are");
@@ -181,6 +189,27 @@ TEST("json refusals: parts of the pipeline") {
   steps.pop_back();
   unsupported(with(R"("normalizer":{"type":"Sequence","normalizers":[)" + steps + "]}"),
               "normalizer has more than 16 steps");
+}
+
+// Hugging Face gives such merges; the text they join and their own letters are two spellings of one piece.
+// With a merge of the unk_token "ab" alone, "abc" became 1 4 where it gives 5.
+TEST("json refusals: merges of what stands for other text") {
+  const std::string end = ", to others, which is not supported; take those merges out";
+  const std::string vocab = R"({"ab":0,"a":1,"b":2,"c":3,"bc":4,"abc":5})",
+                    merges = R"(["ab c","b c","a bc"])";
+  unsupported(model(vocab, merges, R"(,"unk_token":"ab")"),
+              R"("merges" join "ab", which is the unk_token)" + end);
+  CHECK(encode(model(vocab, merges), "abc") == Ids{5});
+  const std::string bytes =
+      R"({"<":0,"0":1,"x":2,"A":3,"1":4,">":5,"<0":6,"<0x":7,"A1":8,"A1>":9,"<0xA1>":10,)"
+      R"("<0xA1>x":11})";
+  const std::string made = R"(["< 0","<0 x","A 1","A1 >","<0x A1>")", joined = made + R"(,"<0xA1> x"])";
+  unsupported(model(bytes, joined, R"(,"byte_fallback":true)"),
+              R"("merges" join "<0xA1>", which is a byte piece)" + end);
+  CHECK(encode(model(bytes, joined), "<0xA1>x") == Ids{11});
+  // Made by merges, and by a byte, but joined to nothing: both come about. A letter may be the unk_token.
+  CHECK(encode(model(bytes, made + "]", R"(,"byte_fallback":true)"), "<0xA1>x") == (Ids{10, 2}));
+  CHECK(encode(model(kVocab, R"(["a b"])", R"(,"unk_token":"b")"), "abaxab") == (Ids{2, 2, 2}));
 }
 
 TEST("json: odd files that are accepted") {

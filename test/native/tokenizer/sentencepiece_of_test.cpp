@@ -2,6 +2,7 @@
 #include "native/tokenizer/export/sentencepiece_of.h"
 
 #include "native/tokenizer/export/tokenizer_json_writer.h"
+#include "native/tokenizer/json/json_tokenizer.h"
 #include "native/tokenizer/load_tokenizer.h"
 #include "test/native/tokenizer/json_mutations.h"
 #include "test/native/tokenizer/shared_files.h"
@@ -83,4 +84,47 @@ TEST("tokenizer.json to sentencepiece: what sentencepiece cannot say is refused 
   check_refused(json, "nothing stands at id 8");
   json.added.back() = {.content = "tag", .id = 8, .special = false, .lstrip = true};
   check_refused(json, "takes white space or whole words");
+}
+
+TEST("tokenizer.json to sentencepiece: added tokens that are not special") {
+  SentencePieceModel model = small_model({piece_of("a", -1), piece_of("b", -2), piece_of("ab", -3),
+                                          piece_of("\xE2\x96\x81", -4), piece_of("x", -5)});
+  const auto with = [&](bool dummy_prefix, const std::string& content, bool normalized) {
+    model.normalizer_spec.add_dummy_prefix = dummy_prefix;
+    const auto written = write_tokenizer_json(model, {});
+    CHECK_OK(written.status());
+    TokenizerJson json = read(written.value());
+    json.added.push_back({.content = content, .id = 8, .special = false, .normalized = normalized});
+    return json;
+  };
+  for (const bool normalized : {false, true}) {
+    check_refused(with(true, "tag", normalized),
+                  "a space is put before the text behind the added token \"tag\"");
+    for (const char* content : {"a b", "a\xE2\x96\x81", " "})
+      check_refused(with(false, content, normalized), "holds a space or U+2581");
+    // What is not refused encodes alike.
+    for (const char* content : {"tag", "t", "axb"}) {
+      auto made = sentencepiece_of(with(false, content, normalized));
+      CHECK_OK(made.status());
+      if (!made.ok()) continue;
+      const auto theirs = JsonTokenizer::create(with(false, content, normalized));
+      CHECK_OK(theirs.status());
+      const auto ours = tokenizer_of(made.take());
+      for (const char* text : {"tag", "a tag b", "tagtag", " tag  ab", "xtagabx", "axb ab a b bx", "taag"}) {
+        Ids expected;
+        CHECK_OK(theirs.value()->encode(text, &expected));
+        CHECK(encode(*ours, text) == expected);
+      }
+    }
+  }
+}
+
+TEST("tokenizer.json to sentencepiece: without a normalizer and a pre_tokenizer it is refused") {
+  SentencePieceModel model = small_model({piece_of("a", -1)});
+  const auto written = write_tokenizer_json(model, {});
+  CHECK_OK(written.status());
+  TokenizerJson json = read(written.value());
+  json.normalizer.clear();
+  json.pre_tokenizer.clear();
+  check_refused(json, "do more than write spaces as U+2581");
 }

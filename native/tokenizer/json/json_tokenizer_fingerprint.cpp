@@ -1,30 +1,14 @@
-#include <string>
-
+#include "native/tokenizer/fingerprint_writer.h"
 #include "native/tokenizer/json/json_tokenizer_state.h"
 
 namespace belle::tokenizer {
-namespace {
 
-class Writer {
- public:
-  void number(uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(value >> shift & 0xFF);
-  }
-  void text(std::string_view value) {
-    number(value.size());
-    out += value;
-  }
-  std::string out;
-};
-
-}  // namespace
-
-// Every list is preceded by its length and every text by its size, so two tokenizers never share a form by
-// chance.
-std::string JsonTokenizer::canonical() const {
+// Every list is preceded by its length and every text by its size, so two tokenizers never feed the
+// hash the same bytes by chance.
+std::string JsonTokenizer::fingerprint() const {
   const TokenizerJson& json = state_->json;
-  Writer w;
-  w.out = "belle json tokenizer 1\n";
+  FingerprintWriter w;
+  w.raw("belle json tokenizer 1\n");
   w.number(json.vocabulary.count());
   for (int32_t id = 0; id < json.vocabulary.size(); ++id) {
     if (!json.vocabulary.has(id)) continue;
@@ -71,7 +55,7 @@ std::string JsonTokenizer::canonical() const {
     w.text(step.content);
     for (const uint32_t value : {step.start, step.stop, uint32_t{step.strip_first}}) w.number(value);
   }
-  return std::move(w.out);
+  return w.hex();
 }
 
 }  // namespace belle::tokenizer

@@ -1,0 +1,48 @@
+// Spans of JSON tokenizers that do not ascend, and places counted in other units.
+#include "native/core/text_units.h"
+#include "test/native/tokenizer/json_case.h"
+
+using namespace belle;
+using namespace belle::tokenizer;
+
+using Units = std::vector<uint32_t>;
+
+TEST("text units: how many stand before each byte, at a character's end inside it") {
+  CHECK(units_before("", true) == Units{0});
+  CHECK(units_before("a\xE4\xBD\xA0\xF0\x9F\x98\x80z", true) == (Units{0, 1, 2, 2, 2, 4, 4, 4, 4, 5}));
+  CHECK(units_before("a\xE4\xBD\xA0\xF0\x9F\x98\x80z", false) == (Units{0, 1, 2, 2, 2, 3, 3, 3, 3, 4}));
+}
+
+// Each in Hugging Face's order and with its offsets, in code points as it tells them.
+TEST("json spans: an added token that takes white space overlaps the one that begins there") {
+  const auto t = accepted(
+      R"({"added_tokens":[{"id":1,"content":"<s>","single_word":false,"lstrip":false,"rstrip":true,"normalized":false,)"
+      R"("special":true},{"id":2,"content":" x","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,)"
+      R"("special":true}],"model":{"vocab":{"你":0},"merges":[]}})");
+  if (!t) return;
+  Ids ids;
+  std::vector<ByteRange> ranges;
+  const std::string text = "你<s>  x你";
+  CHECK_OK(t->encode_with_offsets(text, &ids, &ranges));
+  CHECK(ids == (Ids{0, 1, 2, 0}));
+  const auto units = units_before(text, true);
+  Units places;
+  for (const ByteRange& range : ranges) places.insert(places.end(), {units[range.begin], units[range.end]});
+  CHECK(places == (Units{0, 1, 1, 6, 5, 7, 7, 8}));
+}
+
+TEST("json spans: bytes come before an unknown character that waits, each with its whole character") {
+  const auto t = accepted(
+      R"({"model":{"vocab":{"<unk>":0,"<0xC3>":1,"<0xA9>":2,"a":3},"merges":[],"unk_token":"<unk>","fuse_unk":true,)"
+      R"("byte_fallback":true}})");
+  if (!t) return;
+  Ids ids;
+  std::vector<ByteRange> ranges;
+  const std::string text = "你éa";
+  CHECK_OK(t->encode_with_offsets(text, &ids, &ranges));
+  CHECK(ids == (Ids{1, 2, 0, 3}));
+  const auto units = units_before(text, false);
+  Units places;
+  for (const ByteRange& range : ranges) places.insert(places.end(), {units[range.begin], units[range.end]});
+  CHECK(places == (Units{1, 2, 1, 2, 0, 1, 2, 3}));
+}
