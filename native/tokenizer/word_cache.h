@@ -1,7 +1,6 @@
 #pragma once
-// WordCache: the ids of words of ASCII seen before, for English comes in the same words again and again. A
-// word is any number of spaces and what follows up to the next space. One entry a place: what comes later
-// takes it. For one thread.
+// WordCache: the ids of short words seen before, for words come again and again. One entry a place: what
+// comes later takes it. For one thread.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string_view>
 
 namespace belle::tokenizer {
 
@@ -22,8 +22,15 @@ class WordCache {
     std::array<uint64_t, kReads / 8> bytes;  // 0 behind the word
     size_t length;                           // 0: more than kMostBytes
   };
-  // The word that begins at `text`, of which kReads bytes can be read.
+  // Any number of spaces and what follows up to the next space, from `text` on, of which kReads bytes can be
+  // read.
   static Word word_at(const char* text);
+  // The whole text.
+  static Word word_of(std::string_view text) {
+    Word word{{}, text.size() <= kMostBytes ? text.size() : 0};
+    std::memcpy(word.bytes.data(), text.data(), word.length);
+    return word;
+  }
 
   struct alignas(64) Entry {
     std::array<uint64_t, kReads / 8> bytes{};

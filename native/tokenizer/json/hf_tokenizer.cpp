@@ -103,15 +103,15 @@ const Piece& HfTokenizer::piece(int32_t id) const {
   return pieces_[static_cast<size_t>(id)];
 }
 
-Status HfTokenizer::encode(std::string_view utf8, EncodeScratch*, std::vector<int32_t>* ids) const {
-  return json_->encode(utf8, ids);
+Status HfTokenizer::encode(std::string_view utf8, EncodeScratch* scratch, std::vector<int32_t>* ids) const {
+  return json_->encode(utf8, ids, &scratch->words);
 }
 
 Status HfTokenizer::encode(std::u16string_view utf16, EncodeScratch* scratch,
                            std::vector<int32_t>* ids) const {
   scratch->utf8.clear();
   append_utf8(utf16, &scratch->utf8);
-  return json_->encode(scratch->utf8, ids);
+  return json_->encode(scratch->utf8, ids, &scratch->words);
 }
 
 Status HfTokenizer::encode_with_spans(std::string_view utf8, std::vector<int32_t>* ids,

@@ -82,22 +82,24 @@ void split(const PreTokenizerStep& step, TextPart part, std::vector<TextPart>* o
 
 // The words of a known rule, the usual case, without a list of cuts.
 void split_words(SplitRules rules, TextPart part, std::vector<TextPart>* out) {
-  const std::string_view text = part.text;
-  size_t gap = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = split_word_end(rules, text, at);
-    if (end == at) {
-      at += decode_utf8(text.substr(at)).length;
-      continue;
-    }
-    if (gap < at) out->push_back(part.slice(gap, at));
-    out->push_back(part.slice(at, end));
-    at = gap = end;
-  }
-  if (gap < text.size()) out->push_back(part.slice(gap, text.size()));
+  for_each_word(rules, part.text, [&](size_t begin, size_t end) { out->push_back(part.slice(begin, end)); });
 }
 
 }  // namespace
+
+std::optional<SplitRules> only_split(const std::vector<PreTokenizerStep>& steps) {
+  std::optional<SplitRules> rules;
+  for (const PreTokenizerStep& step : steps) {
+    const bool bytes = step.kind == PreTokenizerStep::Kind::byte_level;
+    if (bytes && step.add_prefix_space) return std::nullopt;
+    if (bytes && !step.use_regex) continue;
+    const bool known =
+        step.kind == PreTokenizerStep::Kind::split_rules && step.behavior == SplitBehavior::isolated;
+    if (rules || !(bytes || known)) return std::nullopt;
+    rules = bytes ? SplitRules::gpt2 : step.rules;
+  }
+  return rules;
+}
 
 ByteRange TextPart::range(size_t begin, size_t end) const {
   if (origin) return {origin[begin].begin, origin[end - 1].end};

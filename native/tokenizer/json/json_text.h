@@ -2,6 +2,7 @@
 // The text of a JsonTokenizer on its way from the input to words: normalised, replaced, cut, each byte
 // knowing which characters of the input it comes from.
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct TextPart {
   // The characters of the input that the bytes [begin, end) come from; begin < end.
   ByteRange range(size_t begin, size_t end) const;
 };
+
+// The rules that pre_tokenize cuts by, where it does nothing else: the words are those of for_each_word.
+std::optional<SplitRules> only_split(const std::vector<PreTokenizerStep>& steps);
 
 class TextStage {
  public:

@@ -138,6 +138,8 @@ Result<std::unique_ptr<JsonTokenizer>> JsonTokenizer::create(TokenizerJson json)
   state->added_shown = std::move(sought);
   for (size_t i = 0; i < json.added.size(); ++i)
     state->added_by_id[static_cast<size_t>(json.added[i].id)] = static_cast<int32_t>(i);
+  state->split = only_split(json.pre_tokenizer);
+  state->words_owner = std::make_shared<char>();
   for (size_t i = 0; i < json.pre_tokenizer.size(); ++i) {
     const PreTokenizerStep& step = json.pre_tokenizer[i];
     if (step.kind == PreTokenizerStep::Kind::metaspace && step.prepend_scheme == PrependScheme::first)

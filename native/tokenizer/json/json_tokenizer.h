@@ -12,6 +12,7 @@
 #include "native/core/status.h"
 #include "native/tokenizer/byte_range.h"
 #include "native/tokenizer/json/tokenizer_json.h"
+#include "native/tokenizer/word_cache.h"
 
 namespace belle::tokenizer {
 
@@ -35,7 +36,8 @@ class JsonTokenizer {
   // U+FFFD. invalid_argument for a text that normalises to 2 GiB or more, or of which the file's steps make
   // more than 64 times its size and 1 MiB; invalid_data for an unknown character where the file's unk_token
   // is no piece.
-  Status encode(std::string_view utf8, std::vector<int32_t>* ids) const;
+  // words: known from texts before, and more from this one.
+  Status encode(std::string_view utf8, std::vector<int32_t>* ids, WordCache* words = nullptr) const;
   // ranges[i]: the characters ids[i] comes from. As Hugging Face's offsets before post-processing, in bytes;
   // behind a character that is dropped (no unk_token) Hugging Face's slip, these do not.
   Status encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
@@ -62,6 +64,8 @@ class JsonTokenizer {
  private:
   struct State;
   struct Encoding;
+  Status encode_text(std::string_view utf8, std::vector<int32_t>* ids, std::vector<ByteRange>* ranges,
+                     WordCache* words) const;
   explicit JsonTokenizer(std::unique_ptr<State>);
   std::unique_ptr<State> state_;
 };

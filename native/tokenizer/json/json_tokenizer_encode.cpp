@@ -31,6 +31,7 @@ struct JsonTokenizer::Encoding {
   const State& state;
   std::vector<int32_t>* ids;
   std::vector<ByteRange>* ranges;  // null: not wanted
+  WordCache* known;                // null: not to be used
   TextStage stage;
   std::vector<uint32_t> atoms, merged, counts;
   RankedEncoder::Scratch scratch;
@@ -39,10 +40,12 @@ struct JsonTokenizer::Encoding {
   std::pair<size_t, size_t> unk_bytes;
   std::string mapped;
 
-  Encoding(const State& s, size_t bytes, std::vector<int32_t>* to, std::vector<ByteRange>* at)
+  Encoding(const State& s, size_t bytes, std::vector<int32_t>* to, std::vector<ByteRange>* at,
+           WordCache* words)
       : state(s),
         ids(to),
         ranges(at),
+        known(!at && words && words->ready(s.words_owner, bytes) ? words : nullptr),
         stage(at != nullptr || s.needs_origins, TextStage::most_bytes(bytes)) {}
 
   Status text(std::string_view text) {
@@ -82,6 +85,13 @@ struct JsonTokenizer::Encoding {
   }
 
   Status words(TextPart part) {
+    if (state.split && !ranges) {
+      Status status;
+      for_each_word(*state.split, part.text, [&](size_t begin, size_t end) {
+        if (status.ok()) status = word(part.slice(begin, end));
+      });
+      return status;
+    }
     std::vector<TextPart> list;
     BELLE_TRY(stage.pre_tokenize(state.json.pre_tokenizer, part, &list));
     for (const TextPart& word : list)
@@ -90,6 +100,19 @@ struct JsonTokenizer::Encoding {
   }
 
   Status word(const TextPart& word) {
+    const WordCache::Word key = known ? WordCache::word_of(word.text) : WordCache::Word{};
+    if (key.length == 0) return new_word(word);
+    if (const WordCache::Entry* const entry = known->find(key)) {
+      ids->insert(ids->end(), entry->ids.begin(), entry->ids.begin() + entry->count);
+      return {};
+    }
+    const size_t before = ids->size();
+    BELLE_TRY(new_word(word));
+    known->note(key, std::span(*ids).subspan(before));
+    return {};
+  }
+
+  Status new_word(const TextPart& word) {
     const TokenizerJson& json = state.json;
     if (json.ignore_merges) {
       std::string_view piece = word.text;
@@ -198,12 +221,17 @@ struct JsonTokenizer::Encoding {
   }
 };
 
-Status JsonTokenizer::encode(std::string_view utf8, std::vector<int32_t>* ids) const {
-  return encode_with_offsets(utf8, ids, nullptr);
+Status JsonTokenizer::encode(std::string_view utf8, std::vector<int32_t>* ids, WordCache* words) const {
+  return encode_text(utf8, ids, nullptr, words);
 }
 
 Status JsonTokenizer::encode_with_offsets(std::string_view utf8, std::vector<int32_t>* ids,
                                           std::vector<ByteRange>* ranges) const {
+  return encode_text(utf8, ids, ranges, nullptr);
+}
+
+Status JsonTokenizer::encode_text(std::string_view utf8, std::vector<int32_t>* ids,
+                                  std::vector<ByteRange>* ranges, WordCache* words) const {
   if (utf8.size() > kMaxBytes / 3)  // each malformed byte becomes three
     return Status(StatusCode::invalid_argument, "a text of more than 715 MB; encode it in parts");
   const size_t first = ranges ? ranges->size() : 0;
@@ -212,7 +240,7 @@ Status JsonTokenizer::encode_with_offsets(std::string_view utf8, std::vector<int
   const bool broken = valid_utf8_prefix(utf8) != utf8.size();
   if (broken) repair = repaired(utf8, ranges ? &places : nullptr);
   const std::string_view text = broken ? std::string_view(repair) : utf8;
-  Encoding encoding(*state_, text.size(), ids, ranges);
+  Encoding encoding(*state_, text.size(), ids, ranges, words);
   BELLE_TRY(encoding.text(text));
   if (broken && ranges)
     for (size_t i = first; i < ranges->size(); ++i)

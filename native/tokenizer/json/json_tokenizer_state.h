@@ -22,7 +22,9 @@ struct JsonTokenizer::State {
   // it as special only if that is the content of a special token.
   std::vector<std::string> added_shown;
   std::vector<bool> added_skipped;
-  bool needs_origins = false;  // a step asks where its text comes from
+  std::optional<SplitRules> split;          // where words come about by nothing else
+  std::shared_ptr<const void> words_owner;  // of words in a WordCache
+  bool needs_origins = false;               // a step asks where its text comes from
   int32_t bos = -1, eos = -1, pad = -1;
 
   int32_t added_index(int32_t id) const {

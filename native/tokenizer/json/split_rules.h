@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "native/core/utf8.h"
+
 namespace belle::tokenizer {
 
 enum class SplitRules : uint8_t {
@@ -28,5 +30,22 @@ std::string split_rules_names();
 // The end of the word that begins at `at` (< text.size()), or `at` when none begins there: then the character
 // belongs to a gap. `text` is valid UTF-8, `at` the start of a character.
 size_t split_word_end(SplitRules rules, std::string_view text, size_t at);
+
+// body(begin, end) for each word and each gap, in order; together they are the text.
+template <class Body>
+void for_each_word(SplitRules rules, std::string_view text, const Body& body) {
+  size_t gap = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = split_word_end(rules, text, at);
+    if (end == at) {
+      at += decode_utf8(text.substr(at)).length;
+      continue;
+    }
+    if (gap < at) body(gap, at);
+    body(at, end);
+    at = gap = end;
+  }
+  if (gap < text.size()) body(gap, text.size());
+}
 
 }  // namespace belle::tokenizer

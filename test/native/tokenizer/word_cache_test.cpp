@@ -111,3 +111,37 @@ TEST("word cache: LLaMA's vocabulary") {
   EncodeScratch known;
   CHECK_EQ(differing(*tokenizer.value(), &known, "etaoinshrdlu etaoin.,'-ETA01\x7F", 6), size_t{0});
 }
+
+TEST("word cache: tokenizer.json, one splitter or several steps, an unknown character") {
+  const auto json = [](const std::string& steps) {
+    return R"({"model":{"type":"BPE","unk_token":"?","fuse_unk":true,"vocab":{"?":0,"a":1,"b":2,"\u0120":3,"ab":4,
+               "\u0120a":5,"aba":6,"c":7},"merges":["a b","\u0120 a","ab a"]},"pre_tokenizer":)" +
+           steps + R"(,"decoder":{"type":"ByteLevel"}})";
+  };
+  const std::string bytes = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":true})";
+  const std::string prefixed = R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})";
+  const std::string digits =
+      R"({"type":"Split","pattern":{"String":"b"},"behavior":"Isolated","invert":false})";
+  const auto both = [&](const std::string& first, const std::string& second) {
+    return R"({"type":"Sequence","pretokenizers":[)" + first + "," + second + "]}";
+  };
+  const std::string letters("aabbabc\0\t~", 10);
+  EncodeScratch known;
+  for (const std::string& steps : {bytes, prefixed, both(digits, bytes)}) {
+    const std::string text = json(steps);
+    auto parsed = parse_tokenizer({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    CHECK_OK(parsed.status());
+    if (!parsed.ok()) continue;
+    CHECK_EQ(differing(*parsed.value(), &known, letters, 7), size_t{0});
+    // With spans nothing is looked up, and words are listed first.
+    Draws draws(8);
+    for (int i = 0; i < 200; ++i) {
+      const std::string words = random_text(draws, letters);
+      Ids ids, spanned;
+      std::vector<ByteRange> spans;
+      CHECK_OK(parsed.value()->encode(words, &known, &ids));
+      CHECK_OK(parsed.value()->encode_with_spans(words, &spanned, &spans));
+      CHECK(ids == spanned);
+    }
+  }
+}
