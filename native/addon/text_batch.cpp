@@ -8,42 +8,55 @@
 namespace belle::addon {
 
 TextBatch TextBatch::of_string(const Napi::Value& value, const std::string& name) {
-  if (!value.IsString())
-    throw_argument(value.Env(), name + " must be a string, not " + describe(value) + ".");
   TextBatch batch;
-  batch.add(value);
+  if (!batch.add(value.Env(), value))
+    throw_argument(value.Env(), name + " must be a string, not " + describe(value) + ".");
   return batch;
 }
 
 TextBatch TextBatch::of_strings(const Napi::Value& value, const std::string& name) {
   if (!value.IsArray())
     throw_argument(value.Env(), name + " must be an array of strings, not " + describe(value) + ".");
+  constexpr uint32_t kScope = 256;  // handles are freed after so many texts: a scope costs as much as a text
   TextBatch batch;
+  const Napi::Env env = value.Env();
   const Napi::Array array = value.As<Napi::Array>();
   const uint32_t count = array.Length();
   batch.ends_.reserve(count);
-  for (uint32_t i = 0; i < count; ++i) {
-    const Napi::HandleScope scope(value.Env());
-    const Napi::Value text = array.Get(i);
-    if (!text.IsString())
-      throw_argument(value.Env(),
-                     name + "[" + std::to_string(i) + "] must be a string, not " + describe(text) + ".");
-    batch.add(text);
+  for (uint32_t i = 0; i < count;) {
+    const Napi::HandleScope scope(env);
+    for (const uint32_t end = std::min(count, i + kScope); i < end; ++i) {
+      const Napi::Value text = array.Get(i);
+      if (!batch.add(env, text))
+        throw_argument(env,
+                       name + "[" + std::to_string(i) + "] must be a string, not " + describe(text) + ".");
+    }
   }
   return batch;
 }
 
-void TextBatch::add(const Napi::Value& value) {
-  const napi_env env = value.Env();
+bool TextBatch::add(napi_env env, napi_value value) {
+  const size_t begin = ends_.empty() ? 0 : ends_.back();
   size_t length = 0;
-  napi_get_value_string_utf16(env, value, nullptr, 0, &length);
-  const size_t begin = units_.size();
-  if (begin + length + 1 > units_.capacity())
-    units_.reserve(std::max(begin + length + 1, 2 * units_.capacity()));
-  units_.resize(begin + length + 1);  // and the NUL that Node-API writes
-  napi_get_value_string_utf16(env, value, units_.data() + begin, length + 1, &length);
-  units_.resize(begin + length);
-  ends_.push_back(units_.size());
+  // Mostly there is room; whether it was enough shows in room that is left.
+  if (room_ - begin > 1 &&
+      napi_get_value_string_utf16(env, value, units_.get() + begin, room_ - begin, &length) != napi_ok)
+    return false;
+  if (length + 2 > room_ - begin) {  // with the NUL that Node-API writes
+    if (napi_get_value_string_utf16(env, value, nullptr, 0, &length) != napi_ok) return false;
+    grow(begin + length + 2);
+    napi_get_value_string_utf16(env, value, units_.get() + begin, room_ - begin, &length);
+  }
+  ends_.push_back(begin + length);
+  return true;
+}
+
+void TextBatch::grow(size_t most) {
+  const size_t room = std::max(most, 2 * room_);
+  auto units = std::make_unique_for_overwrite<char16_t[]>(room);
+  if (!ends_.empty()) std::copy_n(units_.get(), ends_.back(), units.get());
+  units_ = std::move(units);
+  room_ = room;
 }
 
 }  // namespace belle::addon

@@ -3,6 +3,7 @@
 // copies.
 #include <napi.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +18,15 @@ class TextBatch {
   size_t size() const { return ends_.size(); }
   std::u16string_view operator[](size_t text) const {
     const size_t begin = text == 0 ? 0 : ends_[text - 1];
-    return std::u16string_view(units_).substr(begin, ends_[text] - begin);
+    return {units_.get() + begin, ends_[text] - begin};
   }
 
  private:
-  void add(const Napi::Value& value);  // a string
-  std::u16string units_;
+  bool add(napi_env env, napi_value value);  // false: no string
+  void grow(size_t most);
+
+  std::unique_ptr<char16_t[]> units_;
+  size_t room_ = 0;
   std::vector<size_t> ends_;
 };
 
