@@ -84,11 +84,6 @@ Result<Normalizer> Normalizer::create(const NormalizerSpec& spec, bool whitespac
   return Normalizer(std::move(state));
 }
 
-std::pair<std::string_view, size_t> Normalizer::normalize_prefix(std::string_view text) const {
-  if (text.empty()) return {};
-  return state_->prefix(text, kNoMatcher);
-}
-
 std::string Normalizer::normalize(std::string_view text, const std::vector<std::string>* user_defined) const {
   return user_defined ? normalize(text, PrefixMatcher(*user_defined)) : normalize(text, kNoMatcher);
 }

@@ -35,8 +35,6 @@ class Normalizer {
     bool prefix, suffix;  // a space before or after a text that is not empty
   };
   Plain plain_rules() const;
-  // The text of one charsmap step at the start of `text`: (replacement, bytes consumed).
-  std::pair<std::string_view, size_t> normalize_prefix(std::string_view text) const;
 
  private:
   struct State;

@@ -63,6 +63,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::span<const uint32_t> symbols_of(std::string_view normalized, EncodeScratch* scratch) const;
   void append_ids(std::span<const uint32_t> symbols, std::vector<int32_t>* ids) const;
   void append_bytes(uint32_t symbol, std::vector<int32_t>* ids) const;
+  // Of a symbol as PieceEncoder gives them, in UTF-8.
+  std::string text_of(uint32_t symbol) const;
 
   SentencePieceModel model_;
   Normalizer normalizer_;

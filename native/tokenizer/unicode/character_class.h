@@ -35,10 +35,6 @@ class CharacterClasses {
   std::vector<uint8_t> blocks_;  // of 256 characters
 };
 
-constexpr bool is_letter(CharacterClass c) {
-  return c >= CharacterClass::upper && c <= CharacterClass::letter;
-}
-
 // \w of Rust's regex crate: Alphabetic, marks, decimal digits, connectors, joiners.
 bool is_word_character(uint32_t c);
 
