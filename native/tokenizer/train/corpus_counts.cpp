@@ -61,6 +61,11 @@ Result<Json> describe_job(const BpeTrainRequest& request, const std::string& job
 Status CorpusCounts::open_folder(const BpeTrainRequest& request, const std::string& job) {
   BELLE_ASSIGN(const Json described, describe_job(request, job));
   std::string path = request.work_folder;
+  std::error_code ignored;
+  for (const std::string& file : request.files)
+    if (!path.empty() && fs::equivalent(fs::absolute(file, ignored).parent_path(), path, ignored))
+      return {StatusCode::invalid_argument, "the work folder " + path + " holds \"" + file +
+                                                "\", which is to be counted: give it a folder of its own"};
   if (path.empty()) {
     BELLE_ASSIGN(path, temporary_folder(request));
   }

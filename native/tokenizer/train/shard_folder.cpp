@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "native/core/committed_file.h"
@@ -84,6 +86,14 @@ bool ours(std::string_view name) {
   return name == "manifest.json" || (name.starts_with("shard-") && is_number(name.substr(6), 5));
 }
 
+// Whether a file with the name of a shard begins like one; empty ones do.
+bool is_shard(const std::string& path) {
+  std::array<char, kMagic.size()> first;
+  std::ifstream file(path, std::ios::binary);
+  file.read(first.data(), first.size());
+  return kMagic.starts_with(std::string_view(first.data(), static_cast<size_t>(file.gcount())));
+}
+
 Result<std::vector<std::string>> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -123,7 +133,8 @@ ShardFolder::ShardFolder(ShardFolder&& other) noexcept
 ShardFolder::~ShardFolder() {
   if (temporary_) remove_files();
   if (lock_ >= 0) {
-    ::unlink(file("lock").c_str());
+    // Somebody may have removed it, and another process made its own.
+    if (is_at(lock_, file("lock"))) ::unlink(file("lock").c_str());
     ::close(lock_);
   }
   std::error_code ignored;
@@ -137,7 +148,9 @@ Result<ShardFolder> ShardFolder::open(const std::string& folder, const Json& job
   ShardFolder all(folder, job, temporary);
   BELLE_ASSIGN(auto names, names_in(folder));
   for (const std::string& name : names)
-    if (!ours(name)) return all.foreign(name);
+    if (!ours(name) ||
+        (name.starts_with("shard-") && is_number(name.substr(6), 5) && !is_shard(all.file(name))))
+      return all.foreign(name);
   BELLE_TRY(all.lock());
   BELLE_TRY(all.take_manifest());
   // What a killed process left: streams, and files not committed.
@@ -190,6 +203,7 @@ Status ShardFolder::take_manifest() {
   const auto parsed = parse_json(text);
   const Json* const job = parsed.ok() ? parsed.value().find("job") : nullptr;
   const Json* const shards = parsed.ok() ? parsed.value().find("shards") : nullptr;
+  if (parsed.ok() && !job) return foreign("manifest.json");
   if (!job || !shards || !shards->array()) return damaged(path, "is damaged");
   if (job->dump() != job_.dump())
     return {StatusCode::invalid_argument,
@@ -270,7 +284,7 @@ Status ShardFolder::add(const SegmentCounter& counter, size_t next_chunk) {
   if (characters.overflow) characters_.overflow = true;
   part.clear();
   put_number(counter.sentences(), &part);
-  put_number(characters.total, &part);
+  put_number(characters.overflow ? UINT64_MAX : characters.total, &part);  // so is an overflow read again
   put_number(characters.characters.size(), &part);
   for (const auto& [c, count] : characters.characters) {
     put_number(c, &part);

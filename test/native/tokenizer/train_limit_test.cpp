@@ -198,6 +198,21 @@ TEST("train limit: files of others in the work folder are refused and stay") {
     CHECK_EQ(file_bytes(path), "mine");
     fs::remove_all(request.work_folder);
   }
+  for (const std::string name : {"shard-00000", "manifest.json"}) {  // the names of ours, not their content
+    fs::create_directory(request.work_folder);
+    const std::string path = request.work_folder + "/" + name;
+    std::ofstream(path) << "{\"mine\": 1}";
+    CHECK(refused(request, StatusCode::invalid_argument, "holds \"" + name + "\""));
+    CHECK_EQ(file_bytes(path), "{\"mine\": 1}");
+    fs::remove_all(request.work_folder);
+  }
+  BpeTrainRequest inside = request;
+  fs::create_directory(request.work_folder);
+  inside.files = {request.work_folder + "/stream-0"};
+  fs::copy_file(request.files[0], inside.files[0]);
+  CHECK(refused(inside, StatusCode::invalid_argument, "which is to be counted"));
+  CHECK(fs::exists(inside.files[0]));
+  fs::remove_all(request.work_folder);
   // What a killed process of ours left goes.
   fs::create_directory(request.work_folder);
   for (const char* const name : {"stream-0", "shard-00007", "shard-123456", "manifest.json.tmp-17-0", "lock"})
@@ -308,6 +323,18 @@ TEST("train limit: a work folder has one owner, until its object goes") {
   CHECK_EQ(shared.load(), size_t{0});
   CHECK_EQ(failed.load(), size_t{0});
   CHECK(fs::is_empty(path));
+}
+
+TEST("train limit: a lock that is another's by now stays") {
+  const BpeTrainRequest request = limited_request(1, random_text(6, 100, 20));
+  const std::string lock = request.work_folder + "/lock";
+  {
+    const auto holder = ShardFolder::open(request.work_folder, Json(Json::Object{}), false);
+    CHECK_OK(holder.status());
+    fs::rename(lock, lock + "-of-old");
+    std::ofstream(lock).flush();
+  }
+  CHECK(fs::exists(lock));
 }
 
 TEST("train limit: without a work folder nothing stays behind") {
