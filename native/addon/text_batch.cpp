@@ -6,6 +6,11 @@
 #include "native/addon/errors.h"
 
 namespace belle::addon {
+namespace {
+
+constexpr size_t kMostUnits = size_t{1} << 30;
+
+}  // namespace
 
 TextBatch TextBatch::of_string(const Napi::Value& value, const std::string& name) {
   TextBatch batch;
@@ -38,14 +43,15 @@ TextBatch TextBatch::of_strings(const Napi::Value& value, const std::string& nam
 bool TextBatch::add(napi_env env, napi_value value) {
   const size_t begin = ends_.empty() ? 0 : ends_.back();
   size_t length = 0;
-  // Mostly there is room; whether it was enough shows in room that is left.
-  if (room_ - begin > 1 &&
-      napi_get_value_string_utf16(env, value, units_.get() + begin, room_ - begin, &length) != napi_ok)
+  // Mostly there is room; whether it was enough shows in room that is left. Node-API counts it in 32 bits; no
+  // string is as long as that.
+  const size_t room = std::min(room_ - begin, kMostUnits);
+  if (room > 1 && napi_get_value_string_utf16(env, value, units_.get() + begin, room, &length) != napi_ok)
     return false;
-  if (length + 2 > room_ - begin) {  // with the NUL that Node-API writes
+  if (length + 2 > room) {  // with the NUL that Node-API writes
     if (napi_get_value_string_utf16(env, value, nullptr, 0, &length) != napi_ok) return false;
     grow(begin + length + 2);
-    napi_get_value_string_utf16(env, value, units_.get() + begin, room_ - begin, &length);
+    napi_get_value_string_utf16(env, value, units_.get() + begin, length + 1, &length);
   }
   ends_.push_back(begin + length);
   return true;

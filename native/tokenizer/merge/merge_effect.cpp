@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kMaxExamples = 5;
 
 struct Scratch {
-  EncodeScratch encode;
+  EncodeScratch encode_before, encode_after;  // each remembers words of its own tokenizer
   std::vector<int32_t> before, after;
 };
 
@@ -25,8 +25,8 @@ class Comparison {
   Status compare(const TextLines::Line& line, Scratch* scratch, MergeEffect* effect) const {
     scratch->before.clear();
     scratch->after.clear();
-    BELLE_TRY(before_.encode(line.text, &scratch->encode, &scratch->before));
-    BELLE_TRY(after_.encode(line.text, &scratch->encode, &scratch->after));
+    BELLE_TRY(before_.encode(line.text, &scratch->encode_before, &scratch->before));
+    BELLE_TRY(after_.encode(line.text, &scratch->encode_after, &scratch->after));
     const bool han = holds_han(normalizes_ ? before_.normalize(line.text) : line.text);
     ++effect->lines;
     effect->with_han += han;
