@@ -128,6 +128,7 @@ export type { EvalSummary, Evaluation, ScoreRow } from "./eval/summary.ts";
 export { readScores, readSummary } from "./eval/summary.ts";
 export type { TextStats, TokenizerStats, TokenizerStatsOptions, UsageStats } from "./eval/tokenizer_stats.ts";
 export { tokenizerStats } from "./eval/tokenizer_stats.ts";
+export type { VocabularyStats } from "./eval/vocabulary_stats.ts";
 
 // Reports
 

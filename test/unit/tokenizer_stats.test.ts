@@ -194,6 +194,22 @@ test("what acts in a page is seen, whichever attribute it is", () => {
   assert.equal(actingTags('<p class="once" data-on="x"></p>'), []);
 });
 
+test("a line that is no text and a stop are errors, not fewer lines", () =>
+  withFolder(async (folder) => {
+    const text = join(folder, "zh.txt");
+    writeFileSync(text, "天气\n".repeat(50));
+    const tokenizer = await trainBpe({ files: [text], vocab_size: 6, byte_fallback: false });
+    const model = join(folder, "zh.model");
+    await tokenizer.save(model);
+    writeFileSync(text, Buffer.from([0xe5, 0xa4, 0xa9, 0x0a, 0xcc, 0xec, 0xc6, 0xf8, 0x0a]));
+    await fails(
+      () => tokenizerStats([model], { files: [text] }),
+      "ERR_BELLE_INVALID_DATA",
+      /zh\.txt: line 2 is not valid UTF-8; convert/,
+    );
+    await fails(() => tokenizerStats([model], { signal: AbortSignal.abort() }), "ERR_BELLE_ABORTED", /stopped|abort/i);
+  }));
+
 test("pieces, names and paths of others cannot act in the page", () => {
   const hostile = '<img src=x onerror="alert(1)">';
   const pieces = [

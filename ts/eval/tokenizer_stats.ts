@@ -146,7 +146,7 @@ export interface TokenizerStatsOptions {
  * Of each tokenizer, named by its path; the texts are read once for all. Pieces are written as people read them: those of
  * a byte-level file as the text of their bytes, a space as ▁; bytes that are no whole character as <0xE4>, and such pieces
  * count as byte pieces. Throws as Tokenizer.load, ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_NOT_FOUND (files),
- * ERR_BELLE_INVALID_DATA (a file without text), ERR_BELLE_ABORTED.
+ * ERR_BELLE_INVALID_DATA (a file without text, a line that is none), ERR_BELLE_ABORTED.
  */
 export async function tokenizerStats(
   paths: readonly string[],
@@ -156,7 +156,10 @@ export async function tokenizerStats(
   const files = checkedFiles("files", options.files, "measure") ?? [];
   checkOnProgress(options.onProgress);
   const subjects: Subject[] = [];
-  for (const path of paths) subjects.push(await loadSubject(path));
+  for (const path of paths) {
+    throwIfAborted(options.signal, "Counting");
+    subjects.push(await loadSubject(path));
+  }
   for (const file of files) await countText(file, subjects, options);
   return subjects.map(statsOf);
 }
@@ -191,7 +194,10 @@ async function countText(file: string, subjects: readonly Subject[], options: To
   };
   const reader = await readRows(file, { text: true });
   for await (const row of reader.rows) {
-    if (row.kind === "bad" || typeof row.value !== "string") continue;
+    if (row.kind === "bad") {
+      throw new BelleError("ERR_BELLE_INVALID_DATA", `${file}: line ${row.line} ${row.message}.`);
+    }
+    if (typeof row.value !== "string") continue;
     size.lines++;
     for (const _ of row.value) size.characters++;
     size.bytes += Buffer.byteLength(row.value);

@@ -102,7 +102,7 @@ const chinese: Words = {
   scriptNote: "代表文本的词元，按其中字母或文字所属的书写系统。",
   lengthNote: "以字符计；代表空格的 ▁ 计为一个。",
   bytesNote:
-    "字节词元（字节级词表中为不成完整字符的词元）和未知 token 代表没有词元的字符；两者任一很多，说明词表与文本不相配。",
+    "字节词元（字节级词表中为不构成完整字符的词元）和未知 token 代表没有词元的字符；两者任一很多，说明词表与文本不相配。",
   neverNote: "代表文本、但在这里的编码中从未出现的词元；按 id 列出前 100 个。",
 };
 const chineseScripts: Record<string, string> = {

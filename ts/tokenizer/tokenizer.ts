@@ -184,11 +184,13 @@ export class Tokenizer {
    * ERR_BELLE_UNSUPPORTED for a tiktoken rank file read with options, which such a file has no place for.
    */
   async save(path: string): Promise<void> {
-    if (this.fileName === "tokenizer.tiktoken" && Object.values(this.#options).some((value) => value !== undefined)) {
+    const { splitter, special = {} } = this.#options;
+    const told = splitter !== undefined || Object.keys(special).length > 0;
+    if (this.fileName === "tokenizer.tiktoken" && told) {
       throw new BelleError(
         "ERR_BELLE_UNSUPPORTED",
         "a tiktoken rank file has no place for the splitter and the special tokens it was read with, so the saved file " +
-          "would be another tokenizer; copy the rank file and keep the options beside it.",
+          "may be another tokenizer; copy the rank file and keep the options beside it.",
       );
     }
     const file = path.endsWith("/") || (await kindOf(path)) === "folder" ? join(path, this.fileName) : path;

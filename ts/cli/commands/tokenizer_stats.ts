@@ -13,8 +13,8 @@ export const command = defineCommand({
       type: "string",
       required: true,
       text: {
-        en: "tokenizer.model, tokenizer.json, a tiktoken file, or a folder",
-        zh: "tokenizer.model、tokenizer.json、tiktoken 文件或其文件夹",
+        en: "tokenizer.model, tokenizer.json, a well-known tiktoken file, or a folder",
+        zh: "tokenizer.model、tokenizer.json、常见的 tiktoken 文件，或其文件夹",
       },
     },
     files: {
