@@ -334,6 +334,11 @@ test("a kept stream: the same text keeps its file, other text replaces it", asyn
     const other = await keep([...lines].reverse());
     assert.not.equal(other, first);
     assert.equal(await keep([...lines].reverse()), other);
+    // The name of a job whose counts lie there is the text's path, length and time of change.
+    const [, changed] = first;
+    assert.equal((await keep(lines))[1], changed);
+    assert.not.equal(other[1], changed);
+    await keep([...lines].reverse());
     // Somebody else's text in its place is not taken for ours.
     writeFileSync(join(folder, "corpus-0.txt"), text);
     await keep([...lines].reverse());

@@ -155,14 +155,26 @@ async function write(
       if (done !== told) options.onProgress?.({ done, total });
       told = done;
     }
-    await writing(half, options, () => file.sync());
+    const sha256 = hash.digest("hex");
+    await writing(half, options, async () => {
+      await file.utimes(timeOf(sha256), timeOf(sha256));
+      await file.sync();
+    });
     await checkOurs(file, half);
+    return { bytes, sha256 };
   } finally {
     // Not awaited: an iterator that hangs would hold up a stop.
     source.chunks.return(undefined).catch(() => {});
     await file.close().catch(() => {});
   }
-  return { bytes, sha256: hash.digest("hex") };
+}
+
+/**
+ * The time of change of a text, in seconds, some time from 2001 to 2035. Counts belong to the path, length and time of
+ * change of their text, so that the same text, written once more after another was in its place, finds them again.
+ */
+function timeOf(sha256: string): number {
+  return 1e9 + (Number.parseInt(sha256.slice(0, 8), 16) % 2 ** 30);
 }
 
 async function checkOurs(file: FileHandle, path: string): Promise<void> {
