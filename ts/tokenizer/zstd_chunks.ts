@@ -5,8 +5,10 @@ import { BelleError } from "../native/errors.ts";
 
 /** Beyond it fzstd reads distances with too few bits, and would give out wrong text. */
 const largestWindow = 1 << 25;
-/** Bytes given at once: each 4 of them can stand for 128 KiB of text. */
-const sliceBytes = 4096;
+/** The format's limit; fzstd lets some kinds of blocks have more. */
+const largestBlock = 1 << 17;
+/** Bytes given at once, all of whose text is held: each 4 of them can stand for a block, so 8 MiB at most. */
+const sliceBytes = 256;
 
 /**
  * The text of the packed chunks. Throws what fzstd throws for damaged data and data that was cut off, and
@@ -19,6 +21,7 @@ export async function* unpackZstd(packed: AsyncIterable<Uint8Array>, name: strin
   const decoder = new Decompress((chunk, last) => {
     if (last) ended = true;
     else checkFrame(decoder, name);
+    if (chunk.length > largestBlock) throw new Error(`block of more than ${largestBlock} bytes`);
     if (chunk.length > 0) ready.push(chunk);
   });
   for await (const chunk of packed) {
