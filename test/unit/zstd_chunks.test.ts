@@ -131,8 +131,23 @@ test("a window above 32 MiB and a dictionary are refused with the command that u
   await fails(
     () => unpack(Buffer.concat([packed, frame(text, { window: 26 })])),
     "ERR_BELLE_UNSUPPORTED",
-    /^a\.zst was packed with a window of 67108864 bytes .* at most 33554432 .*: zstd -d --long=31$/,
+    /^a\.zst was packed with a window of 67108864 bytes .* at most 33554432 bytes .*: zstd -d --long=31$/,
   );
+  for (const window of [30, 31, 32, 40]) {
+    await fails(
+      () => unpack(Buffer.concat([packed, frame(text, { window })])),
+      "ERR_BELLE_UNSUPPORTED",
+      /^a\.zst was packed with .* window.* at most 33554432 bytes .*: zstd -d --long=31$/,
+    );
+  }
+  // 1.5 and 1.875 times 2^30 bytes, as a window and as the size of a text in one piece.
+  for (const eighths of [4, 7]) {
+    const odd = frame(text, { window: 30 });
+    odd[5]! |= eighths;
+    await fails(() => unpack(odd), "ERR_BELLE_UNSUPPORTED", /window/);
+  }
+  const inOnePiece = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0]), Buffer.alloc(20, 0xf0)]);
+  await fails(() => unpack(inOnePiece), "ERR_BELLE_UNSUPPORTED", /window/);
   await fails(() => unpack(frame(text, { dictionary: 9 })), "ERR_BELLE_UNSUPPORTED", /dictionary.*: zstd -d -D/);
 });
 
