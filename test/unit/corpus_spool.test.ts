@@ -318,6 +318,77 @@ test("two at a time in one folder do not write into each other's text", async ()
   });
 });
 
+test("one that fails leaves the text that another is writing", async () => {
+  await withFolder(async (folder) => {
+    const options = { ...none, folder };
+    let go = () => {};
+    const gate = new Promise<void>((done) => {
+      go = done;
+    });
+    let second: Promise<unknown> = Promise.resolve();
+    const mine = new Error("mine");
+    async function* failing() {
+      yield "x".repeat(1 << 19);
+      await new Promise<void>((begun) => {
+        async function* slow() {
+          yield "y".repeat(1 << 19);
+          begun();
+          await gate;
+          yield "end";
+        }
+        second = spoolCorpus([slow()], options);
+      });
+      throw mine;
+    }
+    let seen: unknown;
+    await spoolCorpus([failing()], options).catch((error: unknown) => {
+      seen = error;
+    });
+    assert.is(seen, mine);
+    go();
+    await second;
+    assert.is(readFileSync(join(folder, "corpus-0.txt"), "utf8"), `${"y".repeat(1 << 19)}\nend\n`);
+    assert.equal(readdirSync(folder).sort(), ["corpus-0.txt", "corpus-0.txt.source"]);
+  });
+});
+
+test("text of another that comes in between is not taken for ours", async () => {
+  await withFolder(async (folder) => {
+    const real = { open: fs.open, rename: fs.rename };
+    const options = (name: string) => ({ ...none, folder: join(folder, name) });
+    try {
+      // Another removes ours and begins its own, just before ours is moved into place.
+      Object.assign(fs, {
+        async rename(from: string, to: string) {
+          if (from.endsWith(".part")) {
+            await fs.rm(from);
+            writeFileSync(from, "other\n");
+          }
+          return real.rename(from, to);
+        },
+      });
+      syncBuiltinESMExports();
+      await fails(() => spoolCorpus([lines], options("a")), "ERR_BELLE_BUSY", /Another process writes text in/);
+      assert.equal(readdirSync(join(folder, "a")), ["corpus-0.txt"]);
+      // Another is faster to begin.
+      Object.assign(fs, {
+        async open(path: string, ...rest: [string]) {
+          if (path.endsWith(".part")) writeFileSync(path, "other\n");
+          return real.open(path, ...rest);
+        },
+        rename: real.rename,
+      });
+      syncBuiltinESMExports();
+      await fails(() => spoolCorpus([lines], options("b")), "ERR_BELLE_BUSY", /Another process writes text in/);
+      assert.is(readFileSync(join(folder, "b", "corpus-0.txt.part"), "utf8"), "other\n");
+    } finally {
+      Object.assign(fs, real);
+      syncBuiltinESMExports();
+    }
+    assert.is(readFileSync((await spoolCorpus([lines], options("a"))).files[0]!, "utf8"), text);
+  });
+});
+
 test("a kept stream: the same text keeps its file, other text replaces it", async () => {
   await withFolder(async (folder) => {
     const options = { ...none, folder };
