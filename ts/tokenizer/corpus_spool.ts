@@ -40,8 +40,9 @@ export function needsSpool(input: CorpusInput): boolean {
 }
 
 /**
- * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_IO, ERR_BELLE_DISK_FULL,
- * ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and what an iterator or onProgress throws as it is.
+ * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_UNSUPPORTED for a .zst that cannot be
+ * read, ERR_BELLE_IO, ERR_BELLE_DISK_FULL, ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and
+ * what an iterator or onProgress throws as it is.
  */
 export async function spoolCorpus(inputs: readonly CorpusInput[], options: SpoolOptions): Promise<SpooledCorpus> {
   if (!inputs.some(needsSpool)) return { files: inputs as string[], dispose: async () => {} };
