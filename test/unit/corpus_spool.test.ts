@@ -294,8 +294,16 @@ test("a folder that cannot be made or written is named, with the setting to chan
       await fails(
         () => spoolCorpus([["a"]], { ...none, folder: full }),
         "ERR_BELLE_DISK_FULL",
-        /full while text was written to .*full\/corpus-0\.txt\.part; free space/,
+        /full while text was written to .*full\/corpus-0\.txt\.part; free space, or name a folder on a larger disk with workFolder \(--work-folder\)\.$/,
       );
+      await withTemporary(join(folder, "tmp"), async (temporary) => {
+        await fails(
+          () => spoolCorpus([["a"]], none),
+          "ERR_BELLE_DISK_FULL",
+          /; free space, or set TMPDIR to a folder on a larger disk, or name one with workFolder \(--work-folder\)\.$/,
+        );
+        assert.equal(readdirSync(temporary), []);
+      });
     } finally {
       Object.assign(fs, { open });
       syncBuiltinESMExports();

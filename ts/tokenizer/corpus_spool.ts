@@ -255,17 +255,18 @@ async function writing<T>(path: string, options: SpoolOptions, call: () => Promi
     if (cause instanceof BelleError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const setting = options.folderSetting ?? "workFolder (--work-folder)";
-    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-      throw new BelleError(
-        "ERR_BELLE_DISK_FULL",
-        `The disk was full while text was written to ${path}; free space, or name a folder on a larger disk with ${setting}.`,
-        { cause },
-      );
-    }
-    const other =
+    const another = (what: string) =>
       options.folder === undefined
-        ? `set TMPDIR to a folder that can be written, or name one with ${setting}`
-        : `name a folder that can be written with ${setting}`;
-    throw new BelleError("ERR_BELLE_IO", `${path} cannot be written (${code}); ${other}.`, { cause });
+        ? `set TMPDIR to a folder ${what}, or name one with ${setting}`
+        : `name a folder ${what} with ${setting}`;
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
+      const mend = `free space, or ${another("on a larger disk")}`;
+      throw new BelleError("ERR_BELLE_DISK_FULL", `The disk was full while text was written to ${path}; ${mend}.`, {
+        cause,
+      });
+    }
+    throw new BelleError("ERR_BELLE_IO", `${path} cannot be written (${code}); ${another("that can be written")}.`, {
+      cause,
+    });
   }
 }
