@@ -76,12 +76,19 @@ for (const kind of ["an iterator", "a .gz file"] as const) {
   });
 }
 
-test("other text does not go on with the counts of the first", async () => {
+test("other text does not go on with the counts of the first, and does not cost them", async () => {
   await withFolder(async (work) => {
     await killed(work);
     const other = { ...limited, sentences: lines(2), workFolder: work };
     await fails(() => trainBpe(other), "ERR_BELLE_INVALID_ARGUMENT", /holds the counts of another job/);
     assert.ok(shardsIn(work) >= 2);
+    const untouched = listener();
+    const expected = await trainBpe({ ...limited, sentences: lines(), onProgress: untouched.onProgress });
+    const again = listener();
+    const first = { ...limited, sentences: lines(), workFolder: work, onProgress: again.onProgress };
+    assert.is((await trainBpe(first)).fingerprint, expected.fingerprint);
+    const [before, after] = [untouched.first("read")!, again.first("read") ?? { done: Number.POSITIVE_INFINITY }];
+    assert.ok(after.done > before.done, `${after.done} > ${before.done}`);
   });
 });
 

@@ -29,6 +29,16 @@ function frame(text: string, { window = 17, dictionary = 0, checksum = false }: 
   return Buffer.concat(parts);
 }
 
+/** A frame of blocks that are each one byte, repeated. */
+function repeated(blocks: number, blockBytes: number): Buffer {
+  const head = frame("").subarray(0, -3);
+  const block = Buffer.alloc(4, "a");
+  block.writeUIntLE((blockBytes << 3) | 2, 0, 3);
+  const last = Buffer.alloc(3);
+  last.writeUIntLE(1, 0, 3);
+  return Buffer.concat([head, ...Array.from({ length: blocks }, () => block), last]);
+}
+
 /** A frame that holds no text. */
 function skippable(bytes: number): Buffer {
   const head = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]);
@@ -92,13 +102,52 @@ test("cut off anywhere but between frames is an error, also in the checksum", as
   }
 });
 
+test("a block of more than 128 KiB is damage", async () => {
+  assert.is((await unpack(repeated(3, 1 << 17))).length, 3 << 17);
+  for (const bad of [repeated(1, (1 << 17) + 1), repeated(10, (1 << 21) - 1)]) {
+    let failure: unknown;
+    await unpack(bad).catch((error: unknown) => {
+      failure = error;
+    });
+    assert.match(String(failure), /block of more than 131072 bytes/);
+  }
+});
+
+test("a few bytes that stand for much text do not fill the memory", async () => {
+  const bomb = repeated(4000, 1 << 17);
+  async function* once() {
+    yield bomb;
+  }
+  const before = process.memoryUsage().arrayBuffers;
+  const out = unpackZstd(once(), "a.zst");
+  assert.is((await out.next()).value?.length, 1 << 17);
+  const held = process.memoryUsage().arrayBuffers - before;
+  assert.ok(held < 16 << 20, `${held} bytes are held`);
+  await out.return(undefined);
+});
+
 test("a window above 32 MiB and a dictionary are refused with the command that unpacks them", async () => {
   assert.is(await unpack(frame(text, { window: 25 })), text);
   await fails(
     () => unpack(Buffer.concat([packed, frame(text, { window: 26 })])),
     "ERR_BELLE_UNSUPPORTED",
-    /^a\.zst was packed with a window of 67108864 bytes .* at most 33554432 .*: zstd -d --long=31$/,
+    /^a\.zst was packed with a window of 67108864 bytes .* at most 33554432 bytes .*: zstd -d --long=31$/,
   );
+  for (const window of [30, 31, 32, 40]) {
+    await fails(
+      () => unpack(Buffer.concat([packed, frame(text, { window })])),
+      "ERR_BELLE_UNSUPPORTED",
+      /^a\.zst was packed with .* window.* at most 33554432 bytes .*: zstd -d --long=31$/,
+    );
+  }
+  // 1.5 and 1.875 times 2^30 bytes, as a window and as the size of a text in one piece.
+  for (const eighths of [4, 7]) {
+    const odd = frame(text, { window: 30 });
+    odd[5]! |= eighths;
+    await fails(() => unpack(odd), "ERR_BELLE_UNSUPPORTED", /window/);
+  }
+  const inOnePiece = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0]), Buffer.alloc(20, 0xf0)]);
+  await fails(() => unpack(inOnePiece), "ERR_BELLE_UNSUPPORTED", /window/);
   await fails(() => unpack(frame(text, { dictionary: 9 })), "ERR_BELLE_UNSUPPORTED", /dictionary.*: zstd -d -D/);
 });
 

@@ -15,7 +15,7 @@ export const errorCodes = {
   ERR_BELLE_ABORTED: "The caller's AbortSignal asked to stop; `cause` is the signal's reason.",
   ERR_BELLE_DISK_FULL: "No space is left on the file system; nothing half-written was left behind.",
   ERR_BELLE_INTERNAL: "A bug in belle-train itself; please report it with the message.",
-  ERR_BELLE_BUSY: "The object is being used by another call; await that one first.",
+  ERR_BELLE_BUSY: "The object or folder is in use by another call or process; wait for that one.",
   ERR_BELLE_NUMERIC: "NaN or infinity where a number was needed.",
   ERR_BELLE_DISPOSED: "The object was used after dispose().",
   ERR_BELLE_NATIVE_LOAD: "The native addon could not be found or loaded; build it with: npx belle-train native build",

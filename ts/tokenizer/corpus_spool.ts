@@ -40,8 +40,9 @@ export function needsSpool(input: CorpusInput): boolean {
 }
 
 /**
- * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_IO, ERR_BELLE_DISK_FULL,
- * ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and what an iterator or onProgress throws as it is.
+ * Throws ERR_BELLE_NOT_FOUND, ERR_BELLE_INVALID_DATA for a damaged file, ERR_BELLE_UNSUPPORTED for a .zst that cannot be
+ * read, ERR_BELLE_IO, ERR_BELLE_DISK_FULL, ERR_BELLE_BUSY (another process writes in the folder), ERR_BELLE_ABORTED, and
+ * what an iterator or onProgress throws as it is.
  */
 export async function spoolCorpus(inputs: readonly CorpusInput[], options: SpoolOptions): Promise<SpooledCorpus> {
   if (!inputs.some(needsSpool)) return { files: inputs as string[], dispose: async () => {} };
@@ -92,31 +93,48 @@ async function spool(input: CorpusInput, base: string, options: SpoolOptions): P
   const old = await recordOf(target);
   if (from !== null && old?.from === from) return target;
   const half = `${target}.part`;
+  // Open to the end: until then no other file can have its inode.
+  const own = await create(half, options);
   try {
-    const made = await write(openSource(input, options.signal), file?.size ?? 0, half, options);
+    const made = await write(openSource(input, options.signal), file?.size ?? 0, own, half, options);
     if (old !== undefined && old.sha256 === made.sha256 && old.bytes === made.bytes) {
       // The old file stays: its time of change is part of the name of the job whose counts lie beside it.
-      await rm(half, { force: true });
+      await removeOwn(own, half);
       if (old.from !== from) await commitText(`${target}.source`, JSON.stringify({ ...old, from }));
     } else {
-      await replace(target, half, options);
-      const { mtimeMs } = await writing(target, options, () => stat(target));
+      await replace(target, own, half, options);
+      const { mtimeMs } = await writing(target, options, () => own.stat());
       await commitText(`${target}.source`, JSON.stringify({ from, changed: mtimeMs, ...made } satisfies SpoolRecord));
     }
   } catch (error) {
-    const theirs = error instanceof BelleError && error.code === "ERR_BELLE_BUSY";
-    if (!theirs) await rm(half, { force: true }).catch(() => {});
+    await removeOwn(own, half).catch(() => {});
     throw options.signal?.aborted ? abortError(options.signal, "Unpacking the corpus") : error;
+  } finally {
+    await own.close().catch(() => {});
   }
   return target;
 }
 
+/** A file of our own: another process, at work in the same folder, would write into the middle of ours. */
+function create(half: string, options: SpoolOptions): Promise<FileHandle> {
+  return writing(half, options, async () => {
+    await rm(half, { force: true });
+    return open(half, "wx").catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === "EEXIST" ? busy(half) : cause;
+    });
+  });
+}
+
 /** The record goes before the text it tells of, and comes after the next: a kill leaves text without one, at worst. */
-async function replace(target: string, half: string, options: SpoolOptions): Promise<void> {
+async function replace(target: string, own: FileHandle, half: string, options: SpoolOptions): Promise<void> {
   await writing(target, options, async () => {
     await rm(`${target}.source`, { force: true });
     await syncFolder(dirname(target));
-    await rename(half, target);
+    await rename(half, target).catch(async (cause) => {
+      await checkOwn(own, half);
+      throw cause;
+    });
+    await checkOwn(own, target);
   });
 }
 
@@ -129,21 +147,38 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes all of the source to `half` and onto the disk. */
+/** Whether the path still is that of the open file, and not of one that another process put in its place. */
+async function isOwn(own: FileHandle, path: string): Promise<boolean> {
+  const [{ ino }, there] = [await own.stat(), await stat(path).catch(() => undefined)];
+  return there?.ino === ino;
+}
+
+async function checkOwn(own: FileHandle, path: string): Promise<void> {
+  if (!(await isOwn(own, path))) throw busy(path);
+}
+
+async function removeOwn(own: FileHandle, path: string): Promise<void> {
+  if (await isOwn(own, path)) await rm(path, { force: true });
+}
+
+function busy(path: string): BelleError {
+  return new BelleError(
+    "ERR_BELLE_BUSY",
+    `Another process writes text in the folder ${dirname(path)}: wait for it, or give another folder.`,
+  );
+}
+
+/** Writes all of the source to the file, which is `half`, and onto the disk. */
 async function write(
   source: CorpusSource,
   total: number,
+  file: FileHandle,
   half: string,
   options: SpoolOptions,
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash("sha256");
   let bytes = 0;
   let told = 0;
-  // A file of our own: another process, at work in the same folder, would write into the middle of ours.
-  const file = await writing(half, options, async () => {
-    await rm(half, { force: true });
-    return open(half, "wx");
-  });
   try {
     for (;;) {
       const step = await nextOf(source.chunks, options.signal);
@@ -155,24 +190,25 @@ async function write(
       if (done !== told) options.onProgress?.({ done, total });
       told = done;
     }
-    await writing(half, options, () => file.sync());
-    await checkOurs(file, half);
+    const sha256 = hash.digest("hex");
+    await writing(half, options, async () => {
+      await file.utimes(timeOf(sha256), timeOf(sha256));
+      await file.sync();
+    });
+    await checkOwn(file, half);
+    return { bytes, sha256 };
   } finally {
     // Not awaited: an iterator that hangs would hold up a stop.
     source.chunks.return(undefined).catch(() => {});
-    await file.close().catch(() => {});
   }
-  return { bytes, sha256: hash.digest("hex") };
 }
 
-async function checkOurs(file: FileHandle, path: string): Promise<void> {
-  const [{ ino }, there] = [await file.stat(), await stat(path).catch(() => undefined)];
-  if (there?.ino === ino) return;
-  const folder = dirname(path);
-  throw new BelleError(
-    "ERR_BELLE_BUSY",
-    `Another process writes text in the folder ${folder}: wait for it, or give another folder.`,
-  );
+/**
+ * The time of change of a text, in seconds, some time from 2001 to 2035. Counts belong to the path, length and time of
+ * change of their text, so that the same text, written once more after another was in its place, finds them again.
+ */
+function timeOf(sha256: string): number {
+  return 1e9 + (Number.parseInt(sha256.slice(0, 8), 16) % 2 ** 30);
 }
 
 /** The next chunk, or ERR_BELLE_ABORTED as soon as the signal is raised, whatever the source waits for. */
@@ -216,19 +252,21 @@ async function writing<T>(path: string, options: SpoolOptions, call: () => Promi
   try {
     return await call();
   } catch (cause) {
+    if (cause instanceof BelleError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const setting = options.folderSetting ?? "workFolder (--work-folder)";
-    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-      throw new BelleError(
-        "ERR_BELLE_DISK_FULL",
-        `The disk was full while text was written to ${path}; free space, or name a folder on a larger disk with ${setting}.`,
-        { cause },
-      );
-    }
-    const other =
+    const another = (what: string) =>
       options.folder === undefined
-        ? `set TMPDIR to a folder that can be written, or name one with ${setting}`
-        : `name a folder that can be written with ${setting}`;
-    throw new BelleError("ERR_BELLE_IO", `${path} cannot be written (${code}); ${other}.`, { cause });
+        ? `set TMPDIR to a folder ${what}, or name one with ${setting}`
+        : `name a folder ${what} with ${setting}`;
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
+      const mend = `free space, or ${another("on a larger disk")}`;
+      throw new BelleError("ERR_BELLE_DISK_FULL", `The disk was full while text was written to ${path}; ${mend}.`, {
+        cause,
+      });
+    }
+    throw new BelleError("ERR_BELLE_IO", `${path} cannot be written (${code}); ${another("that can be written")}.`, {
+      cause,
+    });
   }
 }

@@ -67,9 +67,10 @@ const own = [
 
 /**
  * Trains a BPE vocabulary. Same pieces, scores and types, in the same order, as sentencepiece 0.2.2.
- * Throws ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (text too small for
- * vocab_size, damaged files), ERR_BELLE_IO and ERR_BELLE_DISK_FULL (work folder), ERR_BELLE_ABORTED, and what an iterator
- * of sentences throws.
+ * Throws ERR_BELLE_INVALID_ARGUMENT (options), ERR_BELLE_UNSUPPORTED (another model_type; .zst files packed with a
+ * dictionary or a window above 32 MiB), ERR_BELLE_NOT_FOUND (files), ERR_BELLE_INVALID_DATA (text too small for
+ * vocab_size, damaged files), ERR_BELLE_IO and ERR_BELLE_DISK_FULL (work folder), ERR_BELLE_BUSY (another process writes
+ * text in the work folder), ERR_BELLE_ABORTED, and what an iterator of sentences throws.
  */
 export async function trainBpe(options: TrainBpeOptions): Promise<Tokenizer> {
   if (typeof options !== "object" || options === null) wrong("trainBpe takes an options object.");
