@@ -270,7 +270,7 @@ test("a base that cannot be extended is told before any text is read", () =>
     await fails(
       () => tokenizerStage(config, join(folder, "none.txt"), { base: join(folder, "hf") }),
       "ERR_BELLE_UNSUPPORTED",
-      /^tokenizer\.base \(.*hf\): the base is no sentencepiece model/,
+      /^tokenizer\.base \(.*hf\): the base cannot be merged: this tokenizer\.json cannot be a sentencepiece model/,
     );
   }));
 
