@@ -38,18 +38,7 @@ std::vector<T> numbers(const Json* json) {
 
 std::vector<size_t> word_ends(SplitRules rules, std::string_view text) {
   std::vector<size_t> ends;
-  size_t gap = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = split_word_end(rules, text, at);
-    if (end == at) {
-      at += decode_utf8(text.substr(at)).length;
-      continue;
-    }
-    if (gap < at) ends.push_back(at);
-    ends.push_back(end);
-    at = gap = end;
-  }
-  if (gap < text.size()) ends.push_back(text.size());
+  for_each_word(rules, text, [&](size_t, size_t end) { ends.push_back(end); });
   return ends;
 }
 

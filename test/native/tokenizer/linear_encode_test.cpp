@@ -1,9 +1,9 @@
 // The linear encoder gives what joining the best pair again and again gives.
 #include <cstdlib>
 
-#include "native/core/philox.h"
 #include "native/core/utf8.h"
 #include "native/tokenizer/load_tokenizer.h"
+#include "test/native/tokenizer/draws.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 
@@ -11,21 +11,6 @@ using namespace belle;
 using namespace belle::tokenizer;
 
 namespace {
-
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : random_(seed, RngStream::test) {}
-  size_t below(size_t limit) {
-    if (at_ == 4) block_ = random_.block(index_++, 0), at_ = 0;
-    return block_[at_++] % limit;
-  }
-
- private:
-  Philox random_;
-  uint64_t index_ = 0;
-  size_t at_ = 4;
-  decltype(random_.block(0, 0)) block_{};
-};
 
 // Letters, digits, spaces, kana, Han, symbols, emoji, anything; and pieces of the vocabulary one after the
 // other.

@@ -1,8 +1,8 @@
 // Words known already give the ids that encoding them again gives.
 #include "native/tokenizer/word_cache.h"
 
-#include "native/core/philox.h"
 #include "native/tokenizer/load_tokenizer.h"
+#include "test/native/tokenizer/draws.h"
 #include "test/native/tokenizer/shared_files.h"
 #include "test/native/tokenizer/small_model.h"
 
@@ -10,16 +10,6 @@ using namespace belle;
 using namespace belle::tokenizer;
 
 namespace {
-
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : random_(seed, RngStream::test) {}
-  size_t below(size_t limit) { return random_.block(at_++, 0)[0] % limit; }
-
- private:
-  Philox random_;
-  uint64_t at_ = 0;
-};
 
 // Few words, so that they come again: of one letter to forty, with NUL and what is in no piece, one to three
 // spaces before them, sometimes at the end.
