@@ -6,6 +6,8 @@
 #include <string>
 #include <unordered_set>
 
+#include "native/addon/encode_batch.h"
+
 namespace belle::addon {
 
 class Job;
@@ -13,6 +15,7 @@ class Job;
 struct Instance {
   // Constructors of the classes that JS receives but never calls itself.
   Napi::FunctionReference stop, tokenizer, decode_stream, model, trainer, shard_writer;
+  EncodeThreads encode_threads;   // of all tokenizers: only the JS thread gives them work
   std::string cuda_package;       // libbelle_cuda.so of the npm package, as JavaScript resolved it; or empty
   std::unordered_set<Job*> jobs;  // running; used on the JS thread only
 };

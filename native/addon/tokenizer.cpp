@@ -9,7 +9,7 @@
 #include "native/addon/instance.h"
 #include "native/addon/job.h"
 #include "native/addon/object_writer.h"
-#include "native/addon/text_batch.h"
+#include "native/addon/text_reader.h"
 #include "native/addon/wrap.h"
 #include "native/core/code_points.h"
 #include "native/core/text_units.h"
@@ -94,15 +94,16 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
     for (const auto& chunk : batch.chunks) to = std::copy(chunk.begin(), chunk.end(), to);
     return ids;
   }
+  EncodeMemory memory(Napi::Env env) { return {&instance(env).encode_threads, &words_}; }
   EncodedBatch encoded(const Napi::CallbackInfo& info, bool counts_only) {
     const auto threads = static_cast<int>(integer_argument(info[1], "threads", 0, 1024));
-    return take(info.Env(), addon::encode_batch(*held_, TextBatch::of_strings(info[0], "texts"), threads,
-                                                counts_only, &words_));
+    TextReader texts(info[0], "texts");
+    return take(info.Env(), addon::encode_batch(*held_, &texts, threads, counts_only, memory(info.Env())));
   }
 
   Napi::Value encode(const Napi::CallbackInfo& info) {
-    const TextBatch text = TextBatch::of_string(info[0], "text");
-    return joined(info.Env(), take(info.Env(), addon::encode_batch(*held_, text, 0, false, &words_)));
+    const std::u16string text = TextReader::text(info[0], "text");
+    return joined(info.Env(), take(info.Env(), addon::encode_text(*held_, text, memory(info.Env()))));
   }
 
   Napi::Value encode_batch(const Napi::CallbackInfo& info) {
@@ -124,8 +125,7 @@ class TokenizerWrap : public Wrap<TokenizerWrap, SharedTokenizer> {
   Napi::Value encode_spans(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     std::string text;
-    const TextBatch given = TextBatch::of_string(info[0], "text");
-    append_utf8(given[0], &text);
+    append_utf8(TextReader::text(info[0], "text"), &text);
     const size_t unit = one_of_argument(info[1], "unit", kUnits);
     std::vector<int32_t> ids;
     std::vector<tokenizer::ByteRange> spans;

@@ -187,18 +187,6 @@ test("tokenizer.json and tiktoken ranks: ids, pieces, saving and loading again",
   });
 });
 
-test("words of earlier calls change no ids", async () => {
-  const tokenizer = await small();
-  const texts = Array.from({ length: 3000 }, (_, i) => `a ${i % 97} bat  at${i % 5} ab`);
-  const again = [...texts].reverse();
-  const ids = (list: string[]) => [...tokenizer.encodeBatch(list, { threads: 2 }).ids].join();
-  const first = ids(texts);
-  const fresh = await small();
-  assert.is(ids(again), [...fresh.encodeBatch(again, { threads: 1 }).ids].join());
-  assert.is(ids(texts), first);
-  assert.equal([...tokenizer.encode(texts[7]!)], [...(await small()).encode(texts[7]!)]);
-});
-
 test("bad ids and texts name their place", async () => {
   const tokenizer = await small();
   const argument = (body: () => unknown, message: RegExp) => fails(body, "ERR_BELLE_INVALID_ARGUMENT", message);
