@@ -134,7 +134,8 @@ std::string Normalizer::normalize(std::string_view text, const PrefixMatcher& us
 bool Normalizer::plain() const { return !state_->rules && !state_->remove_extra_whitespaces; }
 
 Normalizer::Plain Normalizer::plain_rules() const {
-  return {state_->space == " " ? U' ' : U'\u2581', state_->add_dummy_prefix && !state_->whitespace_as_suffix,
+  return {state_->space == " " ? U' ' : kSpaceCharacter,
+          state_->add_dummy_prefix && !state_->whitespace_as_suffix,
           state_->add_dummy_prefix && state_->whitespace_as_suffix};
 }
 

@@ -5,5 +5,6 @@
 namespace belle::tokenizer {
 
 inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
+inline constexpr char32_t kSpaceCharacter = 0x2581;
 
 }  // namespace belle::tokenizer

@@ -6,11 +6,10 @@
 #include "native/core/utf8.h"
 #include "native/tokenizer/byte_piece.h"
 #include "native/tokenizer/export/piece_merges.h"
+#include "native/tokenizer/space_symbol.h"
 
 namespace belle::tokenizer {
 namespace {
-
-constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 
 Status refused(const std::string& what) {
   return {StatusCode::unsupported,
@@ -20,17 +19,17 @@ Status refused(const std::string& what) {
 // What it does to text, where that is spaces to U+2581 and perhaps one before the text.
 Status read_steps(const TokenizerJson& json, NormalizerSpec* spec) {
   const auto space_step = [](const NormalizerStep& step) {
-    return step.kind == NormalizerStep::Kind::replace && step.pattern == " " && step.content == kSpace;
+    return step.kind == NormalizerStep::Kind::replace && step.pattern == " " && step.content == kSpaceSymbol;
   };
   const auto& steps = json.normalizer;
   if (json.pre_tokenizer.empty() && !steps.empty() && steps.size() <= 2 && space_step(steps.back())) {
     spec->add_dummy_prefix = steps.size() == 2;
     if (steps.size() == 1) return {};
-    if (steps[0].kind == NormalizerStep::Kind::prepend && steps[0].content == kSpace) return {};
+    if (steps[0].kind == NormalizerStep::Kind::prepend && steps[0].content == kSpaceSymbol) return {};
   }
   if (steps.empty() && json.pre_tokenizer.size() == 1) {
     const PreTokenizerStep& step = json.pre_tokenizer[0];
-    if (step.kind == PreTokenizerStep::Kind::metaspace && step.replacement == kSpace && !step.split &&
+    if (step.kind == PreTokenizerStep::Kind::metaspace && step.replacement == kSpaceSymbol && !step.split &&
         step.prepend_scheme != PrependScheme::first) {
       spec->add_dummy_prefix = step.prepend_scheme == PrependScheme::always;
       return {};
@@ -75,8 +74,8 @@ Result<SentencePieceModel> sentencepiece_of(const TokenizerJson& json) {
       return refused("a space is put before the text behind the added token \"" + printable(token.content) +
                      "\" too");
     // sentencepiece takes U+2581 and a space for one another, Hugging Face does not.
-    if (!token.special &&
-        (token.content.find(' ') != token.content.npos || token.content.find(kSpace) != token.content.npos))
+    if (!token.special && (token.content.find(' ') != token.content.npos ||
+                           token.content.find(kSpaceSymbol) != token.content.npos))
       return refused("the added token \"" + printable(token.content) + "\" holds a space or U+2581");
     Piece& piece = model.pieces[static_cast<size_t>(token.id)];
     piece.piece = token.content;

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "native/core/utf8.h"
+#include "native/tokenizer/space_symbol.h"
 
 namespace belle::tokenizer {
 namespace {
 
-constexpr std::string_view kSpaceBytes = "\xE2\x96\x81";
 constexpr size_t kShards = 32;
 
 // SplitIntoWords of sentencepiece: a word begins at a U+2581 (or ends after it); allow_whitespace_only keeps
@@ -18,7 +18,7 @@ void split_into_words(std::string_view text, const TrainerSpec& spec, Visit visi
   bool after_space = false;
   for (size_t at = 0; at < text.size();) {
     const size_t length = std::min<size_t>(utf8_announced_length(text[at]), text.size() - at);
-    const bool space = text.substr(at, length) == kSpaceBytes;
+    const bool space = text.substr(at, length) == kSpaceSymbol;
     const bool in_run = space && after_space && spec.allow_whitespace_only_pieces;
     const bool cut = spec.treat_whitespace_as_suffix ? after_space && !in_run : space && !in_run;
     if (cut && at > begin) {

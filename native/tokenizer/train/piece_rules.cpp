@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/tokenizer/space_symbol.h"
+
 namespace belle::tokenizer {
 namespace {
 
@@ -27,13 +29,13 @@ bool PieceRules::valid(std::span<const char32_t> piece) const {
   if (size == 0 || size > static_cast<size_t>(spec_.max_sentencepiece_length)) return false;
   const bool free_spaces =
       spec_.allow_whitespace_only_pieces &&
-      std::all_of(piece.begin(), piece.end(), [](char32_t c) { return c == kSpaceSymbol; });
+      std::all_of(piece.begin(), piece.end(), [](char32_t c) { return c == kSpaceCharacter; });
   bool any_before = true;  // nothing yet, or a digit that goes with every script
   Script before = Script::common;
   for (size_t i = 0; i < size; ++i) {
     const char32_t c = piece[i];
     if (never_in_a_piece(c)) return false;
-    if (c == kSpaceSymbol) {
+    if (c == kSpaceCharacter) {
       if (free_spaces) continue;
       const bool first = i == 0, last = i == size - 1;
       if (spec_.treat_whitespace_as_suffix ? !last && (spec_.split_by_whitespace || first)
@@ -61,7 +63,7 @@ bool PieceRules::valid(std::span<const char32_t> piece) const {
 PieceRules::Traits PieceRules::traits(char32_t c) const {
   Traits traits;
   if (never_in_a_piece(c) || (spec_.split_digits && is_digit(c))) return traits;
-  traits.kind = c == kSpaceSymbol ? Traits::Kind::space : Traits::Kind::text;
+  traits.kind = c == kSpaceCharacter ? Traits::Kind::space : Traits::Kind::text;
   traits.script = script(c);
   traits.fixed_script = traits.script != Script::inherited && !(is_digit(c) && !spec_.split_by_number);
   return traits;

@@ -9,7 +9,6 @@
 
 namespace belle::tokenizer {
 
-constexpr char32_t kSpaceSymbol = 0x2581;     // what a space becomes
 constexpr char32_t kRareSymbol = 0x2585;      // stands for every character outside the alphabet
 constexpr char32_t kBoundarySymbol = 0x0009;  // what a meta piece in the text becomes
 

@@ -2,6 +2,7 @@
 #include <queue>
 
 #include "native/core/philox.h"
+#include "native/tokenizer/space_symbol.h"
 #include "native/tokenizer/train/pair_heap.h"
 #include "native/tokenizer/train/piece_rules.h"
 #include "native/tokenizer/train/text_counter.h"
@@ -27,8 +28,9 @@ class Draw {
 }  // namespace
 
 TEST("train rules: a separated pair is in no valid piece, whatever the options") {
-  constexpr char32_t alphabet[] = {U'a',   U'b',         U'中', U'あ', U'カ',       0x30FC, U'1', U'\uFF12',
-                                   0x0301, kSpaceSymbol, U'!',  U'я',  kRareSymbol, 9,      0};
+  constexpr char32_t alphabet[] = {U'a',   U'b', U'中',       U'あ',  U'カ',
+                                   0x30FC, U'1', U'\uFF12',   0x0301, kSpaceCharacter,
+                                   U'!',   U'я', kRareSymbol, 9,      0};
   Draw draw(1);
   size_t valid_pieces = 0, separated = 0;
   for (int round = 0; round < 60000; ++round) {
