@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "native/core/folded_product.h"
+
 namespace belle {
 
 // By getentropy: std::random_device would ask for a glibc newer than the package's.
@@ -14,10 +16,9 @@ inline uint64_t random_seed() {
   return seed;
 }
 
-// A key's place: all bits of both with one another, folded.
+// A key's place.
 inline uint64_t mixed(uint64_t key, uint64_t seed) {
-  const auto product = static_cast<unsigned __int128>(key ^ seed) * 0xA0761D6478BD642Full;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  return folded_product(key ^ seed, 0xA0761D6478BD642Full);
 }
 
 }  // namespace belle

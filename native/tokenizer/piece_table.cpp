@@ -4,17 +4,12 @@
 #include <bit>
 #include <cstring>
 
+#include "native/core/folded_product.h"
 #include "native/core/random_seed.h"
 
 namespace belle::tokenizer {
 
 namespace {
-
-// 64 x 64 -> 128 bit multiplication folded to 64 bits: every input bit reaches every output bit.
-inline uint64_t mix(uint64_t a, uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
 
 template <class Word>
 inline uint64_t load(const char* from) {
@@ -30,12 +25,15 @@ inline uint64_t hash(std::string_view text, uint64_t seed) {
   const size_t size = text.size();
   uint64_t state = seed ^ size * 0x9E3779B97F4A7C15ull;
   if (size >= 8) {
-    for (size_t done = 8; done < size; done += 8, at += 8) state = mix(state ^ load<uint64_t>(at), first);
-    return mix(state ^ load<uint64_t>(text.data() + size - 8), second);
+    for (size_t done = 8; done < size; done += 8, at += 8)
+      state = folded_product(state ^ load<uint64_t>(at), first);
+    return folded_product(state ^ load<uint64_t>(text.data() + size - 8), second);
   }
-  if (size >= 4) return mix(state ^ (load<uint32_t>(at) << 32 | load<uint32_t>(at + size - 4)), second);
-  if (size >= 2) return mix(state ^ (load<uint16_t>(at) << 32 | load<uint16_t>(at + size - 2)), second);
-  return mix(state ^ (size == 1 ? static_cast<uint8_t>(*at) : 0), second);
+  if (size >= 4)
+    return folded_product(state ^ (load<uint32_t>(at) << 32 | load<uint32_t>(at + size - 4)), second);
+  if (size >= 2)
+    return folded_product(state ^ (load<uint16_t>(at) << 32 | load<uint16_t>(at + size - 2)), second);
+  return folded_product(state ^ (size == 1 ? static_cast<uint8_t>(*at) : 0), second);
 }
 
 uint32_t score_order(float score) {

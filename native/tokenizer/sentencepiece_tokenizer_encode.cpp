@@ -1,3 +1,5 @@
+// The encoding half of SentencePieceTokenizer: ids, pieces and spans of texts; loading and decoding are in
+// sentencepiece_tokenizer.cpp.
 #include <algorithm>
 #include <type_traits>
 

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "native/core/folded_product.h"
+
 namespace belle::tokenizer {
 
 class TextCounter {
@@ -58,9 +60,7 @@ class TextCounter {
     return word;
   }
   static uint64_t mix(uint64_t word) {
-    const unsigned __int128 product =
-        static_cast<unsigned __int128>(word ^ 0xA0761D6478BD642Full) * 0xE7037ED1A0B428DBull;
-    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+    return folded_product(word ^ 0xA0761D6478BD642Full, 0xE7037ED1A0B428DBull);
   }
 
   uint64_t full_hash(size_t entry) const { return uint64_t{entries_[entry].hash} << 32 | places_[entry]; }
