@@ -35,6 +35,7 @@ belle_status open(int32_t device, belle_backend** out) try {
   opened->description = describe(*opened);
   b.description = opened->description.c_str();
   set_memory_entries(b);
+  set_repeat_entries(b);
   set_gemm_entries(b);
   set_attention_entries(b);
   set_norm_entries(b);
@@ -42,6 +43,7 @@ belle_status open(int32_t device, belle_backend** out) try {
   set_rope_entries(b);
   set_elementwise_entries(b);
   set_sum_entries(b);
+  set_argmax_entry(b);
   set_adamw_entries(b);
   set_loss_entries(b);
   *out = &opened.release()->backend;

@@ -6,6 +6,12 @@
 
 namespace belle::cuda {
 
+namespace {
+
+constexpr uint64_t kRoom = 4096;  // that an array may grow by until it gets other memory
+
+}  // namespace
+
 Status check_cuda(const char* op, cudaError_t error) {
   if (error == cudaSuccess) return {};
   const StatusCode code =
@@ -16,6 +22,8 @@ Status check_cuda(const char* op, cudaError_t error) {
 
 void* Scratch::reserve(cudaStream_t stream, uint64_t bytes) {
   if (bytes <= bytes_ && memory_) return memory_;
+  if (is_recorded(stream)) return nullptr;  // what runs again afterwards gets it
+  ++moves_;
   cudaStreamSynchronize(stream);
   cudaFree(memory_);
   // Packs differ in their number of documents: what grew once leaves room for the next.
@@ -45,28 +53,48 @@ Staging::~Staging() {
   }
 }
 
-Result<const void*> Staging::upload(cudaStream_t stream, const void* host, uint64_t bytes) {
+Result<Staging::Slot*> Staging::hold(cudaStream_t stream, const void* host, uint64_t bytes) {
+  if (is_recorded(stream)) return not_recorded("upload");  // a replay would find another call's array
   Slot& slot = slots_[next_];
   next_ = (next_ + 1) % kSlots;
   if (!slot.copied) BELLE_TRY(check_cuda("upload", cudaEventCreate(&slot.copied)));
   if (slot.used) BELLE_TRY(check_cuda("upload", cudaEventSynchronize(slot.copied)));
-  if (bytes > slot.bytes) {
-    BELLE_TRY(check_cuda("upload", cudaStreamSynchronize(stream)));
+  if (bytes > slot.pinned_bytes) {
     cudaFreeHost(slot.pinned);
-    cudaFree(slot.device);
-    slot.pinned = slot.device = nullptr;
-    slot.bytes = 0;
-    const uint64_t room = bytes + 4096;
-    BELLE_TRY(check_cuda("upload", cudaMallocHost(&slot.pinned, room)));
-    BELLE_TRY(check_cuda("upload", cudaMalloc(&slot.device, room)));
-    slot.bytes = room;
+    slot.pinned = nullptr;
+    slot.pinned_bytes = 0;
+    BELLE_TRY(check_cuda("upload", cudaMallocHost(&slot.pinned, bytes + kRoom)));
+    slot.pinned_bytes = bytes + kRoom;
   }
   std::memcpy(slot.pinned, host, bytes);
+  return &slot;
+}
+
+Status Staging::send(cudaStream_t stream, Slot& slot, void* device, uint64_t bytes) {
   BELLE_TRY(
-      check_cuda("upload", cudaMemcpyAsync(slot.device, slot.pinned, bytes, cudaMemcpyHostToDevice, stream)));
+      check_cuda("upload", cudaMemcpyAsync(device, slot.pinned, bytes, cudaMemcpyHostToDevice, stream)));
   BELLE_TRY(check_cuda("upload", cudaEventRecord(slot.copied, stream)));
   slot.used = true;
-  return static_cast<const void*>(slot.device);
+  return {};
+}
+
+Status Staging::write(cudaStream_t stream, void* device, const void* host, uint64_t bytes) {
+  BELLE_ASSIGN(Slot * slot, hold(stream, host, bytes));
+  return send(stream, *slot, device, bytes);
+}
+
+Result<const void*> Staging::upload(cudaStream_t stream, const void* host, uint64_t bytes) {
+  BELLE_ASSIGN(Slot * slot, hold(stream, host, bytes));
+  if (bytes > slot->device_bytes) {
+    BELLE_TRY(check_cuda("upload", cudaStreamSynchronize(stream)));  // kernels may read the old one
+    cudaFree(slot->device);
+    slot->device = nullptr;
+    slot->device_bytes = 0;
+    BELLE_TRY(check_cuda("upload", cudaMalloc(&slot->device, bytes + kRoom)));
+    slot->device_bytes = bytes + kRoom;
+  }
+  BELLE_TRY(send(stream, *slot, slot->device, bytes));
+  return static_cast<const void*>(slot->device);
 }
 
 Context::~Context() {
@@ -111,6 +139,7 @@ Status Context::open(int number) {
     return {StatusCode::invalid_argument, std::string("BELLE_CUDA_ATTENTION is \"") + attention +
                                               "\"; it can be mma, the kernels of sm_80, or not set"};
   }
+  BELLE_TRY(repeats.read_environment());
   hopper_attention = properties.major == 9 && attention == nullptr;
   BELLE_TRY(check_cuda("open", cudaSetDevice(number)));
   BELLE_TRY(check_cuda("open", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cuda/device/alignment.h"
+#include "cuda/graph/repeats.h"
 #include "native/abi/check.h"
 #include "native/abi/status.h"
 #include "native/core/status.h"
@@ -34,32 +35,41 @@ class Scratch {
   T* get(cudaStream_t stream, int64_t count) {
     return static_cast<T*>(reserve(stream, static_cast<uint64_t>(count) * sizeof(T)));
   }
+  // How often it has moved.
+  uint64_t moves() const { return moves_; }
 
  private:
   void* reserve(cudaStream_t stream, uint64_t bytes);
   void* memory_ = nullptr;
-  uint64_t bytes_ = 0;
+  uint64_t bytes_ = 0, moves_ = 0;
 };
 
-// Small host arrays on their way to the device (cu_seqlens, slopes, lengths): copied into pinned memory, so
-// that the caller's may change at once.
+// Small host arrays on their way to the device (tasks of attention, token ids): copied into pinned memory, so
+// that the caller's may change at once and nobody waits.
 class Staging {
  public:
+  static constexpr uint64_t kMostBytes = uint64_t{1} << 18;  // what `write` is for
+
   Staging() = default;
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
-  // The array on the device, until the next-but-kSlots upload. 16-byte aligned.
+  // The array on the device, until the next-but-kSlots call. 16-byte aligned.
   Result<const void*> upload(cudaStream_t stream, const void* host, uint64_t bytes);
+  // To a place of the device.
+  Status write(cudaStream_t stream, void* device, const void* host, uint64_t bytes);
 
  private:
   static constexpr int kSlots = 8;
   struct Slot {
     void *pinned = nullptr, *device = nullptr;
-    uint64_t bytes = 0;
+    uint64_t pinned_bytes = 0, device_bytes = 0;
     cudaEvent_t copied = nullptr;
     bool used = false;
   };
+  // The next slot, the array in its pinned memory.
+  Result<Slot*> hold(cudaStream_t stream, const void* host, uint64_t bytes);
+  static Status send(cudaStream_t stream, Slot& slot, void* device, uint64_t bytes);
   Slot slots_[kSlots];
   int next_ = 0;
 };
@@ -74,10 +84,11 @@ struct Context {
   cudaDeviceProp properties = {};
   bool hopper_attention = false;  // attention/hopper, not the kernels of sm_80
   cudaStream_t stream = nullptr;
-  std::mutex mutex;  // one op at a time: the backend's one stream
+  std::recursive_mutex mutex;  // one op at a time: the backend's one stream; a recording holds it once more
   Scratch scratch, loss_scratch;
   uint32_t* counter = nullptr;  // of a kernel that hands out work; zero between kernels
   Staging staging;
+  Repeats repeats;
   std::shared_ptr<CublasLt> cublaslt;  // from the first GEMM on
   double peak[2] = {};                 // floating-point operations per second by dtype, 0: not measured yet
 

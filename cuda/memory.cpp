@@ -35,6 +35,7 @@ void release(void* context, void* buffer) {
   const std::lock_guard lock(cuda.mutex);
   cudaSetDevice(cuda.device);  // the caller may be a thread that never ran an op
   cudaStreamSynchronize(cuda.stream);
+  cuda.repeats.recordings.clear();  // they may hold its address
   cudaFree(buffer);
 }
 
@@ -42,6 +43,9 @@ belle_status move(void* context, const char* op, void* to, const void* from, siz
                   cudaMemcpyKind kind, bool wait) {
   return run_op(context, [&](Context& cuda) -> Status {
     BELLE_TRY(Check(op).pointer("the target", to, bytes > 0).pointer("the source", from, bytes > 0).status());
+    if (wait && is_recorded(cuda.stream)) return not_recorded(op);
+    if (kind == cudaMemcpyHostToDevice && bytes > 0 && bytes <= Staging::kMostBytes)
+      return cuda.staging.write(cuda.stream, to, from, bytes);
     if (bytes > 0) BELLE_TRY(check_cuda(op, cudaMemcpyAsync(to, from, bytes, kind, cuda.stream)));
     return wait ? check_cuda(op, cudaStreamSynchronize(cuda.stream)) : Status();
   });

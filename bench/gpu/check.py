@@ -1,7 +1,8 @@
 """Everything a GPU can say of the CUDA backend, by one command; needs nvcc, CMake, a C++ compiler, Python.
 
   python3 bench/gpu/check.py --out results            all of it
-  python3 bench/gpu/check.py --only build,tests       parts: build, tests, sanitizer, attention, gemm, ops, train
+  python3 bench/gpu/check.py --only build,tests       parts: build, tests, sanitizer, attention, gemm, ops, train,
+                                                      generate
   python3 bench/gpu/check.py --prebuilt DIR           builds nothing: DIR is a build folder made elsewhere
   python3 bench/gpu/check.py --shared DIR             the golden models of the tests are in DIR/goldens
 
@@ -23,7 +24,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["build", "tests", "sanitizer", "attention", "gemm", "ops", "train"]
+PARTS = ["build", "tests", "sanitizer", "attention", "gemm", "ops", "train", "generate"]
 parser = argparse.ArgumentParser()
 parser.add_argument("--only", default=",".join(PARTS))
 parser.add_argument("--out", default="gpu-results")
@@ -246,6 +247,12 @@ SHAPES = {
         max_position_embeddings=2048, rms_norm_eps=1e-6, rope_theta=10000.0, hidden_act="silu",
         tie_word_embeddings=False,
     ),
+    "llama-110m": dict(
+        model_type="llama", architectures=["LlamaForCausalLM"], vocab_size=32000, hidden_size=768,
+        intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=12,
+        max_position_embeddings=2048, rms_norm_eps=1e-6, rope_theta=10000.0, hidden_act="silu",
+        tie_word_embeddings=False,
+    ),
     "bloomz-7b1": dict(
         model_type="bloom", architectures=["BloomForCausalLM"], vocab_size=250880, hidden_size=4096, n_layer=30,
         n_head=32, layer_norm_epsilon=1e-5, apply_residual_connection_post_layernorm=False, tie_word_embeddings=True,
@@ -269,6 +276,20 @@ def train_part():
         )
 
 
+def generate_part():
+    """Decoding with recorded steps (CUDA graphs) and without, and transformers, whose ops are started one by one."""
+    for name, batch in (("llama-110m", 1), ("llama-110m", 8), ("llama-7b-79458", 1), ("llama-7b-79458", 8)):
+        path = out / f"{name}.json"
+        path.write_text(json.dumps(SHAPES[name]), encoding="utf8")
+        mine = ours("bench_generate", config=path, batch=batch, prompt=128, new=256)
+        alternate(
+            "generate",
+            [mine, ["env", "BELLE_CUDA_GRAPHS=off", *mine]],
+            [sys.executable, "bench/gpu/peer.py", "generate", "--config", path, "--batch", str(batch),
+             "--prompt", "128", "--new", "256"],
+        )
+
+
 def ask_device(query, *form):
     command = ["nvidia-smi", f"--query-gpu={query}", f"--format={','.join(('csv', 'noheader', *form))}"]
     try:
@@ -278,7 +299,7 @@ def ask_device(query, *form):
 
 
 device = ask_device("name,driver_version,memory.total") or "no nvidia-smi"
-torch_there = not {"attention", "gemm", "train"}.isdisjoint(wanted) and has_torch()
+torch_there = not {"attention", "gemm", "train", "generate"}.isdisjoint(wanted) and has_torch()
 save()
 for part in PARTS:
     if part in wanted:

@@ -3,8 +3,9 @@
   peer.py attention --tokens 2048,8192 --heads 32 --kv-heads 32 --head-dim 128 --sdpa flash,cudnn
   peer.py gemm --shapes 8192x4096x4096,8192x12288x4096        every layout of every shape
   peer.py train --config config.json --tokens 8192 --documents 4 --steps 8 --accumulation 1
+  peer.py generate --config config.json --batch 8 --prompt 128 --new 256
 
-Needs: torch with CUDA, transformers for `train`.
+Needs: torch with CUDA, transformers for `train` and `generate`.
 """
 import argparse
 import gc
@@ -93,18 +94,22 @@ def train(a):
         torch.cuda.reset_peak_memory_stats()
 
 
-def steps(a, documents):
+def random_model(a):
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
     config = AutoConfig.for_model(**json.load(open(a.config, encoding="utf8")))
     with torch.device("cuda"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=a.attention)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=a.attention)
+
+
+def steps(a, documents):
+    model = random_model(a)
     model.gradient_checkpointing_disable()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     length = int(a.tokens) // a.documents
-    ids = torch.randint(0, config.vocab_size, (a.accumulation, documents, length), device="cuda")
+    ids = torch.randint(0, model.config.vocab_size, (a.accumulation, documents, length), device="cuda")
     times = []
     for step in range(a.steps + 2):
         torch.cuda.synchronize()
@@ -126,15 +131,40 @@ def steps(a, documents):
     }
 
 
+def generate(a):
+    """Greedily, as bench_generate: decoding is the whole answer's time without that of its first token."""
+    model = random_model(a).eval()
+    ids = torch.randint(0, model.config.vocab_size, (a.batch, a.prompt), device="cuda")
+
+    def seconds(tokens):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False,
+            pad_token_id=0,
+        )
+        torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    with torch.inference_mode():
+        seconds(4)
+        prefill, whole = seconds(1), seconds(a.new)
+    return {
+        "prefill_tokens_per_s": a.batch * a.prompt / prefill,
+        "decode_tokens_per_s": a.batch * (a.new - 1) / (whole - prefill),
+    }
+
+
 parser = argparse.ArgumentParser()
-parser.add_argument("what", choices=["attention", "gemm", "train"])
+parser.add_argument("what", choices=["attention", "gemm", "train", "generate"])
 parser.add_argument("--tokens", default="8192")
-for name, default in {"heads": 32, "kv-heads": 32, "head-dim": 128, "documents": 4, "steps": 8, "accumulation": 1}.items():
+for name, default in {"heads": 32, "kv-heads": 32, "head-dim": 128, "documents": 4, "steps": 8, "accumulation": 1,
+                      "batch": 1, "prompt": 128, "new": 256}.items():
     parser.add_argument(f"--{name}", type=int, default=default)
 parser.add_argument("--sdpa", default="flash,cudnn")
 parser.add_argument("--shapes", default="8192x4096x4096")
 parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="of transformers; BLOOM has eager alone")
 parser.add_argument("--config")
 arguments = parser.parse_args()
-figures = {"attention": attention, "gemm": gemm, "train": train}[arguments.what](arguments)
+figures = {"attention": attention, "gemm": gemm, "train": train, "generate": generate}[arguments.what](arguments)
 print(json.dumps({"torch": torch.__version__, **figures}))

@@ -9,19 +9,13 @@
 #include <atomic>
 
 #include "bench/native/arguments.h"
+#include "bench/native/decoder_file.h"
 #include "native/core/philox.h"
-#include "native/io/commit.h"
 #include "native/train/memory_plan.h"
 #include "native/train/trainer.h"
 
 namespace belle::bench {
 namespace {
-
-template <class T>
-T value_of(Result<T> result) {
-  if (!result.ok()) refuse(result.status().message());
-  return result.take();
-}
 
 train::Batch random_batch(int64_t tokens, int64_t documents, int64_t vocab, uint64_t seed) {
   const Philox random(seed, RngStream::test);
@@ -57,8 +51,7 @@ int run(int argc, char** argv) {
                                             : model::Recompute::selective;
   given.refuse_others();
 
-  const auto decoder =
-      value_of(model::parse_decoder_config(value_of(io::read_json_file(config_path, uint64_t{1} << 20))));
+  const auto decoder = read_decoder_config(config_path);
   const auto model = value_of(model::Model::create(decoder, 1, options));
   std::vector<train::Batch> batches;
   for (int64_t i = 0; i < config.gradient_accumulation_steps; ++i)

@@ -5,6 +5,7 @@
 
 namespace belle::cuda {
 
+belle_status cache_append(void* context, const belle_cache_append_args* args);          // cache_append.cu
 belle_status attention_decode(void* context, const belle_attention_decode_args* args);  // decode.cu
 
 // belle_attention_args with what the host holds brought to the device.

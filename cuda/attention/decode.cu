@@ -2,8 +2,6 @@
 // from a sequence's first: a block takes a range of one kv head for the query heads that share it, and a
 // second kernel merges the ranges of each head in their order. What a sequence gets does not depend on its
 // neighbours.
-#include <algorithm>
-
 #include "cuda/attention/attention.h"
 #include "cuda/device/eight.cuh"
 #include "cuda/device/launch.cuh"
@@ -20,8 +18,8 @@ constexpr int kAtOnce = 4;  // rows of the cache on their way at a time, for eac
 
 struct Decode {
   int64_t q_stride, q_head_stride, cache_rows, max_ranges;
-  const int32_t* lengths;
-  const float* slopes;  // or NULL
+  const int32_t* positions;  // the length less one
+  const float* slopes;       // or NULL
   int32_t heads, kv_heads, head_dim;
   float scale;
   int lanes;       // of one row of the cache: a power of two, one an eight up to 32
@@ -60,7 +58,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   __shared__ float scores[kKeys * Heads];
   __shared__ float partial[kWarps][32 * 8];
   const int64_t range = blockIdx.x % a.max_ranges, sequence = blockIdx.x / a.max_ranges;
-  const int length = a.lengths[sequence];
+  const int length = a.positions[sequence] + 1;
   const int64_t from = range * kKeys;
   if (from >= length) return;
   const int keys = static_cast<int>(min(static_cast<int64_t>(kKeys), length - from));
@@ -165,7 +163,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 template <class T>
 __global__ void __launch_bounds__(kThreads) merge_kernel(T* out, Decode a) {
   const int64_t sequence = blockIdx.x / static_cast<unsigned>(a.heads), head = blockIdx.x % a.heads;
-  const int ranges = (a.lengths[sequence] + kKeys - 1) / kKeys;
+  const int ranges = a.positions[sequence] / kKeys + 1;
   const int64_t first = sequence * a.max_ranges * a.heads + head;
   float highest = -INFINITY, total = 0;
   for (int i = 0; i < ranges; ++i) highest = fmaxf(highest, a.tops[first + int64_t{i} * a.heads].x);
@@ -208,23 +206,14 @@ Status decode(Context& cuda, const belle_attention_decode_args& a) {
   const int64_t floats = parts * (a.head_dim + 2);
   float* scratch = cuda.scratch.get<float>(cuda.stream, floats);
   if (!scratch) return scratch_missing(kOp, floats * 4);
-  BELLE_ASSIGN(
-      const void* lengths,
-      cuda.staging.upload(cuda.stream, a.lengths, static_cast<uint64_t>(a.sequences) * sizeof(int32_t)));
-  const void* slopes = nullptr;
-  if (a.alibi_slopes) {
-    BELLE_ASSIGN(slopes, cuda.staging.upload(cuda.stream, a.alibi_slopes,
-                                             static_cast<uint64_t>(a.heads) * sizeof(float)));
-  }
   int lanes = 1;
   while (lanes < 32 && 8 * lanes < a.head_dim) lanes *= 2;
-  const int32_t longest = *std::max_element(a.lengths, a.lengths + a.sequences);
   const Decode d = {.q_stride = a.q_stride,
                     .q_head_stride = a.q_head_stride,
                     .cache_rows = a.cache_rows,
-                    .max_ranges = blocks_of(longest, kKeys),
-                    .lengths = static_cast<const int32_t*>(lengths),
-                    .slopes = static_cast<const float*>(slopes),
+                    .max_ranges = blocks_of(a.longest, kKeys),
+                    .positions = a.positions,
+                    .slopes = a.alibi_slopes,
                     .heads = a.heads,
                     .kv_heads = a.kv_heads,
                     .head_dim = a.head_dim,

@@ -2,8 +2,6 @@
 // the head sizes that models have; whatever else there is goes to the plain kernels.
 #include "cuda/entries.h"
 
-#include <cstring>
-#include <string>
 #include <vector>
 
 #include "cuda/attention/attention.h"
@@ -20,7 +18,7 @@ bool takes_mma(const belle_attention_args& a) {
          whole(a.kv_stride) && whole(a.kv_head_stride);
 }
 
-// A call's tasks and slopes, on the device in one piece.
+// A call's tasks on the device.
 struct Uploaded {
   AttentionInputs in;
   AttentionTasks queries, keys;
@@ -30,12 +28,8 @@ Result<Uploaded> upload(Context& cuda, const belle_attention_args& a, int32_t bl
   append_tasks(a.cu_seqlens, a.documents, block, AttentionBlocks::queries, &tasks);
   const size_t queries = tasks.size();
   if (backward) append_tasks(a.cu_seqlens, a.documents, block, AttentionBlocks::keys, &tasks);
-  const size_t task_bytes = tasks.size() * sizeof(AttentionTask);
-  const size_t slope_bytes = a.alibi_slopes ? static_cast<size_t>(a.heads) * sizeof(float) : 0;
-  std::vector<unsigned char> host(task_bytes + slope_bytes);
-  std::memcpy(host.data(), tasks.data(), task_bytes);
-  if (slope_bytes > 0) std::memcpy(host.data() + task_bytes, a.alibi_slopes, slope_bytes);
-  BELLE_ASSIGN(const void* device, cuda.staging.upload(cuda.stream, host.data(), host.size()));
+  BELLE_ASSIGN(const void* device,
+               cuda.staging.upload(cuda.stream, tasks.data(), tasks.size() * sizeof(AttentionTask)));
 
   const auto* first = static_cast<const AttentionTask*>(device);
   Uploaded u = {};
@@ -50,7 +44,7 @@ Result<Uploaded> upload(Context& cuda, const belle_attention_args& a, int32_t bl
           .kv_head_stride = a.kv_head_stride,
           .out = a.out,
           .lse = a.lse,
-          .slopes = slope_bytes > 0 ? reinterpret_cast<const float*>(first + tasks.size()) : nullptr,
+          .slopes = a.alibi_slopes,
           .tokens = a.cu_seqlens[a.documents],
           .heads = a.heads,
           .kv_heads = a.kv_heads,
@@ -100,6 +94,7 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
 void set_attention_entries(belle_backend& b) {
   b.attention = attention;
   b.attention_backward = attention_backward;
+  b.cache_append = cache_append;
   b.attention_decode = attention_decode;
 }
 

@@ -27,8 +27,8 @@ __device__ __forceinline__ unsigned char* dynamic_shared() {
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                    cudaStream_t stream, Arguments... arguments) {
-  cudaStreamSynchronize(stream);
-  return emulated::run_grid(grid, block, shared_bytes, [&] { kernel(arguments...); });
+  return emulated::submit(
+      stream, [=] { return emulated::run_grid(grid, block, shared_bytes, [&] { kernel(arguments...); }); });
 }
 
 inline unsigned char* dynamic_shared() { return emulated::dynamic_shared; }

@@ -97,6 +97,27 @@ inline Status check_attention_backward(const belle_attention_backward_args* args
       .status();
 }
 
+// The rows are on the device: whoever reads them says what is wrong with them.
+inline Status check_cache_append(const belle_cache_append_args* args) {
+  constexpr const char* op = "cache_append";
+  BELLE_TRY(Check(op).pointer("args", args).status());
+  const belle_cache_append_args& a = *args;
+  return Check(op)
+      .dtype(a.type)
+      .size("tokens", a.tokens)
+      .size("kv_heads", a.kv_heads, 1)
+      .size("head_dim", a.head_dim, 1)
+      .size("kv_stride", a.kv_stride, 1)
+      .size("kv_head_stride", a.kv_head_stride, 1)
+      .pointer("k", a.k, a.tokens)
+      .pointer("v", a.v, a.tokens)
+      .pointer("rows", a.rows, a.tokens)
+      .pointer("k_cache", a.k_cache, a.tokens)
+      .pointer("v_cache", a.v_cache, a.tokens)
+      .status();
+}
+
+// So are the positions.
 inline Status check_attention_decode(const belle_attention_decode_args* args) {
   constexpr const char* op = "attention_decode";
   BELLE_TRY(Check(op).pointer("args", args).status());
@@ -105,26 +126,40 @@ inline Status check_attention_decode(const belle_attention_decode_args* args) {
                 .dtype(a.type)
                 .size("sequences", a.sequences)
                 .size("cache_rows", a.cache_rows, 1)
-                .pointer("lengths", a.lengths, a.sequences)
+                .size("longest", a.longest, 1)
+                .pointer("positions", a.positions, a.sequences)
                 .pointer("q", a.q, a.sequences)
                 .pointer("k_cache", a.k_cache, a.sequences)
                 .pointer("v_cache", a.v_cache, a.sequences)
                 .pointer("out", a.out, a.sequences)
                 .size("q_stride", a.q_stride, 1)
                 .size("q_head_stride", a.q_head_stride, 1)
+                .that(a.longest <= a.cache_rows,
+                      [&] {
+                        return "longest is " + std::to_string(a.longest) + ", a sequence's cache holds " +
+                               std::to_string(a.cache_rows) + " rows; give it a larger cache or stop it";
+                      })
                 .status());
-  BELLE_TRY(check_heads(op, a.heads, a.kv_heads, a.head_dim));
-  for (int32_t s = 0; s < a.sequences; ++s) {
-    BELLE_TRY(Check(op)
-                  .that(a.lengths[s] >= 1 && a.lengths[s] <= a.cache_rows,
-                        [&] {
-                          return "sequence " + std::to_string(s) + " has length " +
-                                 std::to_string(a.lengths[s]) + ", its cache holds 1 to " +
-                                 std::to_string(a.cache_rows) + " rows; give it a larger cache or stop it";
-                        })
-                  .status());
-  }
-  return {};
+  return check_heads(op, a.heads, a.kv_heads, a.head_dim);
+}
+
+// A recording is known by its key.
+inline Status check_repeat_begin(const void* key, size_t key_bytes, const int32_t* done) {
+  return Check("repeat_begin").pointer("key", key, key_bytes > 0).pointer("done", done).status();
+}
+inline Status check_repeat_end(const int32_t* again) {
+  return Check("repeat_end").pointer("again", again).status();
+}
+
+inline Status check_argmax(const int32_t* out, const float* x, int64_t rows, int64_t n, int64_t stride) {
+  return Check("argmax")
+      .size("rows", rows)
+      .size("n", n, 1)
+      .size("stride", stride, n)
+      .pointer("out", out, rows)
+      .pointer("x", x, rows)
+      .that(n <= INT32_MAX, [&] { return "n is " + std::to_string(n) + "; a place is an int32"; })
+      .status();
 }
 
 // The targets are on the device: whoever reads them says what is wrong with them.

@@ -33,7 +33,9 @@ constexpr Entry kEntries[] = {
     BELLE_ENTRY(rope),
     BELLE_ENTRY(attention),
     BELLE_ENTRY(attention_backward),
+    BELLE_ENTRY(cache_append),
     BELLE_ENTRY(attention_decode),
+    BELLE_ENTRY(argmax),
     BELLE_ENTRY(swiglu),
     BELLE_ENTRY(swiglu_backward),
     BELLE_ENTRY(gelu_tanh),
@@ -44,6 +46,8 @@ constexpr Entry kEntries[] = {
     BELLE_ENTRY(adamw),
     BELLE_ENTRY(sum_squares),
     BELLE_ENTRY(sum),
+    BELLE_ENTRY(repeat_begin),
+    BELLE_ENTRY(repeat_end),
     BELLE_ENTRY(peak_flops),
 };
 #undef BELLE_ENTRY

@@ -1,5 +1,5 @@
-// Attention of the CPU backend: a task is one block of queries of one head (forward), one kv head of one
-// document (backward), one range of keys of one sequence (decode).
+// Attention of the CPU backend: a task is one block of queries of one head (forward) or one kv head of one
+// document (backward).
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -189,75 +189,11 @@ belle_status attention_backward(void* context, const belle_attention_backward_ar
   });
 }
 
-belle_status attention_decode(void* context, const belle_attention_decode_args* args) {
-  return run_op(context, [&](CpuContext& cpu) -> Status {
-    constexpr const char* kOp = "attention_decode";
-    BELLE_TRY(abi::check_attention_decode(args));
-    const belle_attention_decode_args& a = *args;
-    double work = 0;
-    for (int32_t s = 0; s < a.sequences; ++s) work += 4.0 * a.lengths[s] * a.heads * a.head_dim;
-    // Every range of keys leaves a part of every head; they are merged in order.
-    const int64_t part = ops::decode_part(a.head_dim);
-    const auto type = static_cast<ops::Type>(a.type);
-    int64_t* ranges_before = cpu.block_counts.get<int64_t>(a.sequences + 1);
-    if (!ranges_before) return scratch_missing(kOp, (a.sequences + 1) * 8);
-    ranges_before[0] = 0;
-    for (int32_t s = 0; s < a.sequences; ++s)
-      ranges_before[s + 1] = ranges_before[s] + (a.lengths[s] + ops::kDecodeKeys - 1) / ops::kDecodeKeys;
-    const int64_t ranges = ranges_before[a.sequences];
-    float* parts = cpu.partial_sums.get<float>(ranges * a.heads * part);
-    if (!parts) return scratch_missing(kOp, ranges * a.heads * part * 4);
-    BELLE_TRY(cpu.thread_scratch(a.heads * ops::kDecodeKeys, kOp));
-    auto range_task = [&](size_t chunk, int thread) {
-      const int64_t range = static_cast<int64_t>(chunk);
-      const int64_t sequence =
-          std::upper_bound(ranges_before, ranges_before + a.sequences + 1, range) - ranges_before - 1;
-      const int64_t cache = sequence * a.cache_rows * a.kv_heads * a.head_dim,
-                    from = (range - ranges_before[sequence]) * ops::kDecodeKeys;
-      cpu.kernels.attention_decode({
-          .type = type,
-          .q = ops::offset(a.q, sequence * a.q_stride, type),
-          .q_stride = a.q_head_stride,
-          .heads = a.heads,
-          .kv_heads = a.kv_heads,
-          .head_dim = a.head_dim,
-          .k = ops::offset(a.k_cache, cache, type),
-          .v = ops::offset(a.v_cache, cache, type),
-          .from = from,
-          .to = std::min<int64_t>(from + ops::kDecodeKeys, a.lengths[sequence]),
-          .position = a.lengths[sequence] - 1,
-          .scale = a.scale,
-          .slopes = a.alibi_slopes ? a.alibi_slopes : &kNoSlope,
-          .slope_step = a.alibi_slopes ? 1 : 0,
-          .parts = parts + range * a.heads * part,
-          .weights = cpu.thread[thread].get<float>(a.heads * ops::kDecodeKeys),
-      });
-    };
-    cpu.parallel(ranges, work, range_task);
-    auto merge_task = [&](size_t chunk, int) {
-      const int64_t sequence = static_cast<int64_t>(chunk) / a.heads,
-                    head = static_cast<int64_t>(chunk) % a.heads, first = ranges_before[sequence];
-      cpu.kernels.attention_decode_merge({
-          .type = type,
-          .out = ops::offset(a.out, static_cast<int64_t>(chunk) * a.head_dim, type),
-          .parts = parts + (first * a.heads + head) * part,
-          .ranges = ranges_before[sequence + 1] - first,
-          .range_stride = a.heads * part,
-          .head_dim = a.head_dim,
-      });
-    };
-    cpu.parallel(int64_t{a.sequences} * a.heads, 8.0 * static_cast<double>(ranges * a.heads * part),
-                 merge_task);
-    return {};
-  });
-}
-
 }  // namespace
 
 void set_attention_entries(belle_backend& b) {
   b.attention = attention;
   b.attention_backward = attention_backward;
-  b.attention_decode = attention_decode;
 }
 
 }  // namespace belle::backend

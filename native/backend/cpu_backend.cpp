@@ -30,8 +30,20 @@ std::shared_ptr<belle_backend> open_cpu(const ops::KernelTable& kernels, int thr
   set_matrix_entries(backend);
   set_loss_entries(backend);
   set_attention_entries(backend);
+  set_decode_entries(backend);
   set_row_entries(backend);
   set_flat_entries(backend);
+  // An op costs little to call: nothing is recorded.
+  backend.repeat_begin = [](void*, const void* key, size_t key_bytes, int32_t* done) {
+    const Status checked = abi::check_repeat_begin(key, key_bytes, done);
+    if (checked.ok()) *done = 0;
+    return to_c(checked);
+  };
+  backend.repeat_end = [](void*, int32_t, int32_t* again) {
+    const Status checked = abi::check_repeat_end(again);
+    if (checked.ok()) *again = 0;
+    return to_c(checked);
+  };
   return {open, &backend};
 }
 

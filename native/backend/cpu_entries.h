@@ -15,6 +15,7 @@ void set_memory_entries(belle_backend& backend);     // cpu_memory.cpp
 void set_matrix_entries(belle_backend& backend);     // cpu_matrix.cpp: gemm, peak_flops
 void set_loss_entries(belle_backend& backend);       // cpu_loss.cpp
 void set_attention_entries(belle_backend& backend);  // cpu_attention.cpp
+void set_decode_entries(belle_backend& backend);     // cpu_decode.cpp
 void set_row_entries(belle_backend& backend);        // cpu_rows.cpp: norms, rope, embedding
 void set_flat_entries(belle_backend& backend);       // cpu_flat.cpp: elementwise, adamw, sums
 

@@ -1,6 +1,7 @@
 #include "native/bench/buffers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "native/core/checked.h"
@@ -90,6 +91,15 @@ Result<int32_t*> Buffers::ids(int64_t count, int64_t below) {
     ids[i] = static_cast<int32_t>((i * 7919 + 13) % static_cast<uint64_t>(below));
   BELLE_TRY(fill(data, count * 4, ids.data(), count * 4));
   return static_cast<int32_t*>(data);
+}
+
+Result<float*> Buffers::slopes(int64_t heads) {
+  BELLE_ASSIGN(void* data, zeros({heads}, sizeof(float)));
+  std::vector<float> slopes;
+  for (int64_t h = 0; h < heads; ++h)
+    slopes.push_back(std::exp2(-8.0f * static_cast<float>(h + 1) / static_cast<float>(heads)));
+  BELLE_TRY(fill(data, heads * 4, slopes.data(), heads * 4));
+  return static_cast<float*>(data);
 }
 
 }  // namespace belle::bench

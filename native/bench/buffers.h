@@ -27,6 +27,8 @@ class Buffers {
   Result<void*> zeros(std::initializer_list<int64_t> sizes, size_t element_bytes);  // as alloc() gives it
   // Ids spread over [0, below).
   Result<int32_t*> ids(int64_t count, int64_t below);
+  // ALiBi's of a power of two heads (Press et al. 2022): the values do not change the work.
+  Result<float*> slopes(int64_t heads);
 
  private:
   Status fill(void* to, int64_t bytes, const void* block, int64_t block_bytes);

@@ -21,19 +21,6 @@ Result<Case> gemm_case(belle_backend& backend, Buffers& buffers, const Request& 
               .flops = 2 * size(r.m) * size(r.n) * size(r.k)};
 }
 
-// Slopes of a power of two heads (Press et al. 2022): the values do not change the work.
-std::vector<float> slopes(int64_t heads) {
-  std::vector<float> values;
-  for (int64_t h = 0; h < heads; ++h)
-    values.push_back(std::exp2(-8.0f * static_cast<float>(h + 1) / static_cast<float>(heads)));
-  return values;
-}
-
-struct AttentionArrays {  // host memory the arguments point to
-  std::vector<int32_t> cu_seqlens;
-  std::vector<float> slopes;
-};
-
 // q, k and v side by side in one row a token, as the model keeps them.
 Result<Case> attention_case(belle_backend& backend, Buffers& buffers, const Request& r, bool backward) {
   if (r.documents < 1 || r.tokens < r.documents) {
@@ -42,14 +29,13 @@ Result<Case> attention_case(belle_backend& backend, Buffers& buffers, const Requ
   }
   BELLE_TRY(elements({r.heads, r.kv_heads, r.head_dim}).status());
   const int64_t width = (r.heads + 2 * r.kv_heads) * r.head_dim;
-  const auto arrays = std::make_shared<AttentionArrays>();
+  const auto cu_seqlens = std::make_shared<std::vector<int32_t>>();  // host memory the arguments point to
   double pairs = 0;
   for (int64_t i = 0; i <= r.documents; ++i) {
-    arrays->cu_seqlens.push_back(static_cast<int32_t>(r.tokens * i / r.documents));
-    const double length = i == 0 ? 0 : arrays->cu_seqlens[i] - arrays->cu_seqlens[i - 1];
+    cu_seqlens->push_back(static_cast<int32_t>(r.tokens * i / r.documents));
+    const double length = i == 0 ? 0 : (*cu_seqlens)[i] - (*cu_seqlens)[i - 1];
     pairs += length * (length + 1) / 2;
   }
-  if (r.alibi) arrays->slopes = slopes(r.heads);
   const size_t bytes = size_of(r.type);
   belle_attention_backward_args args = {};
   belle_attention_args& forward = args.forward;
@@ -63,17 +49,19 @@ Result<Case> attention_case(belle_backend& backend, Buffers& buffers, const Requ
   forward.q_stride = forward.kv_stride = width;
   forward.q_head_stride = forward.kv_head_stride = r.head_dim;
   forward.lse = static_cast<float*>(lse);
-  forward.cu_seqlens = arrays->cu_seqlens.data();
+  forward.cu_seqlens = cu_seqlens->data();
   forward.documents = static_cast<int32_t>(r.documents);
   forward.heads = static_cast<int32_t>(r.heads);
   forward.kv_heads = static_cast<int32_t>(r.kv_heads);
   forward.head_dim = static_cast<int32_t>(r.head_dim);
   forward.scale = 1 / std::sqrt(static_cast<float>(r.head_dim));
-  forward.alibi_slopes = r.alibi ? arrays->slopes.data() : nullptr;
+  if (r.alibi) {
+    BELLE_ASSIGN(forward.alibi_slopes, buffers.slopes(r.heads));
+  }
   forward.type = r.type;
   // Two products of a query and a key row a pair forward, five backward.
   const double product = 2 * pairs * size(r.head_dim) * size(r.heads);
-  const auto attend = [&backend, forward, arrays] {
+  const auto attend = [&backend, forward, cu_seqlens] {
     return backend::from_c(backend.attention(backend.context, &forward));
   };
   if (!backward) return Case{.call = attend, .flops = 2 * product};
@@ -83,7 +71,7 @@ Result<Case> attention_case(belle_backend& backend, Buffers& buffers, const Requ
   BELLE_TRY(attend());  // out and lse
   return Case{
       .call = [&backend, args,
-               arrays] { return backend::from_c(backend.attention_backward(backend.context, &args)); },
+               cu_seqlens] { return backend::from_c(backend.attention_backward(backend.context, &args)); },
       .flops = 5 * product};
 }
 

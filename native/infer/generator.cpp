@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "native/backend/repeated.h"
 #include "native/core/philox.h"
 #include "native/infer/kv_cache.h"
 #include "native/infer/sampler.h"
@@ -21,6 +22,7 @@ using model::Pass;
 constexpr int64_t kMaxSlots = 64;             // sequences decoded at once: enough to fill a GEMM tile
 constexpr uint64_t kCacheBytes = 4ull << 30;  // the cache stays below this, or holds a single sequence
 constexpr int64_t kPrefillTokens = 2048;      // prompts are read in packs of about this many tokens
+constexpr int64_t kLeastRoom = 128;           // tokens that decoding is laid out for, at least
 
 // A sequence that is being generated. Slots are dense: active ones are 0 .. n-1, as attention_decode wants
 // them.
@@ -49,9 +51,8 @@ class Generation {
         limits_(limits),
         sampler_(request),
         random_(request.seed, RngStream::sample),
-        outputs_(prompts.size()) {
-    logits_.resize(static_cast<size_t>(limits.slots * state.config.vocab_size));
-  }
+        greedy_(request.temperature == 0 && request.repetition_penalty == 1.0),
+        outputs_(prompts.size()) {}
 
   Result<std::vector<std::vector<int32_t>>> run() {
     while (true) {
@@ -70,55 +71,68 @@ class Generation {
   // Reads the next prompts, packed, into the free slots and takes the first token of each.
   Status prefill() {
     const size_t first = slots_.size();
-    std::vector<int32_t> ids, positions, bounds{0}, last;
+    std::vector<int32_t> ids, positions, rows, bounds{0}, last;
     while (next_ < prompts_.size() && static_cast<int64_t>(slots_.size()) < limits_.slots) {
       const std::vector<int32_t>& prompt = prompts_[next_];
       if (!ids.empty() && static_cast<int64_t>(ids.size() + prompt.size()) > limits_.pass_tokens) break;
-      for (size_t i = 0; i < prompt.size(); ++i) positions.push_back(static_cast<int32_t>(i));
+      const auto slot = static_cast<int64_t>(slots_.size());
+      for (size_t i = 0; i < prompt.size(); ++i) {
+        positions.push_back(static_cast<int32_t>(i));
+        rows.push_back(cache_.row_of(slot, positions.back()));
+      }
       ids.insert(ids.end(), prompt.begin(), prompt.end());
       bounds.push_back(static_cast<int32_t>(ids.size()));
       last.push_back(bounds.back() - 1);
       slots_.push_back({next_++, prompt, allowed(prompt)});
     }
-    BELLE_ASSIGN(const Pass pass, stage(ids, positions, bounds));
+    BELLE_ASSIGN(const Pass pass, stage(ids, positions, rows, bounds));
     BELLE_TRY(model::forward_decoder(pass, [&](int64_t layer) -> Status {
       BELLE_TRY(model::forward_attention(pass, layer));
-      for (size_t i = 0; i + 1 < bounds.size(); ++i) {
-        BELLE_TRY(cache_.append(pass, layer, bounds[i], bounds[i + 1] - bounds[i],
-                                static_cast<int64_t>(first + i), 0));
-      }
-      return {};
+      return cache_.append(pass, layer);
     }));
     // Only the last token of each prompt is continued: its hidden rows, gathered.
     const belle_backend& b = *state_.backend;
     BELLE_TRY(write(pass.act.targets, last));
-    const auto rows = static_cast<int64_t>(last.size());
     void* gathered = pass.act.layers.front().attention_in;  // free once the pass is done
-    BELLE_TRY(backend::from_c(b.embedding(b.context, gathered, pass.act.hidden, pass.act.targets, rows,
-                                          state_.config.hidden_size, state_.type())));
+    BELLE_TRY(backend::from_c(b.embedding(b.context, gathered, pass.act.hidden, pass.act.targets,
+                                          static_cast<int64_t>(last.size()), state_.config.hidden_size,
+                                          state_.type())));
+    if (greedy_) BELLE_TRY(find_largest(pass, gathered, static_cast<int64_t>(last.size())));
     return take_tokens(pass, gathered, first);
   }
 
   // One more token of every active sequence.
   Status decode() {
-    const auto count = static_cast<int64_t>(slots_.size());
-    std::vector<int32_t> ids, positions, lengths;
+    std::vector<int32_t> ids, positions, rows;
     for (const Slot& slot : slots_) {
       ids.push_back(slot.ids.back());
       positions.push_back(static_cast<int32_t>(slot.cached()));
-      lengths.push_back(static_cast<int32_t>(slot.cached() + 1));
+      rows.push_back(cache_.row_of(static_cast<int64_t>(rows.size()), positions.back()));
     }
-    BELLE_ASSIGN(const Pass pass, stage(ids, positions, {}));
-    BELLE_TRY(model::forward_decoder(pass, [&](int64_t layer) -> Status {
-      for (int64_t s = 0; s < count; ++s) {
-        BELLE_TRY(cache_.append(pass, layer, s, 1, s, positions[static_cast<size_t>(s)]));
-      }
-      return attend_cache(pass, layer, lengths);
+    BELLE_ASSIGN(const Pass pass, stage(ids, positions, rows, {}));
+    const int64_t longest = room_for(*std::max_element(positions.begin(), positions.end()) + 1);
+    // The ops of a step follow from these alone: a backend may have recorded them.
+    const uint64_t key[] = {reinterpret_cast<uintptr_t>(pass.act.ids),
+                            reinterpret_cast<uintptr_t>(cache_.k(0)), static_cast<uint64_t>(pass.tokens),
+                            static_cast<uint64_t>(longest)};
+    BELLE_TRY(backend::repeated(*state_.backend, key, [&]() -> Status {
+      BELLE_TRY(model::forward_decoder(pass, [&](int64_t layer) -> Status {
+        BELLE_TRY(cache_.append(pass, layer));
+        return attend_cache(pass, layer, longest);
+      }));
+      return greedy_ ? find_largest(pass, pass.act.hidden, pass.tokens) : Status();
     }));
     return take_tokens(pass, pass.act.hidden, 0);
   }
 
-  Status attend_cache(const Pass& pass, int64_t layer, const std::vector<int32_t>& lengths) const {
+  // The length that a step's attention is laid out for: it changes seldom, so that steps repeat.
+  int64_t room_for(int64_t length) const {
+    int64_t room = kLeastRoom;
+    while (room < length) room *= 2;
+    return std::min(room, cache_.rows());
+  }
+
+  Status attend_cache(const Pass& pass, int64_t layer, int64_t longest) const {
     const model::DecoderConfig& c = state_.config;
     const model::LayerActivations& a = pass.act.layers[static_cast<size_t>(layer)];
     const model::QkvLayout at = model::qkv_layout(c);
@@ -129,41 +143,84 @@ class Generation {
     args.k_cache = cache_.k(layer);
     args.v_cache = cache_.v(layer);
     args.cache_rows = cache_.rows();
-    args.lengths = lengths.data();
-    args.sequences = static_cast<int32_t>(lengths.size());
+    args.positions = pass.act.positions;
+    args.longest = longest;
+    args.sequences = static_cast<int32_t>(pass.tokens);
     args.heads = static_cast<int32_t>(c.num_attention_heads);
     args.kv_heads = static_cast<int32_t>(c.num_key_value_heads);
     args.head_dim = static_cast<int32_t>(c.head_dim);
     args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
-    args.alibi_slopes = c.alibi() ? state_.slopes.data() : nullptr;
+    args.alibi_slopes = state_.slopes.floats();
     args.out = a.attended;
     args.type = state_.type();
     return backend::from_c(state_.backend->attention_decode(state_.backend->context, &args));
   }
 
-  // Samples the next token of slots [first, end) from hidden [end - first, d]; finished sequences leave their
-  // slots.
-  Status take_tokens(const Pass& pass, const void* hidden, size_t first) {
-    const belle_backend& b = *state_.backend;
-    const auto vocab = static_cast<size_t>(state_.config.vocab_size);
-    const size_t rows = slots_.size() - first;
-    const auto piece = static_cast<size_t>(pass.act.float_logit_rows);
-    for (size_t row = 0; row < rows; row += piece) {
-      const size_t count = std::min(piece, rows - row);
-      auto* logits = static_cast<float*>(pass.act.logits);
-      const auto from = static_cast<int64_t>(row) * state_.config.hidden_size;
-      BELLE_TRY(model::forward_logits(pass, logits, model::element(hidden, from, state_.dtype),
-                                      static_cast<int64_t>(count)));
-      BELLE_TRY(backend::from_c(
-          b.read(b.context, logits_.data() + row * vocab, logits, count * vocab * sizeof(float))));
+  // body(first row, count, logits on the device) for pieces of the rows of hidden [rows, d], in order.
+  template <class Body>
+  Status over_logits(const Pass& pass, const void* hidden, int64_t rows, Body body) const {
+    auto* logits = static_cast<float*>(pass.act.logits);
+    for (int64_t row = 0; row < rows; row += pass.act.float_logit_rows) {
+      const int64_t count = std::min(pass.act.float_logit_rows, rows - row);
+      const void* from = model::element(hidden, row * state_.config.hidden_size, state_.dtype);
+      BELLE_TRY(model::forward_logits(pass, logits, from, count));
+      BELLE_TRY(body(row, count, logits));
     }
+    return {};
+  }
+
+  // targets[row] on the device = the greedy choice of that row of hidden.
+  Status find_largest(const Pass& pass, const void* hidden, int64_t rows) const {
+    const belle_backend& b = *state_.backend;
+    const int64_t vocab = state_.config.vocab_size,
+                  allowed = request_.vocabulary > 0 ? request_.vocabulary : vocab;
+    return over_logits(pass, hidden, rows, [&](int64_t row, int64_t count, const float* logits) {
+      return backend::from_c(b.argmax(b.context, pass.act.targets + row, logits, count, allowed, vocab));
+    });
+  }
+
+  std::span<float> logits_of(int64_t row) {
+    const auto vocab = static_cast<size_t>(state_.config.vocab_size);
+    return std::span(logits_).subspan(static_cast<size_t>(row) * vocab, vocab);
+  }
+  // logits_ of rows of hidden.
+  Status read_logits(const Pass& pass, const void* hidden, int64_t rows) {
+    const belle_backend& b = *state_.backend;
+    logits_.resize(static_cast<size_t>(limits_.slots * state_.config.vocab_size));
+    return over_logits(pass, hidden, rows, [&](int64_t row, int64_t count, const float* logits) {
+      const size_t bytes = static_cast<size_t>(count) * logits_of(0).size_bytes();
+      return backend::from_c(b.read(b.context, logits_of(row).data(), logits, bytes));
+    });
+  }
+
+  // What is needed of rows of hidden to choose their tokens: the largest logits' places, or the logits.
+  Status read_choices(const Pass& pass, const void* hidden, int64_t rows) {
+    if (!greedy_) return read_logits(pass, hidden, rows);
+    const belle_backend& b = *state_.backend;
+    largest_.resize(static_cast<size_t>(rows));
+    BELLE_TRY(backend::from_c(
+        b.read(b.context, largest_.data(), pass.act.targets, largest_.size() * sizeof(int32_t))));
+    // A row without a largest: its logits say why.
+    return std::find(largest_.begin(), largest_.end(), -1) == largest_.end()
+               ? Status()
+               : read_logits(pass, hidden, rows);
+  }
+
+  Result<int32_t> choose(int64_t row, const Slot& slot) {
+    if (greedy_ && largest_[static_cast<size_t>(row)] >= 0) return largest_[static_cast<size_t>(row)];
+    // Keyed by the prompt and the place in its sequence: the batch around it changes nothing.
+    const double uniform = random_.uniform(slot.ids.size(), static_cast<uint32_t>(slot.prompt));
+    return sampler_.choose(logits_of(row), slot.ids, uniform);
+  }
+
+  // The next token of slots [first, end) from hidden [end - first, d]; finished sequences leave their slots.
+  Status take_tokens(const Pass& pass, const void* hidden, size_t first) {
+    const size_t rows = slots_.size() - first;
+    BELLE_TRY(read_choices(pass, hidden, static_cast<int64_t>(rows)));
     std::vector<size_t> finished;
     for (size_t row = 0; row < rows; ++row) {
       Slot& slot = slots_[first + row];
-      const std::span<float> logits(logits_.data() + row * vocab, vocab);
-      // Keyed by the prompt and the place in its sequence: the batch around it changes nothing.
-      const double uniform = random_.uniform(slot.ids.size(), static_cast<uint32_t>(slot.prompt));
-      auto chosen = sampler_.choose(logits, slot.ids, uniform);
+      const auto chosen = choose(static_cast<int64_t>(row), slot);
       if (!chosen.ok()) {
         return {chosen.status().code(),
                 "prompt " + std::to_string(slot.prompt) + ": " + chosen.status().message()};
@@ -201,11 +258,13 @@ class Generation {
     return backend::from_c(b.write(b.context, device, host.data(), host.size() * sizeof(int32_t)));
   }
 
+  // rows: of the cache, one a token.
   Result<Pass> stage(const std::vector<int32_t>& ids, const std::vector<int32_t>& positions,
-                     std::span<const int32_t> bounds) const {
+                     const std::vector<int32_t>& rows, std::span<const int32_t> bounds) const {
     const Activations& act = state_.workspace->activations();
     BELLE_TRY(write(act.ids, ids));
     BELLE_TRY(write(act.positions, positions));
+    BELLE_TRY(cache_.place(*state_.backend, rows));
     return Pass{state_, act, static_cast<int64_t>(ids.size()), bounds};
   }
 
@@ -227,10 +286,12 @@ class Generation {
   Limits limits_;
   Sampler sampler_;
   Philox random_;
+  bool greedy_;  // the largest logits are found where they are
   std::vector<std::vector<int32_t>> outputs_;
   std::vector<Slot> slots_;
-  std::vector<float> logits_;
-  size_t next_ = 0;  // the first prompt not read yet
+  std::vector<float> logits_;     // [slots, V]
+  std::vector<int32_t> largest_;  // [rows], of a greedy pass
+  size_t next_ = 0;               // the first prompt not read yet
 };
 
 Status check_prompts(const model::DecoderConfig& config, std::span<const std::vector<int32_t>> prompts) {

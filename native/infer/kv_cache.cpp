@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <string>
-#include <vector>
 
 #include "native/core/checked.h"
 
@@ -11,22 +10,6 @@ namespace belle::infer {
 namespace {
 
 constexpr uint64_t kTooMuch = 1ull << 56;  // more than any machine has, small enough for 64 of them to add up
-
-Result<model::DeviceBuffer> head_rows(const model::Model::State& state, int64_t max_tokens, int64_t offset) {
-  const model::DecoderConfig& c = state.config;
-  const model::QkvLayout at = model::qkv_layout(c);
-  std::vector<int32_t> rows;
-  rows.reserve(static_cast<size_t>(max_tokens * c.num_key_value_heads));
-  for (int64_t t = 0; t < max_tokens; ++t) {
-    for (int64_t h = 0; h < c.num_key_value_heads; ++h) {
-      rows.push_back(static_cast<int32_t>((t * at.width + offset + h * at.head_stride) / c.head_dim));
-    }
-  }
-  const size_t bytes = rows.size() * sizeof(int32_t);
-  BELLE_ASSIGN(model::DeviceBuffer buffer, model::DeviceBuffer::allocate(state.backend, bytes));
-  BELLE_TRY(backend::from_c(state.backend->write(state.backend->context, buffer.data(), rows.data(), bytes)));
-  return buffer;
-}
 
 }  // namespace
 
@@ -40,10 +23,12 @@ uint64_t KvCache::bytes_per_slot(const model::DecoderConfig& c, DType dtype, int
 Result<KvCache> KvCache::create(const model::Model::State& state, int64_t slots, int64_t rows,
                                 int64_t max_tokens) {
   const model::DecoderConfig& c = state.config;
-  const model::QkvLayout at = model::qkv_layout(c);
-  if (max_tokens > std::numeric_limits<int32_t>::max() / (at.width / c.head_dim)) {
-    return Status(StatusCode::invalid_argument, "a prompt of " + std::to_string(max_tokens) +
-                                                    " tokens is too long for one pass; cut it shorter");
+  uint64_t last = 0;
+  if (!checked_mul(static_cast<uint64_t>(slots), static_cast<uint64_t>(rows), &last) ||
+      last > std::numeric_limits<int32_t>::max()) {
+    return Status(StatusCode::invalid_argument, "a cache of " + std::to_string(slots) + " sequences of " +
+                                                    std::to_string(rows) +
+                                                    " tokens has too many rows; lower max_new_tokens");
   }
   KvCache cache;
   cache.dtype_ = state.dtype;
@@ -60,24 +45,32 @@ Result<KvCache> KvCache::create(const model::Model::State& state, int64_t slots,
                                               "); shorten the prompts or max_new_tokens");
   }
   cache.memory_ = memory.take();
-  BELLE_ASSIGN(cache.k_rows_, head_rows(state, max_tokens, at.k));
-  BELLE_ASSIGN(cache.v_rows_, head_rows(state, max_tokens, at.v));
+  const size_t places = static_cast<size_t>(max_tokens) * sizeof(int32_t);
+  BELLE_ASSIGN(cache.places_, model::DeviceBuffer::allocate(state.backend, places));
   return cache;
 }
 
-Status KvCache::append(const model::Pass& pass, int64_t layer, int64_t first, int64_t count, int64_t slot,
-                       int64_t at) const {
+Status KvCache::place(const belle_backend& b, std::span<const int32_t> places) const {
+  return backend::from_c(b.write(b.context, places_.data(), places.data(), places.size_bytes()));
+}
+
+Status KvCache::append(const model::Pass& pass, int64_t layer) const {
   const model::DecoderConfig& c = pass.state.config;
   const belle_backend& b = *pass.state.backend;
+  const model::QkvLayout at = model::qkv_layout(c);
   const void* qkv = pass.act.layers[static_cast<size_t>(layer)].qkv;
-  const int64_t to = (slot * rows_ + at) * row_, heads = c.num_key_value_heads;
-  const auto gather = [&](void* cache, const model::DeviceBuffer& rows) {
-    const int32_t* ids = static_cast<const int32_t*>(rows.data()) + first * heads;
-    return backend::from_c(b.embedding(b.context, model::element(cache, to, dtype_), qkv, ids, count * heads,
-                                       c.head_dim, pass.state.type()));
-  };
-  BELLE_TRY(gather(k(layer), k_rows_));
-  return gather(v(layer), v_rows_);
+  const belle_cache_append_args args{.k = model::element(qkv, at.k, dtype_),
+                                     .v = model::element(qkv, at.v, dtype_),
+                                     .kv_stride = at.width,
+                                     .kv_head_stride = at.head_stride,
+                                     .tokens = pass.tokens,
+                                     .rows = static_cast<const int32_t*>(places_.data()),
+                                     .k_cache = k(layer),
+                                     .v_cache = v(layer),
+                                     .kv_heads = static_cast<int32_t>(c.num_key_value_heads),
+                                     .head_dim = static_cast<int32_t>(c.head_dim),
+                                     .type = pass.state.type()};
+  return backend::from_c(b.cache_append(b.context, &args));
 }
 
 Status KvCache::move(const belle_backend& b, int64_t from, int64_t to, int64_t length) const {

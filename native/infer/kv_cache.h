@@ -4,6 +4,7 @@
 // [s*rows, (s+1)*rows).
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "native/core/status.h"
 #include "native/model/decoder.h"
@@ -18,9 +19,14 @@ class KvCache {
   static Result<KvCache> create(const model::Model::State& state, int64_t slots, int64_t rows,
                                 int64_t max_tokens);
 
-  // Copies k and v of tokens [first, first + count) of the pass behind row `at` of `slot`.
-  Status append(const model::Pass& pass, int64_t layer, int64_t first, int64_t count, int64_t slot,
-                int64_t at) const;
+  // The row of a sequence's token: what `place` takes.
+  int32_t row_of(int64_t slot, int64_t position) const {
+    return static_cast<int32_t>(slot * rows_ + position);
+  }
+  // Where the tokens of the next pass go.
+  Status place(const belle_backend& backend, std::span<const int32_t> rows) const;
+  // k and v of all tokens of the pass to where they were placed.
+  Status append(const model::Pass& pass, int64_t layer) const;
   // Moves the first `length` rows of a slot, all layers.
   Status move(const belle_backend& backend, int64_t from, int64_t to, int64_t length) const;
 
@@ -36,10 +42,7 @@ class KvCache {
   int64_t slots_ = 0, rows_ = 0, row_ = 0, layers_ = 0;  // row_: elements of one token's k
   DType dtype_ = DType::f32;
   model::DeviceBuffer memory_;
-  // Where each head of each token lies in activations.qkv, seen as a table of head_dim-wide rows: the
-  // embedding op gathers them, which turns BLOOM's interleaved [head][q|k|v] and LLaMA's [q][k][v] alike into
-  // dense cache rows.
-  model::DeviceBuffer k_rows_, v_rows_;  // int32 [max_tokens, kv_heads]
+  model::DeviceBuffer places_;  // int32 [max_tokens]: rows of the running pass
 };
 
 }  // namespace belle::infer

@@ -24,7 +24,7 @@ inline belle_attention_args attention_args(const Pass& pass, int64_t layer) {
   args.kv_heads = static_cast<int32_t>(c.num_key_value_heads);
   args.head_dim = static_cast<int32_t>(c.head_dim);
   args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
-  args.alibi_slopes = c.alibi() ? pass.state.slopes.data() : nullptr;
+  args.alibi_slopes = pass.state.slopes.floats();
   args.type = pass.state.type();
   return args;
 }

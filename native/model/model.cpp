@@ -13,6 +13,14 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 20;  // elements initialised at a time
 
+Result<DeviceBuffer> make_slopes(const std::shared_ptr<belle_backend>& backend, int64_t heads) {
+  const std::vector<float> slopes = alibi_slopes(heads);
+  const size_t bytes = slopes.size() * sizeof(float);
+  BELLE_ASSIGN(DeviceBuffer buffer, DeviceBuffer::allocate(backend, bytes));
+  BELLE_TRY(backend::from_c(backend->write(backend->context, buffer.data(), slopes.data(), bytes)));
+  return buffer;
+}
+
 Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, const ModelOptions& options) {
   auto state = std::make_unique<Model::State>();
   if (options.dtype != DType::f32 && options.dtype != DType::bf16) {
@@ -23,8 +31,10 @@ Result<std::unique_ptr<Model::State>> make_state(const DecoderConfig& config, co
   state->config = config;
   state->dtype = options.dtype;
   state->map = make_weight_map(config);
-  if (config.alibi()) state->slopes = alibi_slopes(config.num_attention_heads);
   BELLE_ASSIGN(state->backend, backend::open(options.backend, options.threads, options.cuda_package));
+  if (config.alibi()) {
+    BELLE_ASSIGN(state->slopes, make_slopes(state->backend, config.num_attention_heads));
+  }
   BELLE_ASSIGN(state->weights, allocate_weights(state->backend, state->map.elements, state->dtype));
   return state;
 }

@@ -27,7 +27,7 @@ struct Model::State {
   DeviceBuffer weights;   // dtype [map.adapters]
   DeviceBuffer adapters;  // dtype [map.elements - map.adapters]; apart, so that adding them moves nothing
   std::optional<LoraConfig> lora;  // of the adapters
-  std::vector<float> slopes;       // ALiBi, [heads]; empty with RoPE
+  DeviceBuffer slopes;             // ALiBi, float32 [heads]; none with RoPE
   std::unique_ptr<Workspace> workspace;
   PreparedBatch prepared;  // the batch of the running pass; kept between passes, so that no step allocates
 

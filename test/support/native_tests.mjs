@@ -19,11 +19,13 @@ const suites = {
       cublaslt: "libfake_cublaslt.so",
       only: "gemm: every",
     },
+    // Steps of decoding that are recorded.
+    decode: { program: "test_infer", backend: "libbelle_cuda_emulated.so", only: "recorded steps" },
     // Several ranks need a device and NCCL: emulated, and a stand-in.
     dist: { program: "test_dist", backend: "libbelle_cuda_emulated.so", nccl: "libfake_nccl.so" },
   }),
 };
-const helpers = ["bench_ops", "bench_train_step", "bench_encode", "fuzz_tokenizer"];
+const helpers = ["bench_ops", "bench_train_step", "bench_generate", "bench_encode", "fuzz_tokenizer"];
 export const suiteNames = Object.keys(suites);
 
 /** Configures the build tree of scripts/native-build.cjs with tests on, so that nothing is compiled twice. */
@@ -101,6 +103,7 @@ export function runBenchPrograms(root, build) {
     ["bench_ops", ["gemm", "m=64", "n=64", "k=64", "layout=tn", "milliseconds=1"], "tflops"],
     ["bench_ops", ["attention", "tokens=64", "heads=2", "kv_heads=1", "head_dim=16", "milliseconds=1"], "tflops"],
     ["bench_train_step", [`config=${config}`, "tokens=64", "documents=2", "steps=2"], "tokens_per_s"],
+    ["bench_generate", [`config=${config}`, "batch=2", "prompt=8", "new=8"], "decode_tokens_per_s"],
     ["bench_encode", [`model=${quickstart}/base/tokenizer.model`, `file=${quickstart}/corpus.txt`], "megabytes_per_s"],
     ["fuzz_tokenizer", ["kind=model", "inputs=50000"], "accepted"],
     ["fuzz_tokenizer", ["kind=json", "inputs=20000"], "accepted"],

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BELLE_BACKEND_ABI_VERSION 4u
+#define BELLE_BACKEND_ABI_VERSION 5u
 
 typedef enum belle_dtype { BELLE_F32 = 0, BELLE_BF16 = 1 } belle_dtype;
 
@@ -55,7 +55,7 @@ typedef struct belle_gemm_args {
 /* Varlen causal attention. Query token t, head h, element e is at q[t*q_stride + h*q_head_stride + e]; k and
  * v likewise with kv head h / (heads / kv_heads). out is [tokens, heads, head_dim] dense; lse is [heads,
  * tokens] float32. score = scale * q·k + alibi_slopes[h] * (key position - query position) when alibi_slopes
- * (host, float32 [heads]) is set. */
+ * (float32 [heads], device) is set. */
 typedef struct belle_attention_args {
   const void *q, *k, *v;
   int64_t q_stride, q_head_stride, kv_stride, kv_head_stride;
@@ -76,19 +76,34 @@ typedef struct belle_attention_backward_args {
   void *dq, *dk, *dv;
 } belle_attention_backward_args;
 
+/* The k and v of some tokens into the cache: token t's head h, element e, at k[t*kv_stride + h*kv_head_stride
+ * + e], v likewise, goes to row rows[t] (int32, device) of k_cache and v_cache ([rows, kv_heads, head_dim]).
+ * No two tokens have the same row. */
+typedef struct belle_cache_append_args {
+  const void *k, *v;
+  int64_t kv_stride, kv_head_stride;
+  int64_t tokens;
+  const int32_t* rows;
+  void *k_cache, *v_cache;
+  int32_t kv_heads, head_dim;
+  int32_t type;
+} belle_cache_append_args;
+
 /* One new token of each of `sequences` sequences against its cache. Sequence s owns cache rows
- * [s*cache_rows, s*cache_rows + lengths[s]) of k_cache and v_cache ([rows, kv_heads, head_dim]), the new
- * token's row included. q and out are [sequences, heads, head_dim]. lengths is host memory. */
+ * [s*cache_rows, (s+1)*cache_rows) of k_cache and v_cache ([rows, kv_heads, head_dim]); its new token, whose
+ * row is there too, is at positions[s] (int32, device) from the first of them. q and out are [sequences,
+ * heads, head_dim]. Every position is from 0 to longest - 1: the work is laid out for that. */
 typedef struct belle_attention_decode_args {
   const void* q;
   int64_t q_stride, q_head_stride;
   const void *k_cache, *v_cache;
   int64_t cache_rows;
-  const int32_t* lengths;
+  const int32_t* positions;
+  int64_t longest; /* at most cache_rows */
   int32_t sequences;
   int32_t heads, kv_heads, head_dim;
   float scale;
-  const float* alibi_slopes;
+  const float* alibi_slopes; /* as in belle_attention_args */
   void* out;
   int32_t type;
 } belle_attention_decode_args;
@@ -176,7 +191,12 @@ struct belle_backend {
                        int32_t type);
   belle_status (*attention)(void* context, const belle_attention_args*);
   belle_status (*attention_backward)(void* context, const belle_attention_backward_args*);
+  belle_status (*cache_append)(void* context, const belle_cache_append_args*);
   belle_status (*attention_decode)(void* context, const belle_attention_decode_args*);
+  /* out[r] (int32, device) = the place of the largest of x[r*stride .. r*stride + n), the first of equals; -1
+   * where one of them is not a number or the largest is not finite */
+  belle_status (*argmax)(void* context, int32_t* out, const float* x, int64_t rows, int64_t n,
+                         int64_t stride);
   /* out, dout [tokens, d] dense; gate, up, dgate, dup: row t at t*stride (both halves of one [tokens, 2d]
    * matrix have stride 2d). dgate may be gate, dup may be up. */
   belle_status (*swiglu)(void* context, void* out, const void* gate, const void* up, int64_t tokens,
@@ -196,6 +216,18 @@ struct belle_backend {
   belle_status (*sum_squares)(void* context, const float* x, int64_t n, double* out);
   /* *out (host) = sum in float64, fixed order */
   belle_status (*sum)(void* context, const float* x, int64_t n, double* out);
+
+  /* Ops that come again. Between repeat_begin and repeat_end, on one thread, a caller may call ops that
+   * return no value, copy and zero, whose every host argument (sizes, addresses, numbers) follows from `key`;
+   * what is in device memory may change from time to time. *done = 1: they are under way already, as they
+   * were recorded under this key; the caller calls neither them nor repeat_end. *done = 0: it calls them,
+   * then repeat_end, with failed = 1 if one of them failed. *again = 1 from that: they were not run; the
+   * caller calls them once more, by themselves. free ends what was recorded. A backend that records nothing
+   * says 0.
+   */
+  belle_status (*repeat_begin)(void* context, const void* key, size_t key_bytes, int32_t* done);
+  belle_status (*repeat_end)(void* context, int32_t failed, int32_t* again);
+
   /* *out = floating-point operations per second that this device's matrix units reach on registers, all of
    * its threads together: measured (some 30 ms) at the first call, kept afterwards */
   belle_status (*peak_flops)(void* context, int32_t type, double* out);

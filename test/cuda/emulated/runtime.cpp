@@ -10,6 +10,22 @@
 
 using belle::cuda::emulated::Arena;
 using belle::cuda::emulated::OpenMemory;
+namespace emulated = belle::cuda::emulated;
+
+struct belle_emulated_executable {
+  belle_emulated_graph graph;
+};
+
+namespace {
+
+// The stream that this thread captures: calls that wait for a device or change its memory are not for graphs.
+thread_local cudaStream_t capturing = nullptr;
+bool spoils_capture() {
+  if (capturing) capturing->spoiled = true;
+  return capturing != nullptr;
+}
+
+}  // namespace
 
 struct belle_emulated_event {
   std::chrono::steady_clock::time_point at;
@@ -25,6 +41,10 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInsufficientDriver:
       return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
     case cudaErrorNotReady:
       return "device not ready";
     case cudaErrorNoDevice:
@@ -37,7 +57,13 @@ const char* cudaGetErrorName(cudaError_t error) { return error == cudaSuccess ? 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new belle_emulated_stream{[] { Arena::one().open(); }, [] { Arena::one().close(); }};
+  *stream = new belle_emulated_stream;
+  (*stream)->open_memory = [] { Arena::one().open(); };
+  (*stream)->close_memory = [] { Arena::one().close(); };
+  (*stream)->submit = [](cudaStream_t to, std::function<int()> work) {
+    return static_cast<int>(
+        emulated::submit(to, [work = std::move(work)] { return static_cast<cudaError_t>(work()); }));
+  };
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -45,7 +71,59 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream && stream->captured && spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   while (stream && stream->done < stream->begun) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  return cudaSuccess;
+}
+
+cudaError_t emulated::submit(cudaStream_t stream, std::function<cudaError_t()> work) {
+  if (stream && stream->captured) {
+    stream->captured->work.push_back([work = std::move(work)] { return static_cast<int>(work()); });
+    return cudaSuccess;
+  }
+  cudaStreamSynchronize(stream);
+  return work();
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (stream->captured || capturing) return cudaErrorInvalidValue;
+  cudaStreamSynchronize(stream);
+  stream->captured = std::make_unique<belle_emulated_graph>();
+  stream->spoiled = false;
+  capturing = stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = nullptr;
+  if (!stream->captured || capturing != stream) return cudaErrorInvalidValue;
+  capturing = nullptr;
+  const auto captured = std::move(stream->captured);
+  if (stream->spoiled) return cudaErrorStreamCaptureInvalidated;
+  *graph = new belle_emulated_graph(*captured);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  *status = stream && stream->captured ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new belle_emulated_executable{*graph};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (stream->captured) return cudaErrorStreamCaptureUnsupported;
+  for (const auto& work : executable->graph.work) {
+    const auto error = static_cast<cudaError_t>(work());
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
   return cudaSuccess;
 }
 
@@ -64,13 +142,16 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaMalloc(void** out, size_t bytes) {
+  if (spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   *out = bytes > 0 ? Arena::one().allocate(bytes) : nullptr;
   return bytes == 0 || *out != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 cudaError_t cudaFree(void* buffer) {
+  if (buffer && spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   return buffer == nullptr || Arena::one().release(buffer) ? cudaSuccess : cudaErrorInvalidValue;
 }
 cudaError_t cudaMallocHost(void** out, size_t bytes) {
+  if (spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   *out = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   return *out != nullptr || bytes == 0 ? cudaSuccess : cudaErrorMemoryAllocation;
 }
@@ -84,23 +165,27 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  cudaStreamSynchronize(stream);
   Arena& arena = Arena::one();
   const auto fits = [&](const void* memory, bool of_device) {
     return of_device ? arena.holds(memory, bytes) : !arena.covers(reinterpret_cast<uintptr_t>(memory));
   };
   if (!fits(to, kind != cudaMemcpyDeviceToHost) || !fits(from, kind != cudaMemcpyHostToDevice))
     return cudaErrorInvalidValue;
-  const OpenMemory open;
-  std::memmove(to, from, bytes);
-  return cudaSuccess;
+  if (kind != cudaMemcpyDeviceToDevice && stream && stream->captured && spoils_capture())
+    return cudaErrorStreamCaptureUnsupported;
+  return emulated::submit(stream, [=] {
+    const OpenMemory open;
+    std::memmove(to, from, bytes);
+    return cudaSuccess;
+  });
 }
 cudaError_t cudaMemsetAsync(void* device, int value, size_t bytes, cudaStream_t stream) {
-  cudaStreamSynchronize(stream);
   if (!Arena::one().holds(device, bytes)) return cudaErrorInvalidValue;
-  const OpenMemory open;
-  std::memset(device, value, bytes);
-  return cudaSuccess;
+  return emulated::submit(stream, [=] {
+    const OpenMemory open;
+    std::memset(device, value, bytes);
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
@@ -122,6 +207,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return event->stream && event->stream->done < event->behind ? cudaErrorNotReady : cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   while (cudaEventQuery(event) != cudaSuccess) std::this_thread::sleep_for(std::chrono::microseconds(50));
   return cudaSuccess;
 }

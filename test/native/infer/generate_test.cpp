@@ -148,6 +148,22 @@ TEST("generate: samples only ids below `vocabulary`") {
   }
 }
 
+TEST("generate: the same tokens from recorded steps and from single ops") {
+  for (const auto& config : {tiny_llama(), tiny_bloom()}) {
+    const Lists prompts = many_prompts(config.vocab_size, 3);
+    const auto tokens = [&] {
+      auto model = make_tiny(config, 7, DType::bf16);
+      auto result = run(*model, prompts, {.max_new_tokens = 14, .temperature = 1.0, .seed = 3, .stop = {5}});
+      CHECK_OK(result.status());
+      return result.take();
+    };
+    const Lists recorded = tokens();
+    setenv("BELLE_CUDA_GRAPHS", "off", 1);
+    CHECK(tokens() == recorded);
+    unsetenv("BELLE_CUDA_GRAPHS");
+  }
+}
+
 TEST("generate: nothing to do") {
   auto model = make_tiny(tiny_llama());
   const auto none = run(*model, {}, {});

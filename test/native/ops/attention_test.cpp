@@ -26,7 +26,7 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
     std::copy_n(in.v.begin() + t * s.kv_heads * hd, s.kv_heads * hd, to + (s.heads + s.kv_heads) * hd);
   }
   Buffer qkv(b, fused, type), dqkv(b, std::vector<float>(fused.size(), NAN), type), dout(b, in.dout, type);
-  Buffer out(b, in.q.size(), type), lse(b, s.heads * tokens * 4);
+  Buffer out(b, in.q.size(), type), lse(b, s.heads * tokens * 4), slopes(b, s.slopes);
   auto k_of = [&](Buffer& x) { return static_cast<char*>(x.data()) + s.heads * hd * type_bytes(type); };
   auto v_of = [&](Buffer& x) {
     return static_cast<char*>(x.data()) + (s.heads + s.kv_heads) * hd * type_bytes(type);
@@ -38,7 +38,7 @@ static std::vector<Output> run_attention(belle_backend& b, const AttentionShape&
   a.out = out.data(), a.lse = lse.f32();
   a.cu_seqlens = s.cu_seqlens.data(), a.documents = static_cast<int32_t>(s.cu_seqlens.size()) - 1;
   a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = s.scale;
-  a.alibi_slopes = s.slopes.empty() ? nullptr : s.slopes.data();
+  a.alibi_slopes = s.slopes.empty() ? nullptr : slopes.f32();
   CHECK_OK(from_c(b.attention(b.context, &a)));
   std::vector<Output> result = {{"out", out.read(type)}, {"lse", lse.read()}};
   if (!backward) return result;
@@ -274,21 +274,25 @@ TEST("attention_decode: the forward pass at the last token, for every number of 
   for (const int32_t type : kTypes) {
     Inputs in = random_inputs(s, 7);
     for (auto* x : {&in.q, &in.k, &in.v, &in.dout}) *x = rounded(*x, type);
-    auto decode = [&](belle_backend& b, const std::vector<int32_t>& some) {
+    auto decode = [&](belle_backend& b, const std::vector<int32_t>& some, int64_t longest = 0) {
       // Rows past a sequence's length hold NaN: they must not be read into the result.
       std::vector<float> q, k(some.size() * cache_rows * row, NAN), v = k;
+      std::vector<int32_t> last;
       for (size_t i = 0; i < some.size(); ++i) {
+        last.push_back(some[i] - 1);
         q.insert(q.end(), in.q.begin() + (some[i] - 1) * width, in.q.begin() + some[i] * width);
         std::copy_n(in.k.begin(), some[i] * row, k.begin() + i * cache_rows * row);
         std::copy_n(in.v.begin(), some[i] * row, v.begin() + i * cache_rows * row);
       }
       Buffer dq(b, q, type), dk(b, k, type), dv(b, v, type), out(b, q.size(), type);
+      Buffer positions(b, last), slopes(b, s.slopes);
       belle_attention_decode_args a = {};
       a.q = dq.data(), a.q_stride = width, a.q_head_stride = s.head_dim, a.type = type;
       a.k_cache = dk.data(), a.v_cache = dv.data(), a.cache_rows = cache_rows;
-      a.lengths = some.data(), a.sequences = static_cast<int32_t>(some.size());
+      a.positions = positions.i32(), a.sequences = static_cast<int32_t>(some.size());
+      a.longest = longest > 0 ? longest : *std::max_element(some.begin(), some.end());
       a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = s.scale;
-      a.alibi_slopes = s.slopes.data(), a.out = out.data();
+      a.alibi_slopes = slopes.f32(), a.out = out.data();
       CHECK_OK(from_c(b.attention_decode(b.context, &a)));
       return out.read(type);
     };
@@ -311,6 +315,9 @@ TEST("attention_decode: the forward pass at the last token, for every number of 
         const auto at = together.begin() + i * width;
         if (!same_bits(decode(b, {lengths[i]}), {at, at + width}))
           fail(__FILE__, __LINE__, isa + ", " + type_name(type) + ": length " + std::to_string(lengths[i]));
+        // Laid out for more than there is.
+        if (!same_bits(decode(b, {lengths[i]}, cache_rows), {at, at + width}))
+          fail(__FILE__, __LINE__, isa + ": laid out for " + std::to_string(cache_rows));
       }
     });
   }
@@ -347,14 +354,19 @@ TEST("attention: errors") {
     refused([](auto& a) { a.lse = nullptr; }, StatusCode::invalid_argument, "lse is NULL");
     refused([](auto& a) { a.type = 2; }, StatusCode::invalid_argument, "dtype 2 is unknown");
 
-    const std::vector<int32_t> lengths = {3, 9};
+    Buffer positions(b, std::vector<int32_t>{3, 7});
     belle_attention_decode_args decode = {};
     decode.q = decode.k_cache = decode.v_cache = x.f32(), decode.out = x.f32() + 512;
-    decode.q_stride = 16, decode.q_head_stride = 4, decode.cache_rows = 8, decode.lengths = lengths.data(),
-    decode.sequences = 2;
+    decode.q_stride = 16, decode.q_head_stride = 4, decode.cache_rows = 8, decode.longest = 9;
+    decode.positions = positions.i32(), decode.sequences = 2;
     decode.heads = decode.kv_heads = 4, decode.head_dim = 4, decode.scale = 1;
     CHECK_REFUSED(b.attention_decode(b.context, &decode), StatusCode::invalid_argument,
-                  "attention_decode: sequence 1 has length 9, its cache holds 1 to 8 rows");
+                  "attention_decode: longest is 9, a sequence's cache holds 8 rows");
+    decode.longest = 7;
+    if (!on_library()) {  // a device's positions are its own
+      CHECK_REFUSED(b.attention_decode(b.context, &decode), StatusCode::invalid_argument,
+                    "attention_decode: sequence 1 is at position 7 of 7");
+    }
   });
 }
 

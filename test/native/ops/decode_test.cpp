@@ -40,7 +40,9 @@ static void check_decode(const DecodeShape& s, int32_t type) {
              k = rounded(random_normal(sequences * cache, 2), type),
              v = rounded(random_normal(sequences * cache, 3), type);
   Expected expected;
+  std::vector<int32_t> last;
   for (size_t i = 0; i < sequences; ++i) {
+    last.push_back(s.lengths[i] - 1);
     auto part = [&](const std::vector<float>& x, size_t size) {
       return std::vector<float>(x.begin() + i * size, x.begin() + (i + 1) * size);
     };
@@ -52,12 +54,14 @@ static void check_decode(const DecodeShape& s, int32_t type) {
   check_op("attention_decode " + type_name(type) + " head_dim " + std::to_string(s.head_dim),
            [&](belle_backend& b) {
              Buffer bq(b, q, type), bk(b, k, type), bv(b, v, type), out(b, q.size(), type);
+             Buffer positions(b, last), slopes(b, s.slopes);
              belle_attention_decode_args a = {};
              a.q = bq.data(), a.q_stride = static_cast<int64_t>(width), a.q_head_stride = s.head_dim;
              a.k_cache = bk.data(), a.v_cache = bv.data(), a.cache_rows = cache_rows, a.type = type;
-             a.lengths = s.lengths.data(), a.sequences = static_cast<int32_t>(sequences);
+             a.positions = positions.i32(), a.sequences = static_cast<int32_t>(sequences);
+             a.longest = cache_rows - 1;
              a.heads = s.heads, a.kv_heads = s.kv_heads, a.head_dim = s.head_dim, a.scale = 0.2f;
-             a.alibi_slopes = s.slopes.empty() ? nullptr : s.slopes.data(), a.out = out.data();
+             a.alibi_slopes = s.slopes.empty() ? nullptr : slopes.f32(), a.out = out.data();
              CHECK_OK(from_c(b.attention_decode(b.context, &a)));
              return std::vector<Output>{{"out", out.read(type)}};
            },

@@ -164,29 +164,31 @@ EXPORT int cublasLtMatmul(void*, void* product, const void* alpha, const void* a
                           const void* b, void* b_layout, const void* beta, const void* c, void* c_layout,
                           void* d, void*, const uint64_t* algorithm, void* workspace, size_t,
                           belle_emulated_stream* stream) {
-  const auto& p = *static_cast<Product*>(product);
-  const auto &la = *static_cast<Layout*>(a_layout), &lb = *static_cast<Layout*>(b_layout),
-             &lc = *static_cast<Layout*>(c_layout);
+  const Product p = *static_cast<Product*>(product);
+  const Layout la = *static_cast<Layout*>(a_layout), lb = *static_cast<Layout*>(b_layout),
+               lc = *static_cast<Layout*>(c_layout);
   if (!possible(p, la, lb, lc) || algorithm[0] != 0xbe11e || !aligned(a) || !aligned(b) || !aligned(c) ||
       !aligned(d) || !aligned(workspace))
     return kInvalid;
   ++products;
   const int64_t depth = p.transpose_a ? la.rows : la.cols;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  stream->open_memory();
-  for (int64_t col = 0; col < lc.cols; ++col) {
-    for (int64_t row = 0; row < lc.rows; ++row) {
-      float sum = 0;
-      for (int64_t k = 0; k < depth; ++k) {
-        sum += load(a, p.transpose_a ? row * la.ld + k : k * la.ld + row, la.type) *
-               load(b, p.transpose_b ? k * lb.ld + col : col * lb.ld + k, lb.type);
+  return stream->submit(stream, [=] {
+    stream->open_memory();
+    for (int64_t col = 0; col < lc.cols; ++col) {
+      for (int64_t row = 0; row < lc.rows; ++row) {
+        float sum = 0;
+        for (int64_t k = 0; k < depth; ++k) {
+          sum += load(a, p.transpose_a ? row * la.ld + k : k * la.ld + row, la.type) *
+                 load(b, p.transpose_b ? k * lb.ld + col : col * lb.ld + k, lb.type);
+        }
+        float x = scale * sum;
+        if (keep != 0) x += keep * load(c, col * lc.ld + row, lc.type);
+        if (p.epilogue == 4) x += load(p.bias, row, lc.type);
+        store(d, col * lc.ld + row, lc.type, x);
       }
-      float x = scale * sum;
-      if (keep != 0) x += keep * load(c, col * lc.ld + row, lc.type);
-      if (p.epilogue == 4) x += load(p.bias, row, lc.type);
-      store(d, col * lc.ld + row, lc.type, x);
     }
-  }
-  stream->close_memory();
-  return kOk;
+    stream->close_memory();
+    return kOk;
+  });
 }

@@ -1,0 +1,69 @@
+// Reading prompts and decoding greedily with random weights, as a JSON line; for machines without Node.
+//   bench_generate config=config.json [backend=cuda] [dtype=bfloat16] [batch=1] [prompt=128] [new=128]
+// Decoding is the whole answer's time without that of its first token. BELLE_CUDA_LIB names the library of
+// backend=cuda, BELLE_CUDA_GRAPHS=off has it start every op by itself.
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+
+#include "bench/native/arguments.h"
+#include "bench/native/decoder_file.h"
+#include "native/core/philox.h"
+#include "native/infer/generator.h"
+
+namespace belle::bench {
+namespace {
+
+std::vector<std::vector<int32_t>> random_prompts(int64_t count, int64_t tokens, int64_t vocab) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (int64_t p = 0; p < count; ++p) {
+    const Philox random(static_cast<uint64_t>(p), RngStream::test);
+    prompts.emplace_back();
+    for (int64_t i = 0; i < tokens; ++i) {
+      const double draw = random.uniform(static_cast<uint64_t>(i));
+      prompts.back().push_back(static_cast<int32_t>(draw * static_cast<double>(vocab)));
+    }
+  }
+  return prompts;
+}
+
+int run(int argc, char** argv) {
+  Arguments given(argc, argv, 1);
+  const std::string config_path = given.text("config", "");
+  if (config_path.empty()) refuse("usage: bench_generate config=config.json [backend=cuda] [batch=1] ...");
+  model::ModelOptions options;
+  options.backend = given.text("backend", "cpu");
+  options.threads = static_cast<int>(given.number("threads", 0));
+  options.dtype = given.text("dtype", "bfloat16") == "float32" ? DType::f32 : DType::bf16;
+  const int64_t batch = given.number("batch", 1), prompt = given.number("prompt", 128),
+                fresh = given.number("new", 128);
+  given.refuse_others();
+  if (fresh < 2) refuse("new is the tokens of an answer; at least 2");
+
+  const auto decoder = read_decoder_config(config_path);
+  const auto model = value_of(model::Model::create(decoder, 1, options));
+  const auto prompts = random_prompts(batch, prompt, decoder.vocab_size);
+  const std::atomic<bool> stop{false};
+  const auto seconds_of = [&](int64_t tokens) {
+    const auto begin = std::chrono::steady_clock::now();
+    value_of(infer::generate(*model, prompts, {.max_new_tokens = tokens}, stop, {}));
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  seconds_of(4);
+  const double prefill = seconds_of(1), whole = seconds_of(fresh);
+  const auto tokens = static_cast<double>(batch);
+  std::printf(
+      "{\"backend\":\"%s\",\"dtype\":\"%s\",\"graphs\":\"%s\",\"batch\":%lld,\"prompt\":%lld,\"new\":%lld,"
+      "\"prefill_tokens_per_s\":%.6g,\"decode_tokens_per_s\":%.6g}\n",
+      options.backend.c_str(), std::string(dtype_name(options.dtype)).c_str(),
+      std::getenv("BELLE_CUDA_GRAPHS") ? "off" : "on", static_cast<long long>(batch),
+      static_cast<long long>(prompt), static_cast<long long>(fresh),
+      tokens * static_cast<double>(prompt) / prefill,
+      tokens * static_cast<double>(fresh - 1) / (whole - prefill));
+  return 0;
+}
+
+}  // namespace
+}  // namespace belle::bench
+
+int main(int argc, char** argv) { return belle::bench::run(argc, argv); }
