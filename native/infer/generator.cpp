@@ -5,12 +5,12 @@
 #include <string>
 #include <utility>
 
-#include "native/backend/repeated.h"
 #include "native/core/philox.h"
 #include "native/infer/kv_cache.h"
 #include "native/infer/sampler.h"
 #include "native/model/decoder.h"
 #include "native/model/prepared_batch.h"
+#include "native/model/repeated.h"
 #include "native/model/state.h"
 
 namespace belle::infer {
@@ -115,7 +115,7 @@ class Generation {
     const uint64_t key[] = {reinterpret_cast<uintptr_t>(pass.act.ids),
                             reinterpret_cast<uintptr_t>(cache_.k(0)), static_cast<uint64_t>(pass.tokens),
                             static_cast<uint64_t>(longest)};
-    BELLE_TRY(backend::repeated(*state_.backend, key, [&]() -> Status {
+    BELLE_TRY(model::repeated(*state_.backend, key, [&]() -> Status {
       BELLE_TRY(model::forward_decoder(pass, [&](int64_t layer) -> Status {
         BELLE_TRY(cache_.append(pass, layer));
         return attend_cache(pass, layer, longest);

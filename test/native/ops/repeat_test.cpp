@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "native/backend/repeated.h"
+#include "native/model/repeated.h"
 #include "test/native/ops/kit.h"
 
 namespace belle::test {
@@ -50,18 +50,18 @@ TEST("repeated: what the device holds is read anew, and the calls are made once 
     for (int i = 0; i < 7; ++i) {
       d.set_y(static_cast<float>(i));
       expected = 2 * expected + static_cast<float>(i);
-      CHECK_OK(backend::repeated(b, key, [&] { return d.step(); }));
+      CHECK_OK(model::repeated(b, key, [&] { return d.step(); }));
       if (d.value() != expected) fail(__FILE__, __LINE__, isa + ", time " + std::to_string(i));
     }
     CHECK_EQ(d.calls, calls_of(7));
     // Another key is another recording.
     const uint64_t other[] = {1, 3};
-    CHECK_OK(backend::repeated(b, other, [&] { return d.step(); }));
+    CHECK_OK(model::repeated(b, other, [&] { return d.step(); }));
     CHECK_EQ(d.calls, calls_of(7) + 1);
     // A buffer that goes takes the recordings with it.
     { const Buffer gone(b, std::vector<float>(4)); }
     const int before = d.calls;
-    for (int i = 0; i < 7; ++i) CHECK_OK(backend::repeated(b, key, [&] { return d.step(); }));
+    for (int i = 0; i < 7; ++i) CHECK_OK(model::repeated(b, key, [&] { return d.step(); }));
     CHECK_EQ(d.calls, before + calls_of(7));
   });
 }
@@ -82,7 +82,7 @@ TEST("repeated: scratch memory that has moved ends what was recorded on the old"
     for (int i = 0; i < 8; ++i) {
       if (i == 5) CHECK_OK(bias_of(4096, others, many));
       CHECK_OK(from_c(b.zero(b.context, sums.data(), 32 * 4)));
-      CHECK_OK(backend::repeated(b, key, [&] {
+      CHECK_OK(model::repeated(b, key, [&] {
         ++calls;
         return bias_of(64, sums, few);
       }));
@@ -110,7 +110,7 @@ TEST("repeated: ops with a call among them that cannot be recorded are run every
       float expected = 1;
       for (int i = 0; i < 6; ++i) {
         expected = 2 * expected + (kind == 1 ? 3 : 1);
-        CHECK_OK(backend::repeated(b, key, [&]() -> Status {
+        CHECK_OK(model::repeated(b, key, [&]() -> Status {
           BELLE_TRY(calls[kind](d));
           return d.step();
         }));
@@ -126,7 +126,7 @@ TEST("repeated: an op that fails is told, every time, and the next ones are as e
     Doubled d(b);
     const uint64_t key[] = {5};
     for (int i = 0; i < 5; ++i) {
-      const Status status = backend::repeated(b, key, [&]() -> Status {
+      const Status status = model::repeated(b, key, [&]() -> Status {
         BELLE_TRY(d.step());
         return from_c(b.add(b.context, nullptr, d.x.data(), d.y.data(), 64, BELLE_F32));
       });
@@ -149,9 +149,9 @@ TEST("repeated: inside one another") {
     const uint64_t outer[] = {11}, inner[] = {12};
     float expected = 1;
     for (int i = 0; i < 6; ++i) {
-      CHECK_OK(backend::repeated(b, outer, [&]() -> Status {
+      CHECK_OK(model::repeated(b, outer, [&]() -> Status {
         BELLE_TRY(d.step());
-        return backend::repeated(b, inner, [&] { return d.step(); });
+        return model::repeated(b, inner, [&] { return d.step(); });
       }));
       expected = 4 * expected + 3;
       CHECK_EQ(d.value(), expected);
@@ -165,7 +165,7 @@ TEST("repeated: another thread's ops are no part of a recording") {
     const uint64_t key[] = {21};
     std::thread other;
     for (int i = 0; i < 6; ++i) {
-      CHECK_OK(backend::repeated(b, key, [&]() -> Status {
+      CHECK_OK(model::repeated(b, key, [&]() -> Status {
         if (first.calls == 2) {  // the call that is recorded
           other = std::thread([&] { CHECK_OK(second.step()); });
           std::this_thread::sleep_for(std::chrono::milliseconds(30));
