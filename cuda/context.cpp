@@ -22,7 +22,7 @@ Status check_cuda(const char* op, cudaError_t error) {
 
 void* Scratch::reserve(cudaStream_t stream, uint64_t bytes) {
   if (bytes <= bytes_ && memory_) return memory_;
-  if (is_recorded(stream)) return nullptr;  // what runs again afterwards gets it
+  if (is_recorded(stream)) return nullptr;
   ++moves_;
   cudaStreamSynchronize(stream);
   cudaFree(memory_);

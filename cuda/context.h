@@ -30,7 +30,8 @@ class Scratch {
   ~Scratch() { cudaFree(memory_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  // 256-byte aligned; nullptr when the memory is not to be had.
+  // 256-byte aligned; nullptr when the memory is not to be had, or would have to move while the stream is
+  // recorded.
   template <class T>
   T* get(cudaStream_t stream, int64_t count) {
     return static_cast<T*>(reserve(stream, static_cast<uint64_t>(count) * sizeof(T)));

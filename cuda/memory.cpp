@@ -40,14 +40,16 @@ void release(void* context, void* buffer) {
 }
 
 belle_status move(void* context, const char* op, void* to, const void* from, size_t bytes,
-                  cudaMemcpyKind kind, bool wait) {
+                  cudaMemcpyKind kind) {
+  const bool with_host = kind != cudaMemcpyDeviceToDevice;
   return run_op(context, [&](Context& cuda) -> Status {
     BELLE_TRY(Check(op).pointer("the target", to, bytes > 0).pointer("the source", from, bytes > 0).status());
-    if (wait && is_recorded(cuda.stream)) return not_recorded(op);
+    if (with_host && is_recorded(cuda.stream)) return not_recorded(op);
     if (kind == cudaMemcpyHostToDevice && bytes > 0 && bytes <= Staging::kMostBytes)
       return cuda.staging.write(cuda.stream, to, from, bytes);
     if (bytes > 0) BELLE_TRY(check_cuda(op, cudaMemcpyAsync(to, from, bytes, kind, cuda.stream)));
-    return wait ? check_cuda(op, cudaStreamSynchronize(cuda.stream)) : Status();
+    // Until then host memory must stay as it is.
+    return with_host ? check_cuda(op, cudaStreamSynchronize(cuda.stream)) : Status();
   });
 }
 
@@ -57,13 +59,13 @@ void set_memory_entries(belle_backend& b) {
   b.alloc = alloc;
   b.free = release;
   b.write = [](void* c, void* device, const void* host, size_t bytes) {
-    return move(c, "write", device, host, bytes, cudaMemcpyHostToDevice, true);  // host may change at once
+    return move(c, "write", device, host, bytes, cudaMemcpyHostToDevice);
   };
   b.read = [](void* c, void* host, const void* device, size_t bytes) {
-    return move(c, "read", host, device, bytes, cudaMemcpyDeviceToHost, true);
+    return move(c, "read", host, device, bytes, cudaMemcpyDeviceToHost);
   };
   b.copy = [](void* c, void* to, const void* from, size_t bytes) {
-    return move(c, "copy", to, from, bytes, cudaMemcpyDeviceToDevice, false);
+    return move(c, "copy", to, from, bytes, cudaMemcpyDeviceToDevice);
   };
   b.zero = [](void* c, void* device, size_t bytes) {
     return run_op(c, [&](Context& cuda) -> Status {

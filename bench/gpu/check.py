@@ -5,10 +5,12 @@
                                                       generate
   python3 bench/gpu/check.py --prebuilt DIR           builds nothing: DIR is a build folder made elsewhere
   python3 bench/gpu/check.py --shared DIR             the golden models of the tests are in DIR/goldens
+  python3 bench/gpu/check.py --node NODE              part js: the JavaScript suite on the device; the checkout holds
+                                                      node_modules and the built addon
 
 Writes OUT/gpu.json with device, driver and date after every figure, and OUT/<part>.log while a program runs, so that an
 interruption keeps what was measured. Ends with "N passed, N failed" over the tests; the figures are beside PyTorch's
-where torch is installed, in alternation. The tests take ten minutes at the most. No Node is needed.
+where torch is installed, in alternation. The tests take ten minutes at the most. No Node is needed but for the part js.
 
 Of a build folder --prebuilt needs test_*, bench_*, fake/ and out/libbelle_cuda.so.
 """
@@ -24,18 +26,22 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["build", "tests", "sanitizer", "attention", "gemm", "ops", "train", "generate"]
+PARTS = ["build", "tests", "sanitizer", "attention", "gemm", "ops", "train", "generate", "js"]
 parser = argparse.ArgumentParser()
-parser.add_argument("--only", default=",".join(PARTS))
+parser.add_argument("--only")
 parser.add_argument("--out", default="gpu-results")
 parser.add_argument("--build", default=str(ROOT / "build" / "gpu"))
 parser.add_argument("--prebuilt")
 parser.add_argument("--shared")
+parser.add_argument("--node")
 parser.add_argument("--rounds", type=int, default=3)
 a = parser.parse_args()
-wanted = [part for part in a.only.split(",") if part != "build" or not a.prebuilt]
+wanted = a.only.split(",") if a.only else [part for part in PARTS if part != "js" or a.node]
+wanted = [part for part in wanted if part != "build" or not a.prebuilt]
 if unknown := set(wanted) - set(PARTS):
     sys.exit(f"no part is called {', '.join(sorted(unknown))}; they are {', '.join(PARTS)}")
+if "js" in wanted and not a.node:
+    sys.exit("the part js needs --node, the path of a Node binary")
 out, build = pathlib.Path(a.out).resolve(), pathlib.Path(a.prebuilt or a.build).resolve()
 out.mkdir(parents=True, exist_ok=True)
 library = build / "out" / "libbelle_cuda.so"
@@ -238,6 +244,16 @@ def ops_part():
             )
         ],
     )
+
+
+# What the public surface says of models, training and generation: the goldens of transformers and PEFT among it.
+JS_TESTS = ["parity/model", "parity/training", "parity/lora", "unit/model", "unit/trainer", "unit/lora", "unit/local_generator"]
+
+
+def js_part():
+    text, code = run(["env", "BELLE_BACKEND=cuda", a.node, "test/run.mjs", *JS_TESTS], "js", 900)
+    said = (text.strip().splitlines() or [f"ended with {code}"])[-1]
+    count(code == 0, f"JavaScript suite: {said}", text)
 
 
 SHAPES = {

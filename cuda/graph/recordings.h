@@ -30,12 +30,17 @@ class Recordings {
   }
   // Of a key that is to be replayed.
   Graph& graph(std::string_view key) { return *entries_.find(key)->second.graph; }
-  void keep(std::string_view key, Graph graph) { entry_of(key).graph.emplace(std::move(graph)); }
+  // Of a key that came and was not cleared since; else nothing is kept.
+  void keep(std::string_view key, Graph graph) {
+    if (const auto known = entries_.find(key); known != entries_.end())
+      known->second.graph.emplace(std::move(graph));
+  }
   // From now on the ops of this key are run.
   void refuse(std::string_view key) {
-    Entry& entry = entry_of(key);
-    entry.graph.reset();
-    entry.refused = true;
+    const auto known = entries_.find(key);
+    if (known == entries_.end()) return;
+    known->second.graph.reset();
+    known->second.refused = true;
   }
   void clear() { entries_.clear(); }
   size_t size() const { return entries_.size(); }

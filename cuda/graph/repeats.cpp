@@ -50,11 +50,11 @@ belle_status repeat_begin(void* context, const void* key, size_t key_bytes, int3
         }
         break;
       case Visit::record:
-        if (cudaStreamBeginCapture(cuda.stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
-          repeats.open.emplace(name);
-          cuda.mutex.lock();  // no other thread's ops come in between
-          return {};
-        }
+        repeats.open.emplace(name);
+        cuda.mutex.lock();  // no other thread's ops come in between
+        if (cudaStreamBeginCapture(cuda.stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) return {};
+        cuda.mutex.unlock();
+        repeats.open.reset();
         break;
     }
     cudaGetLastError();
@@ -63,24 +63,25 @@ belle_status repeat_begin(void* context, const void* key, size_t key_bytes, int3
   });
 }
 
+// What was begun is ended whatever else is wrong: the mutex is free and the stream does its work again.
 belle_status repeat_end(void* context, int32_t failed, int32_t* again) {
-  return run_op(context, [&](Context& cuda) -> Status {
-    BELLE_TRY(abi::check_repeat_end(again));
-    *again = 0;
-    Repeats& repeats = cuda.repeats;
-    if (!repeats.open) return {};
+  Context& cuda = *static_cast<Context*>(context);
+  const std::lock_guard lock(cuda.mutex);
+  Repeats& repeats = cuda.repeats;
+  if (again) *again = 0;
+  if (repeats.open) {
     const std::unique_lock begun(cuda.mutex, std::adopt_lock);
     const std::string key = *std::exchange(repeats.open, std::nullopt);
     Graph graph = finish_capture(cuda.stream);
-    if (graph && !failed && cudaGraphLaunch(graph.get(), cuda.stream) == cudaSuccess) {
+    if (graph && !failed && again && cudaGraphLaunch(graph.get(), cuda.stream) == cudaSuccess) {
       repeats.recordings.keep(key, std::move(graph));
-      return {};
+    } else {
+      cudaGetLastError();
+      repeats.recordings.refuse(key);
+      if (again) *again = 1;
     }
-    cudaGetLastError();
-    repeats.recordings.refuse(key);
-    *again = 1;
-    return {};
-  });
+  }
+  return abi::to_c(abi::check_repeat_end(again));
 }
 
 }  // namespace

@@ -102,11 +102,12 @@ inline Status check_cache_append(const belle_cache_append_args* args) {
   constexpr const char* op = "cache_append";
   BELLE_TRY(Check(op).pointer("args", args).status());
   const belle_cache_append_args& a = *args;
+  BELLE_TRY(check_heads(op, a.kv_heads, a.kv_heads, a.head_dim));
   return Check(op)
       .dtype(a.type)
       .size("tokens", a.tokens)
-      .size("kv_heads", a.kv_heads, 1)
-      .size("head_dim", a.head_dim, 1)
+      .that(int64_t{a.kv_heads} * a.head_dim <= INT32_MAX,
+            [] { return std::string("a row has more than 2^31 elements"); })
       .size("kv_stride", a.kv_stride, 1)
       .size("kv_head_stride", a.kv_head_stride, 1)
       .pointer("k", a.k, a.tokens)
@@ -159,6 +160,8 @@ inline Status check_argmax(const int32_t* out, const float* x, int64_t rows, int
       .pointer("out", out, rows)
       .pointer("x", x, rows)
       .that(n <= INT32_MAX, [&] { return "n is " + std::to_string(n) + "; a place is an int32"; })
+      .that(rows <= INT32_MAX,
+            [&] { return "rows is " + std::to_string(rows) + "; at most 2^31 - 1 at a time"; })
       .status();
 }
 

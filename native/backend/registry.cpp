@@ -40,8 +40,9 @@ Result<std::shared_ptr<belle_backend>> open(const std::string& name, int threads
   if (name == "cuda" || name == "auto") {
     CudaSearch cuda = search_cuda(0, cuda_package);
     if (cuda.backend) return std::move(cuda.backend);
-    if (name == "cuda") return cuda.status;
-    return open_cpu_by_name(threads);
+    // A setting that cannot be is told, not passed over.
+    const bool wrong = cuda.status.code() == StatusCode::invalid_argument;
+    return name == "cuda" || wrong ? cuda.status : open_cpu_by_name(threads);
   }
   return Status(StatusCode::invalid_argument,
                 "there is no backend \"" + name.substr(0, 64) + "\"; use auto, cpu or cuda");

@@ -24,6 +24,8 @@ constexpr uint64_t kCacheBytes = 4ull << 30;  // the cache stays below this, or 
 constexpr int64_t kPrefillTokens = 2048;      // prompts are read in packs of about this many tokens
 constexpr int64_t kLeastRoom = 128;           // tokens that decoding is laid out for, at least
 
+constexpr uint64_t kDecodeStep = 0xdec0de;  // its name among what a backend has recorded
+
 // A sequence that is being generated. Slots are dense: active ones are 0 .. n-1, as attention_decode wants
 // them.
 struct Slot {
@@ -111,10 +113,17 @@ class Generation {
     }
     BELLE_ASSIGN(const Pass pass, stage(ids, positions, rows, {}));
     const int64_t longest = room_for(*std::max_element(positions.begin(), positions.end()) + 1);
-    // The ops of a step follow from these alone: a backend may have recorded them.
-    const uint64_t key[] = {reinterpret_cast<uintptr_t>(pass.act.ids),
-                            reinterpret_cast<uintptr_t>(cache_.k(0)), static_cast<uint64_t>(pass.tokens),
-                            static_cast<uint64_t>(longest)};
+    // What a step's ops follow from beside the model's weights and this cache, which are freed by nobody
+    // before the generation ends: a backend may have recorded them.
+    const uint64_t key[] = {kDecodeStep,
+                            reinterpret_cast<uintptr_t>(cache_.k(0)),
+                            static_cast<uint64_t>(cache_.rows()),
+                            reinterpret_cast<uintptr_t>(pass.act.ids),
+                            state_.layout,
+                            static_cast<uint64_t>(pass.tokens),
+                            static_cast<uint64_t>(longest),
+                            greedy_ ? 1u : 0u,
+                            static_cast<uint64_t>(request_.vocabulary)};
     BELLE_TRY(model::repeated(*state_.backend, key, [&]() -> Status {
       BELLE_TRY(model::forward_decoder(pass, [&](int64_t layer) -> Status {
         BELLE_TRY(cache_.append(pass, layer));

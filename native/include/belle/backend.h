@@ -92,7 +92,8 @@ typedef struct belle_cache_append_args {
 /* One new token of each of `sequences` sequences against its cache. Sequence s owns cache rows
  * [s*cache_rows, (s+1)*cache_rows) of k_cache and v_cache ([rows, kv_heads, head_dim]); its new token, whose
  * row is there too, is at positions[s] (int32, device) from the first of them. q and out are [sequences,
- * heads, head_dim]. Every position is from 0 to longest - 1: the work is laid out for that. */
+ * heads, head_dim]. The work is laid out for positions from 0 to longest - 1; another
+ * is undefined on a device. */
 typedef struct belle_attention_decode_args {
   const void* q;
   int64_t q_stride, q_head_stride;
@@ -217,14 +218,14 @@ struct belle_backend {
   /* *out (host) = sum in float64, fixed order */
   belle_status (*sum)(void* context, const float* x, int64_t n, double* out);
 
-  /* Ops that come again. Between repeat_begin and repeat_end, on one thread, a caller may call ops that
-   * return no value, copy and zero, whose every host argument (sizes, addresses, numbers) follows from `key`;
-   * what is in device memory may change from time to time. *done = 1: they are under way already, as they
-   * were recorded under this key; the caller calls neither them nor repeat_end. *done = 0: it calls them,
-   * then repeat_end, with failed = 1 if one of them failed. *again = 1 from that: they were not run; the
-   * caller calls them once more, by themselves. free ends what was recorded. A backend that records nothing
-   * says 0.
-   */
+  /* Ops that come again. Between repeat_begin and repeat_end, on one thread, a caller may call ops, copy and
+   * zero, none that returns a value or reads host memory, and neither alloc nor free; every host argument
+   * (sizes, addresses, numbers) follows from `key`, what is in device memory may change from time to time.
+   * *done = 1: they are under way already, as they were recorded under this key; the caller calls neither
+   * them nor repeat_end, which it does not either when repeat_begin fails. *done = 0: it calls them, then
+   * repeat_end, whatever became of them; failed = 1 if one of them failed. *again = 1 from that: they were
+   * not run; the caller calls them once more, by themselves. Calls of other threads may wait meanwhile. free
+   * ends what was recorded. A backend that records nothing says 0. */
   belle_status (*repeat_begin)(void* context, const void* key, size_t key_bytes, int32_t* done);
   belle_status (*repeat_end)(void* context, int32_t failed, int32_t* again);
 

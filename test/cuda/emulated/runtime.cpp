@@ -3,7 +3,11 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "test/cuda/emulated/arena.h"
 #include "test/cuda/emulated/stream.h"
@@ -23,6 +27,25 @@ thread_local cudaStream_t capturing = nullptr;
 bool spoils_capture() {
   if (capturing) capturing->spoiled = true;
   return capturing != nullptr;
+}
+
+// BELLE_EMULATED_FAILURE names a call that fails, for tests of what comes then.
+bool fails(const char* call) {
+  const char* named = std::getenv("BELLE_EMULATED_FAILURE");
+  return named != nullptr && std::strcmp(named, call) == 0;
+}
+
+std::set<void*> pinned;
+std::mutex pinned_mutex;
+bool is_pinned(const void* memory) {
+  const std::lock_guard lock(pinned_mutex);
+  return pinned.contains(const_cast<void*>(memory));
+}
+
+void let_arrive(cudaStream_t stream) {
+  if (!stream || stream->arriving.empty()) return;
+  const OpenMemory open;
+  for (const auto& copy : std::exchange(stream->arriving, {})) copy();
 }
 
 }  // namespace
@@ -64,6 +87,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
     return static_cast<int>(
         emulated::submit(to, [work = std::move(work)] { return static_cast<cudaError_t>(work()); }));
   };
+  (*stream)->arrive = let_arrive;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -72,6 +96,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream && stream->captured && spoils_capture()) return cudaErrorStreamCaptureUnsupported;
+  let_arrive(stream);
   while (stream && stream->done < stream->begun) std::this_thread::sleep_for(std::chrono::microseconds(50));
   return cudaSuccess;
 }
@@ -86,7 +111,7 @@ cudaError_t emulated::submit(cudaStream_t stream, std::function<cudaError_t()> w
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (stream->captured || capturing) return cudaErrorInvalidValue;
+  if (stream->captured || capturing || fails("cudaStreamBeginCapture")) return cudaErrorInvalidValue;
   cudaStreamSynchronize(stream);
   stream->captured = std::make_unique<belle_emulated_graph>();
   stream->spoiled = false;
@@ -98,7 +123,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (!stream->captured || capturing != stream) return cudaErrorInvalidValue;
   capturing = nullptr;
   const auto captured = std::move(stream->captured);
-  if (stream->spoiled) return cudaErrorStreamCaptureInvalidated;
+  if (stream->spoiled || fails("cudaStreamEndCapture")) return cudaErrorStreamCaptureInvalidated;
   *graph = new belle_emulated_graph(*captured);
   return cudaSuccess;
 }
@@ -107,11 +132,13 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  if (fails("cudaGraphInstantiate")) return cudaErrorMemoryAllocation;
   *executable = new belle_emulated_executable{*graph};
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
-  if (stream->captured) return cudaErrorStreamCaptureUnsupported;
+  if (stream->captured || fails("cudaGraphLaunch")) return cudaErrorStreamCaptureUnsupported;
+  cudaStreamSynchronize(stream);
   for (const auto& work : executable->graph.work) {
     const auto error = static_cast<cudaError_t>(work());
     if (error != cudaSuccess) return error;
@@ -153,9 +180,15 @@ cudaError_t cudaFree(void* buffer) {
 cudaError_t cudaMallocHost(void** out, size_t bytes) {
   if (spoils_capture()) return cudaErrorStreamCaptureUnsupported;
   *out = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  const std::lock_guard lock(pinned_mutex);
+  if (*out) pinned.insert(*out);
   return *out != nullptr || bytes == 0 ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 cudaError_t cudaFreeHost(void* buffer) {
+  {
+    const std::lock_guard lock(pinned_mutex);
+    pinned.erase(buffer);
+  }
   std::free(buffer);
   return cudaSuccess;
 }
@@ -173,6 +206,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     return cudaErrorInvalidValue;
   if (kind != cudaMemcpyDeviceToDevice && stream && stream->captured && spoils_capture())
     return cudaErrorStreamCaptureUnsupported;
+  if (kind == cudaMemcpyHostToDevice && stream && is_pinned(from)) {
+    stream->arriving.push_back([=] { std::memcpy(to, from, bytes); });
+    return cudaSuccess;
+  }
   return emulated::submit(stream, [=] {
     const OpenMemory open;
     std::memmove(to, from, bytes);
@@ -208,6 +245,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (spoils_capture()) return cudaErrorStreamCaptureUnsupported;
+  let_arrive(event->stream);
   while (cudaEventQuery(event) != cudaSuccess) std::this_thread::sleep_for(std::chrono::microseconds(50));
   return cudaSuccess;
 }

@@ -1,5 +1,6 @@
 // Generation against transformers' greedy tokens, and the independence of a sequence from its batch.
 #include "native/infer/generator.h"
+#include "native/model/state.h"
 #include "test/native/model/golden.h"
 #include "test/native/model/tiny.h"
 
@@ -148,20 +149,60 @@ TEST("generate: samples only ids below `vocabulary`") {
   }
 }
 
-TEST("generate: the same tokens from recorded steps and from single ops") {
-  for (const auto& config : {tiny_llama(), tiny_bloom()}) {
-    const Lists prompts = many_prompts(config.vocab_size, 3);
-    const auto tokens = [&] {
-      auto model = make_tiny(config, 7, DType::bf16);
-      auto result = run(*model, prompts, {.max_new_tokens = 14, .temperature = 1.0, .seed = 3, .stop = {5}});
-      CHECK_OK(result.status());
-      return result.take();
+// How often a backend's decoding attention is called while this lives: once a layer where steps are run op by
+// op, or recorded.
+class DecodeCalls {
+ public:
+  explicit DecodeCalls(model::Model& model) : backend_(*model.state().backend) {
+    calls = 0;
+    original = backend_.attention_decode;
+    backend_.attention_decode = [](void* context, const belle_attention_decode_args* args) {
+      ++calls;
+      return original(context, args);
     };
-    const Lists recorded = tokens();
-    setenv("BELLE_CUDA_GRAPHS", "off", 1);
-    CHECK(tokens() == recorded);
-    unsetenv("BELLE_CUDA_GRAPHS");
   }
+  ~DecodeCalls() { backend_.attention_decode = original; }
+  DecodeCalls(const DecodeCalls&) = delete;
+  DecodeCalls& operator=(const DecodeCalls&) = delete;
+  static inline int64_t calls = 0;
+
+ private:
+  static inline decltype(belle_backend::attention_decode) original = nullptr;
+  belle_backend& backend_;
+};
+
+// The same tokens with steps recorded and without; `recorded`: how many are called when they are.
+static void check_recorded(const model::DecoderConfig& config, const Lists& prompts,
+                           const infer::GenerateRequest& request, int64_t steps, int64_t recorded) {
+  const auto tokens = [&](int64_t expected) {
+    auto model = make_tiny(config, 7, DType::bf16);
+    const DecodeCalls counted(*model);
+    auto result = run(*model, prompts, request);
+    CHECK_OK(result.status());
+    // One more step where the first one's scratch memory is new to the device.
+    const int64_t more = DecodeCalls::calls - expected * config.num_hidden_layers;
+    CHECK(more == 0 || (expected < steps && more == config.num_hidden_layers));
+    return result.take();
+  };
+  const Lists together = tokens(backend_name() == std::string("cpu") ? steps : recorded);
+  setenv("BELLE_CUDA_GRAPHS", "off", 1);
+  CHECK(tokens(steps) == together);
+  unsetenv("BELLE_CUDA_GRAPHS");
+}
+
+TEST("generate: recorded steps, greedy, past the length that a step was laid out for") {
+  // Steps at positions 3 to 132: laid out for 128, then for all of the cache.
+  check_recorded(tiny_bloom(), {{4, 9, 20}}, {.max_new_tokens = 131}, 130, 6);
+}
+TEST("generate: recorded steps, sampled, between prompts that are read") {
+  // 64 at a time: the steps of the second 64 are those of the first.
+  check_recorded(tiny_llama(), many_prompts(37, 128), {.max_new_tokens = 4, .temperature = 1.0, .seed = 3}, 6,
+                 3);
+}
+TEST("generate: recorded steps of sequences that end one after the other") {
+  // The first has room for five tokens; the last takes its place.
+  check_recorded(tiny_llama(), {std::vector<int32_t>(28, 3), {1}, {1, 2, 3, 4}}, {.max_new_tokens = 12}, 11,
+                 6);
 }
 
 TEST("generate: nothing to do") {

@@ -35,11 +35,19 @@ static void check_not_open(const std::string& name, int threads, StatusCode code
     fail(__FILE__, __LINE__, opened.status().message() + " lacks " + text);
 }
 
-TEST("registry: a CUDA backend refuses a kind of attention that it does not know") {
+TEST("registry: a CUDA backend refuses a setting that it does not know, by auto too") {
   const char* library = std::getenv("BELLE_TEST_BACKEND");
   if (library == nullptr) return skip("needs a CUDA backend in BELLE_TEST_BACKEND");
-  const Setting named("BELLE_CUDA_LIB", library), attention("BELLE_CUDA_ATTENTION", "flash");
-  check_not_open("cuda", 0, StatusCode::invalid_argument, "BELLE_CUDA_ATTENTION is \"flash\"; it can be mma");
+  const Setting named("BELLE_CUDA_LIB", library);
+  for (const std::string name : {"cuda", "auto"}) {
+    {
+      const Setting attention("BELLE_CUDA_ATTENTION", "flash");
+      check_not_open(name, 0, StatusCode::invalid_argument,
+                     "BELLE_CUDA_ATTENTION is \"flash\"; it can be mma");
+    }
+    const Setting graphs("BELLE_CUDA_GRAPHS", "1");
+    check_not_open(name, 0, StatusCode::invalid_argument, "BELLE_CUDA_GRAPHS is \"1\"; it can be off");
+  }
 }
 
 TEST("registry: cpu is always there, auto falls back to it") {

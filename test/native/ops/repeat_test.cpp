@@ -1,9 +1,11 @@
 // Ops that come again: the same results whether they are run or replayed, and what cannot be recorded is run.
 #include <chrono>
 #include <cstdlib>
+#include <new>
 #include <thread>
 
 #include "native/model/repeated.h"
+#include "test/native/backend_name.h"
 #include "test/native/ops/kit.h"
 
 namespace belle::test {
@@ -109,14 +111,15 @@ TEST("repeated: ops with a call among them that cannot be recorded are run every
       const uint64_t key[] = {100 + kind};
       float expected = 1;
       for (int i = 0; i < 6; ++i) {
-        expected = 2 * expected + (kind == 1 ? 3 : 1);
+        expected = 2 * expected + (kind == 1 && i > 0 ? 3 : 1);
         CHECK_OK(model::repeated(b, key, [&]() -> Status {
-          BELLE_TRY(calls[kind](d));
-          return d.step();
+          BELLE_TRY(d.step());
+          return calls[kind](d);
         }));
         if (d.value() != expected) fail(__FILE__, __LINE__, isa + ", call " + std::to_string(kind));
       }
-      CHECK_EQ(d.calls, 6);
+      // The time that was to be recorded, they were called twice and done once.
+      CHECK_EQ(d.calls, 6 + (calls_of(6) < 6 ? 1 : 0));
     }
   });
 }
@@ -132,15 +135,76 @@ TEST("repeated: an op that fails is told, every time, and the next ones are as e
       });
       CHECK_EQ(status.message(), std::string("add: out is NULL; pass a buffer from alloc()"));
     }
-    const float before = d.value();
+    CHECK_EQ(d.value(), 63.0f);  // 2^6 - 1: every time once
     CHECK_OK(d.step());
-    CHECK_EQ(d.value(), 2 * before + 1);
+    CHECK_EQ(d.value(), 127.0f);
     CHECK_REFUSED(b.repeat_begin(b.context, key, 8, nullptr), StatusCode::invalid_argument,
                   "repeat_begin: done is NULL");
     int32_t again = 5;
     CHECK_OK(from_c(b.repeat_end(b.context, 0, &again)));  // of nothing
     CHECK_EQ(again, 0);
   });
+}
+
+// An op of another thread, which waits for as long as something is being recorded.
+static void check_others_go_on(Doubled& d) {
+  const float before = d.value();
+  std::thread([&] { CHECK_OK(d.step()); }).join();
+  CHECK_EQ(d.value(), 2 * before + 1);
+}
+
+TEST("repeated: what was begun is ended, by an exception and by a call that is wrong") {
+  on_every_isa(1, [](belle_backend& b, const std::string&) {
+    Doubled d(b);
+    const uint64_t key[] = {6};
+    for (int i = 0; i < 5; ++i) {
+      bool thrown = false;
+      try {
+        (void)model::repeated(b, key, [&]() -> Status { throw std::bad_alloc(); });
+      } catch (const std::bad_alloc&) {
+        thrown = true;
+      }
+      CHECK(thrown);
+      check_others_go_on(d);
+    }
+    const uint64_t other[] = {8};
+    for (int i = 0; i < 4; ++i) {
+      int32_t done = 0;
+      CHECK_OK(from_c(b.repeat_begin(b.context, other, sizeof other, &done)));
+      CHECK_EQ(done, 0);
+      CHECK_REFUSED(b.repeat_end(b.context, 0, nullptr), StatusCode::invalid_argument,
+                    "repeat_end: again is NULL");
+      check_others_go_on(d);
+    }
+  });
+}
+
+TEST("repeated: where the runtime refuses a graph, the ops are run") {
+  if (!on_emulated_device()) return skip("needs the emulated device, whose calls can be told to fail");
+  for (const char* call :
+       {"cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate", "cudaGraphLaunch"}) {
+    on_every_isa(1, [&](belle_backend& b, const std::string&) {
+      Doubled d(b);
+      const uint64_t key[] = {9};
+      const auto times = [&](int count) {
+        for (int i = 0; i < count; ++i) CHECK_OK(model::repeated(b, key, [&] { return d.step(); }));
+      };
+      setenv("BELLE_EMULATED_FAILURE", call, 1);
+      times(5);
+      CHECK_EQ(d.value(), 63.0f);
+      unsetenv("BELLE_EMULATED_FAILURE");
+      times(1);  // refused once, run ever after
+      CHECK_EQ(d.value(), 127.0f);
+      check_others_go_on(d);
+      // A replay that is refused.
+      const uint64_t other[] = {10};
+      for (int i = 0; i < 4; ++i) CHECK_OK(model::repeated(b, other, [&] { return d.step(); }));
+      setenv("BELLE_EMULATED_FAILURE", "cudaGraphLaunch", 1);
+      CHECK_OK(model::repeated(b, other, [&] { return d.step(); }));
+      unsetenv("BELLE_EMULATED_FAILURE");
+      CHECK_EQ(d.value(), 8191.0f);  // 2^13 - 1
+    });
+  }
 }
 
 TEST("repeated: inside one another") {

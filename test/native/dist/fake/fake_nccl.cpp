@@ -106,6 +106,7 @@ void put_on_stream(Comm& comm, const Request& request) {
   Round& round = group.rounds[number];
   round.ranks.resize(group.joined.size());
   round.ranks[static_cast<size_t>(comm.rank)] = request;
+  request.stream->arrive(request.stream);
   ++request.stream->begun;
   if (fake_nccl()->stuck) round.stuck = true;
   for (const auto& r : round.ranks)
