@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "bench/native/arguments.h"
-#include "bench/native/decoder_file.h"
+#include "bench/native/model_arguments.h"
 #include "native/core/philox.h"
 #include "native/infer/generator.h"
 
@@ -32,10 +32,7 @@ int run(int argc, char** argv) {
   Arguments given(argc, argv, 1);
   const std::string config_path = given.text("config", "");
   if (config_path.empty()) refuse("usage: bench_generate config=config.json [backend=cuda] [batch=1] ...");
-  model::ModelOptions options;
-  options.backend = given.text("backend", "cpu");
-  options.threads = static_cast<int>(given.number("threads", 0));
-  options.dtype = given.text("dtype", "bfloat16") == "float32" ? DType::f32 : DType::bf16;
+  const model::ModelOptions options = model_options(given);
   const int64_t batch = given.number("batch", 1), prompt = given.number("prompt", 128),
                 fresh = given.number("new", 128);
   given.refuse_others();

@@ -9,7 +9,7 @@
 #include <atomic>
 
 #include "bench/native/arguments.h"
-#include "bench/native/decoder_file.h"
+#include "bench/native/model_arguments.h"
 #include "native/core/philox.h"
 #include "native/train/memory_plan.h"
 #include "native/train/trainer.h"
@@ -35,10 +35,7 @@ int run(int argc, char** argv) {
   const std::string config_path = given.text("config", "");
   if (config_path.empty())
     refuse("usage: bench_train_step config=config.json [backend=cuda] [tokens=8192] ...");
-  model::ModelOptions options;
-  options.backend = given.text("backend", "cpu");
-  options.threads = static_cast<int>(given.number("threads", 0));
-  options.dtype = given.text("dtype", "bfloat16") == "float32" ? DType::f32 : DType::bf16;
+  const model::ModelOptions options = model_options(given);
   const int64_t tokens = given.number("tokens", 8192), documents = given.number("documents", 4),
                 steps = given.number("steps", 8);
   train::TrainConfig config;

@@ -1,5 +1,6 @@
 #pragma once
-// What the bench programs need of models: a config.json's shape; a bad one ends the program.
+// What the bench programs need of models: a config.json's shape and where it computes; a bad one ends the
+// program.
 #include <string>
 #include <utility>
 
@@ -17,6 +18,15 @@ T value_of(Result<T> result) {
 
 inline model::DecoderConfig read_decoder_config(const std::string& path) {
   return value_of(model::parse_decoder_config(value_of(io::read_json_file(path, uint64_t{1} << 20))));
+}
+
+// backend=, threads=, dtype=
+inline model::ModelOptions model_options(Arguments& given) {
+  model::ModelOptions options;
+  options.backend = given.text("backend", "cpu");
+  options.threads = static_cast<int>(given.number("threads", 0));
+  options.dtype = given.text("dtype", "bfloat16") == "float32" ? DType::f32 : DType::bf16;
+  return options;
 }
 
 }  // namespace belle::bench
