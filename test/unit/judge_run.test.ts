@@ -1,3 +1,4 @@
+// Runs alone: it stops runs after some milliseconds.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
