@@ -5,12 +5,11 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ended } from "./processes.mjs";
 
-/** The rooms with a test program of their own, test_<room>. */
-export const rooms = ["core", "ops", "dist", "io", "tokenizer", "model", "train", "infer"];
+/** The rooms with a test program of their own, test_<room>; those that run for long first, so that none runs last by itself. */
+export const rooms = ["tokenizer", "ops", "train", "model", "io", "core", "infer", "dist"];
 
 /** What is run: of a program the tests whose names hold `only`, on the backend library `backend`. */
 const suites = {
-  ...Object.fromEntries(rooms.map((room) => [room, { program: `test_${room}` }])),
   // The CUDA backend, its threads emulated (test/cuda/emulated), with its own matrix products and with cublasLt's.
   ...(process.arch === "x64" && {
     cuda: { program: "test_ops", backend: "libbelle_cuda_emulated.so" },
@@ -20,6 +19,9 @@ const suites = {
       cublaslt: "libfake_cublaslt.so",
       only: "gemm: every",
     },
+  }),
+  ...Object.fromEntries(rooms.map((room) => [room, { program: `test_${room}` }])),
+  ...(process.arch === "x64" && {
     // Several ranks need a device and NCCL: emulated, and a stand-in.
     dist: { program: "test_dist", backend: "libbelle_cuda_emulated.so", nccl: "libfake_nccl.so" },
   }),
