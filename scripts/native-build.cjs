@@ -5,6 +5,7 @@
 "use strict";
 const { spawnSync } = require("node:child_process");
 const { existsSync, mkdirSync, rmSync } = require("node:fs");
+const { availableParallelism } = require("node:os");
 const { join, resolve } = require("node:path");
 
 const root = resolve(__dirname, "..");
@@ -13,6 +14,7 @@ const config = args.includes("--debug") ? "Debug" : "Release";
 const defines = args.filter((a) => a.startsWith("--CD")).map((a) => a.slice(4));
 const buildDir = join(root, "build", `cmake-${config}`);
 const outDir = join(root, "build", config);
+const jobs = String(availableParallelism()); // make takes one at a time unless told
 
 function run(command, commandArgs) {
   // stdout is for callers that print JSON; compilers talk on stderr.
@@ -51,21 +53,14 @@ if (cacheIsForeign) rmSync(buildDir, { recursive: true, force: true });
 const all = [`BELLE_OUT=${outDir}`, ...defines];
 const tool = cmakeJs();
 if (tool) {
-  const common = ["-d", root, "-O", buildDir, "-B", config, ...all.map((d) => `--CD${d}`)];
+  const common = ["-d", root, "-O", buildDir, "-B", config, "-p", jobs, ...all.map((d) => `--CD${d}`)];
   // `build` configures only when there is no cache; changed defines need `configure`.
   if (defines.length > 0 && existsSync(join(buildDir, "CMakeCache.txt")))
     run(process.execPath, [tool, "configure", ...common]);
   run(process.execPath, [tool, "build", ...common]);
 } else {
   run("cmake", ["-S", root, "-B", buildDir, `-DCMAKE_BUILD_TYPE=${config}`, ...all.map((d) => `-D${d}`)]);
-  run("cmake", [
-    "--build",
-    buildDir,
-    "--config",
-    config,
-    "--parallel",
-    String(require("node:os").availableParallelism()),
-  ]);
+  run("cmake", ["--build", buildDir, "--config", config, "--parallel", jobs]);
 }
 const built = join(outDir, "belle.node");
 if (!existsSync(built)) {

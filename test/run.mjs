@@ -1,10 +1,18 @@
 // The whole test suite. Every TypeScript file runs in a process of its own (a crash or a hang fails one file, not the
-// run); the native test programs are built and run after them. The last line is "N passed, N failed".
+// run), as many at a time as there are cores; the native test programs are built and run after them, likewise. What
+// measures time runs alone. Results are printed in a fixed order; the last line is "N passed, N failed".
 // Usage: node test/run.mjs [filter ...] [--list]     a filter is part of a path, e.g. unit/config or native/ops
 import { fork } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { buildNativeTests, runBenchPrograms, runNativeTest, suiteNames } from "./support/native_tests.mjs";
+import {
+  buildNativeTests,
+  runBenchPrograms,
+  runNativeTest,
+  sharesMachine,
+  suiteNames,
+} from "./support/native_tests.mjs";
+import { ended, inOrder } from "./support/processes.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const timeoutMs = Number(process.env.BELLE_TEST_TIMEOUT_MS ?? 600_000);
@@ -20,34 +28,23 @@ const nativeSuites = suiteNames.filter((name) => wanted(`test/native/${name}`));
 const benchPrograms = wanted("test/native/bench");
 const anyNative = nativeSuites.length > 0 || benchPrograms;
 
-function runFile(file) {
-  return new Promise((done) => {
-    const started = performance.now();
-    const proc = fork(join(root, "test/support/run_file.mjs"), [file], {
-      cwd: root,
-      execArgv: ["--import", "tsx", "--expose-gc"],
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    });
-    let output = "";
-    let report;
-    proc.stdout.on("data", (chunk) => {
-      output += chunk;
-    });
-    proc.stderr.on("data", (chunk) => {
-      output += chunk;
-    });
-    proc.on("message", (message) => {
-      report = message;
-    });
-    const timer = setTimeout(() => proc.kill("SIGKILL"), timeoutMs);
-    proc.on("close", (code, signal) => {
-      clearTimeout(timer);
-      const seconds = (performance.now() - started) / 1000;
-      const died = signal ? `died by ${signal}` : report ? undefined : `exited with ${code} before it reported`;
-      const failed = (report?.failed ?? 0) + (died ? 1 : 0);
-      done({ file, seconds, output, died, passed: report?.passed ?? 0, failed, skipped: report?.skipped ?? [] });
-    });
+/** A comment in a file that must have the machine to itself: what runs beside it would change what it sees. */
+const alone = (file) => /^\/\/ Runs alone: /m.test(readFileSync(join(root, file), "utf8"));
+
+async function runFile(file) {
+  const proc = fork(join(root, "test/support/run_file.mjs"), [file], {
+    cwd: root,
+    execArgv: ["--import", "tsx", "--expose-gc"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
+  let report;
+  proc.on("message", (message) => {
+    report = message;
+  });
+  const { code, signal, seconds, output } = await ended(proc, timeoutMs);
+  const died = signal ? `died by ${signal}` : report ? undefined : `exited with ${code} before it reported`;
+  const failed = (report?.failed ?? 0) + (died ? 1 : 0);
+  return { file, seconds, output, died, passed: report?.passed ?? 0, failed, skipped: report?.skipped ?? [] };
 }
 
 const totals = { passed: 0, failed: 0, skipped: [] };
@@ -74,7 +71,13 @@ if (process.argv.includes("--list")) {
   );
   process.exit(0);
 }
-for (const file of files) record(await runFile(file));
+// First what needs a quiet machine, and the one that packs the build as it is.
+for (const file of files.filter(alone)) record(await runFile(file));
+for await (const result of inOrder(
+  files.filter((file) => !alone(file)),
+  runFile,
+))
+  record(result);
 if (anyNative) {
   const { build, error } = buildNativeTests(root, nativeSuites);
   if (error)
@@ -88,7 +91,9 @@ if (anyNative) {
       skipped: [],
     });
   else {
-    for (const name of nativeSuites) record(runNativeTest(root, build, name));
+    const run = (name) => runNativeTest(root, build, name);
+    for await (const result of inOrder(nativeSuites.filter(sharesMachine), run)) record(result);
+    for (const name of nativeSuites.filter((suite) => !sharesMachine(suite))) record(await run(name));
     if (benchPrograms) record(runBenchPrograms(root, build));
   }
 }

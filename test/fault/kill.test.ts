@@ -1,4 +1,5 @@
 // kill -9, SIGINT and SIGTERM in every stage of a recipe: the same command goes on, and nothing shows that it stopped.
+// Runs alone: it measures how soon a signal ends a run.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withFolder } from "../support/folder.ts";

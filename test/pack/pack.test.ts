@@ -1,4 +1,5 @@
 // The tarball a user gets: packed, installed without scripts into an empty folder, and run from there.
+// Runs alone: it moves the built addon away and back.
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,

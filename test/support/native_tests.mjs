@@ -1,15 +1,15 @@
 // Builds and runs the native test programs; the counts join those of the TypeScript tests.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { ended } from "./processes.mjs";
 
-/** The rooms with a test program of their own, test_<room>. */
-export const rooms = ["core", "ops", "dist", "io", "tokenizer", "model", "train", "infer"];
+/** The rooms with a test program of their own, test_<room>; those that run for long first, so that none runs last by itself. */
+export const rooms = ["tokenizer", "ops", "train", "model", "io", "core", "infer", "dist"];
 
 /** What is run: of a program the tests whose names hold `only`, on the backend library `backend`. */
 const suites = {
-  ...Object.fromEntries(rooms.map((room) => [room, { program: `test_${room}` }])),
   // The CUDA backend, its threads emulated (test/cuda/emulated), with its own matrix products and with cublasLt's.
   ...(process.arch === "x64" && {
     cuda: { program: "test_ops", backend: "libbelle_cuda_emulated.so" },
@@ -21,6 +21,9 @@ const suites = {
     },
     // Steps of decoding that are recorded.
     decode: { program: "test_infer", backend: "libbelle_cuda_emulated.so", only: "recorded steps" },
+  }),
+  ...Object.fromEntries(rooms.map((room) => [room, { program: `test_${room}` }])),
+  ...(process.arch === "x64" && {
     // Several ranks need a device and NCCL: emulated, and a stand-in.
     dist: { program: "test_dist", backend: "libbelle_cuda_emulated.so", nccl: "libfake_nccl.so" },
   }),
@@ -57,10 +60,12 @@ export function buildNativeTests(root, only) {
   return { build };
 }
 
-export function runNativeTest(root, build, name) {
+/** Whether a suite may run beside others: not where collectives have a tenth of a second to end in. */
+export const sharesMachine = (name) => name !== "dist";
+
+export async function runNativeTest(root, build, name) {
   const { program, backend, cublaslt, nccl, only } = suites[name];
-  const started = performance.now();
-  const result = spawnSync(join(build, program), only === undefined ? [] : [only], {
+  const proc = spawn(join(build, program), only === undefined ? [] : [only], {
     cwd: root,
     env: {
       ...process.env,
@@ -70,22 +75,15 @@ export function runNativeTest(root, build, name) {
         BELLE_NCCL: nccl ? join(build, nccl) : "off",
       }),
     },
-    encoding: "utf8",
-    timeout: 600_000,
-    killSignal: "SIGKILL",
-    maxBuffer: 1 << 26,
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const output = (result.stdout ?? "") + (result.stderr ?? "");
+  const { code, signal, seconds, output } = await ended(proc, 600_000);
   const counts = /(\d+) passed, (\d+) failed/.exec(output.trimEnd().split("\n").at(-1) ?? "");
   const skipped = [...output.matchAll(/^skip (.*)$/gm)].map((match) => match[1]);
-  const died = result.signal
-    ? `died by ${result.signal}`
-    : counts
-      ? undefined
-      : `exited with ${result.status} and no summary`;
+  const died = signal ? `died by ${signal}` : counts ? undefined : `exited with ${code} and no summary`;
   return {
     file: `test/native/${name}`,
-    seconds: (performance.now() - started) / 1000,
+    seconds,
     output,
     died,
     passed: Number(counts?.[1] ?? 0),

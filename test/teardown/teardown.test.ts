@@ -1,5 +1,6 @@
 // The end of the environment in the middle of a native job: process.exit(), an uncaught rejection, worker.terminate().
 // No crash, no hang: the thread is stopped and joined at its next step, token or piece.
+// Runs alone: it measures how soon a job ends.
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";

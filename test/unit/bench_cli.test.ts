@@ -1,4 +1,5 @@
 // `belle-train bench` as a user runs it: the smallest shape, for real.
+// Runs alone: it measures how soon an interrupt ends a benchmark.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,3 +1,4 @@
+// Runs alone: it has timeouts of some milliseconds.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";

@@ -1,3 +1,4 @@
+// Runs alone: it measures that time is linear.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,5 @@
 // The tests' own frame: a failure of any kind is counted and printed.
+// Runs alone: it writes into the tree.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 // Tokenizer, trainBpe, mergeVocabulary: behaviour and messages; parity with sentencepiece is in test/parity.
+// Runs alone: it measures how soon an abort ends training.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,5 @@
 // Training that is killed while it counts, and started again over the same work folder: what was counted stays.
+// Runs alone: it kills training between two looks at its folder.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
 // Trainer: the order of events, stopping in every way, exact resume, bad input.
+// Runs alone: it counts the steps that fit in a pause.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
