@@ -10,8 +10,6 @@ namespace belle::backend {
 
 namespace {
 
-constexpr float kNoSlope = 0;
-
 double attention_work(const belle_attention_args& a) {
   double work = 0;
   for (int32_t i = 0; i < a.documents; ++i) {

@@ -12,8 +12,6 @@ namespace belle::backend {
 
 namespace {
 
-constexpr float kNoSlope = 0;
-
 belle_status cache_append(void* context, const belle_cache_append_args* args) {
   return run_op(context, [&](CpuContext& cpu) -> Status {
     BELLE_TRY(abi::check_cache_append(args));

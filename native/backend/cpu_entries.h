@@ -27,6 +27,8 @@ inline const void* at(const void* p, int64_t index, int32_t type) {
 }
 inline void* at(void* p, int64_t index, int32_t type) { return ops::offset(p, index, kernel_type(type)); }
 
+inline constexpr float kNoSlope = 0;  // of attention without ALiBi, for the kernels to point to
+
 using abi::Check;
 using abi::to_c;
 

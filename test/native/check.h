@@ -60,11 +60,12 @@ void check_equal(const A& a, const B& b, const char* file, int line, const char*
 
 #define BELLE_TEST_CAT2(a, b) a##b
 #define BELLE_TEST_CAT(a, b) BELLE_TEST_CAT2(a, b)
-#define TEST(name)                                                                \
-  static void BELLE_TEST_CAT(belle_case_, __LINE__)();                            \
-  static const ::belle::test::Register BELLE_TEST_CAT(belle_register_, __LINE__)( \
-      name, BELLE_TEST_CAT(belle_case_, __LINE__));                               \
-  static void BELLE_TEST_CAT(belle_case_, __LINE__)()
+#define BELLE_TEST_CASE(name, number)                                           \
+  static void BELLE_TEST_CAT(belle_case_, number)();                            \
+  static const ::belle::test::Register BELLE_TEST_CAT(belle_register_, number)( \
+      name, BELLE_TEST_CAT(belle_case_, number));                               \
+  static void BELLE_TEST_CAT(belle_case_, number)()
+#define TEST(name) BELLE_TEST_CASE(name, __COUNTER__)
 #define CHECK(condition)                                                                \
   do {                                                                                  \
     if (!(condition)) ::belle::test::fail(__FILE__, __LINE__, "CHECK(" #condition ")"); \

@@ -12,7 +12,7 @@
 namespace belle::tokenizer {
 namespace {
 
-constexpr uint32_t kNone = 0xFFFFFFFF;
+constexpr uint32_t kNoPair = 0xFFFFFFFF;
 
 class Learner {
  public:
@@ -33,7 +33,7 @@ class Learner {
                       "training was stopped after " + std::to_string(pieces.size()) + " merges");
       if (round % 256 == 0) on_progress(pieces.size());
       const uint32_t best = take_best();
-      if (best == kNone) break;
+      if (best == kNoPair) break;
       std::u32string text = symbol_text(pairs_[best].left) + symbol_text(pairs_[best].right);
       // The same text by another split: dropped, and its occurrences stay apart.
       if (!known.insert(text).second) continue;
@@ -46,7 +46,7 @@ class Learner {
 
  private:
   // One character of a segment, or a separator. A symbol of several characters is written to its first and
-  // last cell; `pair` is the pair that begins there, kNone in the middle of a symbol.
+  // last cell; `pair` is the pair that begins there, kNoPair in the middle of a symbol.
   struct Cell {
     uint32_t symbol, pair, segment;
   };
@@ -63,43 +63,43 @@ class Learner {
 
   uint32_t add_symbol(std::u32string text) {
     texts_.push_back(std::move(text));
-    before_new_.push_back({0, kNone});
-    after_new_.push_back({0, kNone});
+    before_new_.push_back({0, kNoPair});
+    after_new_.push_back({0, kNoPair});
     return static_cast<uint32_t>(texts_.size() - 1);
   }
 
   PairText text(uint32_t pair) const { return {texts_[pairs_[pair].left], texts_[pairs_[pair].right]}; }
   void enqueue(uint32_t pair) { heap_.push({pairs_[pair].count, text(pair).key(), pair}); }
 
-  // kNone when the two may not form a piece.
+  // kNoPair when the two may not form a piece.
   uint32_t make_pair(uint32_t left, uint32_t right) {
     scratch_.assign(texts_[left]);
     scratch_ += texts_[right];
-    if (!rules_.valid(scratch_)) return kNone;
+    if (!rules_.valid(scratch_)) return kNoPair;
     pairs_.push_back({left, right, 0, nullptr, 0});
     return static_cast<uint32_t>(pairs_.size() - 1);
   }
 
   void lay_out(const Segments& segments) {
     cells_.resize(segments.symbols.size());
-    uint32_t segment = kNone;  // the separator before segment 0
+    uint32_t segment = kNoPair;  // the separator before segment 0
     for (size_t i = 0; i < cells_.size(); ++i) {
-      cells_[i] = {segments.symbols[i], kNone, segment};
+      cells_[i] = {segments.symbols[i], kNoPair, segment};
       if (segments.symbols[i] == SpanTable::kSeparator) cells_[i].segment = ++segment;
     }
   }
 
   // Pairs of single characters, in order of first occurrence; all of them enter the heap in that order.
   void count_first_pairs() {
-    constexpr uint32_t kInvalid = kNone - 1;
+    constexpr uint32_t kInvalid = kNoPair - 1;
     FirstPairs found;
     for (size_t i = 1; i < cells_.size(); ++i) {
       const uint32_t left = cells_[i - 1].symbol, right = cells_[i].symbol;
       if (left == SpanTable::kSeparator || right == SpanTable::kSeparator) continue;
       uint32_t& pair = found(left, right);
-      if (pair == kNone) {
+      if (pair == kNoPair) {
         pair = make_pair(left, right);
-        if (pair == kNone) pair = kInvalid;
+        if (pair == kNoPair) pair = kInvalid;
       }
       if (pair == kInvalid) continue;
       cells_[i - 1].pair = pair;
@@ -109,7 +109,7 @@ class Learner {
     std::vector<uint32_t*> ends(pairs_.size());
     for (size_t i = 0; i < pairs_.size(); ++i) pairs_[i].positions = ends[i] = arena_.take(pairs_[i].size);
     for (size_t i = 0; i < cells_.size(); ++i)
-      if (cells_[i].pair != kNone) *ends[cells_[i].pair]++ = static_cast<uint32_t>(i);
+      if (cells_[i].pair != kNoPair) *ends[cells_[i].pair]++ = static_cast<uint32_t>(i);
     for (uint32_t i = 0; i < pairs_.size(); ++i) enqueue(i);
   }
 
@@ -122,7 +122,7 @@ class Learner {
       if (entry.count == pairs_[entry.pair].count) return entry.pair;
       enqueue(entry.pair);
     }
-    return kNone;
+    return kNoPair;
   }
 
   // Notes that `pair` begins at `position` now.
@@ -153,16 +153,16 @@ class Learner {
       const uint32_t right = position + left_length, next = position + new_length;
       const uint64_t weight = weights_[cells_[position].segment];
       const uint32_t before = cells_[position - 1].symbol, after = cells_[next].symbol;
-      const uint32_t before_start = before == SpanTable::kSeparator ? kNone : position - length(before);
-      if (before_start != kNone) drop(before_start, weight);
+      const uint32_t before_start = before == SpanTable::kSeparator ? kNoPair : position - length(before);
+      if (before_start != kNoPair) drop(before_start, weight);
       drop(right, weight);
       cells_[position].symbol = cells_[next - 1].symbol = symbol;
-      cells_[position].pair = cells_[right].pair = kNone;
-      if (before_start != kNone)
-        if (const uint32_t pair = round_pair(before_new_, before, before, symbol); pair != kNone)
+      cells_[position].pair = cells_[right].pair = kNoPair;
+      if (before_start != kNoPair)
+        if (const uint32_t pair = round_pair(before_new_, before, before, symbol); pair != kNoPair)
           occur(pair, before_start, weight);
       if (after != SpanTable::kSeparator)
-        if (const uint32_t pair = round_pair(after_new_, after, symbol, after); pair != kNone)
+        if (const uint32_t pair = round_pair(after_new_, after, symbol, after); pair != kNoPair)
           occur(pair, position, weight);
     }
     store_occurrences(first_new);
@@ -170,8 +170,8 @@ class Learner {
   }
   void drop(uint32_t position, uint64_t weight) {
     uint32_t& pair = cells_[position].pair;
-    if (pair != kNone) pairs_[pair].count -= weight;
-    pair = kNone;
+    if (pair != kNoPair) pairs_[pair].count -= weight;
+    pair = kNoPair;
   }
 
   // Sorts this round's occurrences by pair; those that ended within the round are left out.

@@ -1,5 +1,7 @@
 #include "test/native/train/fixture.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "native/core/philox.h"
@@ -111,6 +113,14 @@ void Run::stop_after(int64_t step) {
   events.then = [this, step](const Event& event) {
     if (const auto* done = std::get_if<StepEvent>(&event)) stop = done->step >= step;
   };
+}
+
+double worst_relative(const std::vector<double>& got, const std::vector<double>& expected) {
+  double worst = got.size() == expected.size() ? 0 : INFINITY;
+  for (size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
+    worst = std::max(worst, std::fabs(got[i] - expected[i]) / std::fabs(expected[i]));
+  }
+  return worst;
 }
 
 }  // namespace belle::train::fixture

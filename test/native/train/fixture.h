@@ -52,4 +52,7 @@ struct Run {
   void stop_after(int64_t step);  // sets the flag on that step's event
 };
 
+// The largest |got - expected| / |expected|; infinite where their numbers differ.
+double worst_relative(const std::vector<double>& got, const std::vector<double>& expected);
+
 }  // namespace belle::train::fixture

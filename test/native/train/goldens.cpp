@@ -82,14 +82,6 @@ TrainConfig config_of(const Json& golden) {
   return config;
 }
 
-double worst(const std::vector<double>& got, const std::vector<double>& expected) {
-  double worst = got.size() == expected.size() ? 0 : INFINITY;
-  for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
-    worst = std::max(worst, std::fabs(got[i] - expected[i]) / std::fabs(expected[i]));
-  }
-  return worst;
-}
-
 // Trains as the golden did; checks every step.
 std::unique_ptr<model::Model> train_as(const Golden& golden, const char* run,
                                        std::unique_ptr<model::Model> model, Trainable trainable,
@@ -107,8 +99,8 @@ std::unique_ptr<model::Model> train_as(const Golden& golden, const char* run,
     norms.push_back(step.grad_norm);
     rates.push_back(step.lr);
   }
-  const double loss = worst(losses, numbers(*expected.find("losses")));
-  const double norm = worst(norms, numbers(*expected.find("grad_norms")));
+  const double loss = fixture::worst_relative(losses, numbers(*expected.find("losses")));
+  const double norm = fixture::worst_relative(norms, numbers(*expected.find("grad_norms")));
   std::cout << "    " << golden.name() << " " << run << ": worst relative loss " << loss << ", gradient norm "
             << norm << "\n";
   CHECK(loss <= 1e-4);

@@ -45,14 +45,6 @@ std::vector<Batch> golden_batches(const io::SafetensorsFile& tensors) {
   return batches;
 }
 
-double worst(const std::vector<double>& got, const std::vector<double>& expected) {
-  double most = got.size() == expected.size() ? 0 : INFINITY;
-  for (size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
-    most = std::max(most, std::fabs(got[i] - expected[i]) / std::fabs(expected[i]));
-  }
-  return most;
-}
-
 struct Frozen {
   std::vector<std::vector<float>> values;
   explicit Frozen(const model::Model& model) {
@@ -135,8 +127,8 @@ TEST("lora: 10 steps of PEFT's adapters, the base's bits untouched; bfloat16 sta
     const Json& golden = *json.value().find("lora");
     std::unique_ptr<model::Model> model;
     const Figures found = train_golden(folder, golden, tensors.value(), DType::f32, &model);
-    const double loss = worst(found.losses, numbers(golden, "losses"));
-    const double norm = worst(found.norms, numbers(golden, "grad_norms"));
+    const double loss = worst_relative(found.losses, numbers(golden, "losses"));
+    const double norm = worst_relative(found.norms, numbers(golden, "grad_norms"));
     double weights = 0;
     for (const model::Parameter& p : model->parameters()) {
       if (!p.adapter) continue;
@@ -151,7 +143,7 @@ TEST("lora: 10 steps of PEFT's adapters, the base's bits untouched; bfloat16 sta
       weights = std::max(weights, std::sqrt(difference / size));
     }
     const Figures half = train_golden(folder, golden, tensors.value(), DType::bf16, &model);
-    const double half_loss = worst(half.losses, numbers(golden, "losses"));
+    const double half_loss = worst_relative(half.losses, numbers(golden, "losses"));
     std::cout << "    " << name << ": worst relative loss " << loss << ", gradient norm " << norm
               << ", adapter " << weights << "; bfloat16 loss " << half_loss << "\n";
     CHECK(loss <= 1e-5);
