@@ -6,7 +6,7 @@
 namespace belle::cuda {
 
 void set_memory_entries(belle_backend& backend);       // memory.cpp
-void set_repeat_entries(belle_backend& backend);       // graph/: repeat_begin, repeat_end
+void set_repeat_entries(belle_backend& backend);       // repeat.cpp: repeat_begin, repeat_end
 void set_gemm_entries(belle_backend& backend);         // gemm/: gemm, peak_flops
 void set_attention_entries(belle_backend& backend);    // attention/: forward, backward, decoding
 void set_norm_entries(belle_backend& backend);         // ops/norm.cu: RMSNorm, LayerNorm

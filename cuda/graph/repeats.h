@@ -29,6 +29,8 @@ struct Repeats {
   Status read_environment();
 };
 
+// Ends a capture: whatever was captured, as one launch; null where that failed.
+Graph finish_capture(cudaStream_t stream);
 // Whether the stream's work is being recorded, not done.
 bool is_recorded(cudaStream_t stream);
 // The refusal of a call that has no place in a recording.
