@@ -67,8 +67,8 @@ int run(int argc, char** argv) {
       "{\"backend\":\"%s\",\"dtype\":\"%s\",\"graphs\":\"%s\",\"batch\":%lld,\"prompt\":%lld,\"new\":%lld,"
       "\"prefill_tokens_per_s\":%.6g,\"decode_tokens_per_s\":%.6g}\n",
       options.backend.c_str(), std::string(dtype_name(options.dtype)).c_str(),
-      std::getenv("BELLE_CUDA_GRAPHS") ? "off" : "on", static_cast<long long>(batch),
-      static_cast<long long>(prompt), static_cast<long long>(fresh),
+      options.backend == "cpu" || std::getenv("BELLE_CUDA_GRAPHS") ? "off" : "on",
+      static_cast<long long>(batch), static_cast<long long>(prompt), static_cast<long long>(fresh),
       static_cast<double>(batch * prompt) / times.prefill, static_cast<double>(times.decoded) / times.decode);
   return 0;
 }

@@ -18,9 +18,13 @@ belle_status cache_append(void* context, const belle_cache_append_args* args) {
     const belle_cache_append_args& a = *args;
     const int64_t row = int64_t{a.kv_heads} * a.head_dim;
     const auto bytes = static_cast<size_t>(a.head_dim * element_bytes(a.type));
+    const int32_t* const wrong = std::find_if(a.rows, a.rows + a.tokens, [](int32_t to) { return to < 0; });
     BELLE_TRY(Check("cache_append")
-                  .that(std::all_of(a.rows, a.rows + a.tokens, [](int32_t to) { return to >= 0; }),
-                        [] { return std::string("a row is below 0"); })
+                  .that(wrong == a.rows + a.tokens,
+                        [&] {
+                          return "the row of token " + std::to_string(wrong - a.rows) + " is " +
+                                 std::to_string(*wrong) + "; it must be one of the cache's";
+                        })
                   .status());
     auto task = [&](size_t chunk, int) {
       const auto token = static_cast<int64_t>(chunk);

@@ -50,8 +50,8 @@ Result<KvCache> KvCache::create(const model::Model::State& state, int64_t slots,
   return cache;
 }
 
-Status KvCache::place(const belle_backend& b, std::span<const int32_t> places) const {
-  return backend::from_c(b.write(b.context, places_.data(), places.data(), places.size_bytes()));
+Status KvCache::place(const belle_backend& b, std::span<const int32_t> rows) const {
+  return backend::from_c(b.write(b.context, places_.data(), rows.data(), rows.size_bytes()));
 }
 
 Status KvCache::append(const model::Pass& pass, int64_t layer) const {

@@ -24,6 +24,19 @@ const nativeRooms: Record<string, readonly string[]> = {
   addon: ["include", "core", "abi", "ops", "backend", "io", "tokenizer", "model", "train", "infer", "bench"],
 };
 
+// Folders of cuda/; "" is what lies at its top (context.h, entries.h), which every folder of ops stands on.
+const cudaFolders: Record<string, readonly string[]> = {
+  "": ["device", "graph", "gemm", "collective"],
+  device: [],
+  graph: [],
+  library: [],
+  ops: ["", "device"],
+  attention: ["", "device"],
+  gemm: ["", "device", "library"],
+  loss: ["", "device", "gemm"],
+  collective: ["", "library"],
+};
+
 const tsRooms: Record<string, readonly string[]> = {
   native: [],
   config: ["native"],
@@ -47,6 +60,20 @@ function tracked(pattern: RegExp, ...folders: string[]): string[] {
     .split("\n")
     .filter((file) => pattern.test(file) && existsSync(join(root, file)));
 }
+
+test("folders of cuda/ include only what the plan allows", () => {
+  const folderOf = (path: string) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
+  const wrong: string[] = [];
+  for (const file of tracked(/\.(h|cuh|cpp|cu)$/, "cuda")) {
+    const folder = folderOf(file.slice("cuda/".length));
+    const allowed = cudaFolders[folder];
+    assert.ok(allowed, `${file} is in a folder the plan does not name`);
+    for (const [, target] of readFileSync(join(root, file), "utf8").matchAll(/^\s*#include "cuda\/([^"]+)"/gm))
+      if (folderOf(target!) !== folder && !allowed.includes(folderOf(target!)))
+        wrong.push(`${file} includes ${target}`);
+  }
+  assert.equal(wrong, []);
+});
 
 test("native rooms include only what the plan allows", () => {
   const wrong: string[] = [];

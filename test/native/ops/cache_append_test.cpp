@@ -79,7 +79,8 @@ TEST("cache_append: errors") {
     refused([](auto& a) { a.k_cache = nullptr; }, "k_cache is NULL");
     refused([](auto& a) { a.head_dim = 0; }, "head_dim is 0");
     refused([](auto& a) { a.type = 3; }, "dtype 3 is unknown");
-    if (!on_library()) refused([](auto& a) { a.tokens = 2; }, "a row is below 0");
+    if (!on_library())
+      refused([](auto& a) { a.tokens = 2; }, "the row of token 1 is -1; it must be one of the cache's");
     CHECK_REFUSED(b.cache_append(b.context, nullptr), StatusCode::invalid_argument,
                   "cache_append: args is NULL");
   });
